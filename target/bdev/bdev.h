@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Block devices: one object each, one channel for each reactor that does I/O
+ * to it. Objects are made, opened, resized and removed on the main reactor;
+ * I/O is submitted on the reactor of the channel and completes there.
+ *
+ * Rules of an I/O:
+ *  - the submitter owns struct bdev_io (embedded in its request) and the data
+ *    buffers until io->done is called; done is never called from inside
+ *    bdev_submit, but from the done list of the same or a later pass;
+ *  - bdev_submit checks range, alignment and support, so that a backend need
+ *    not; the range is checked against the size known to that channel;
+ *  - status is an NVMe status (target/nvme/nvme.h: type and code, DNR), 0 good.
+ *
+ * Removal is kill (watchers told), drain (each closes its channels and its
+ * descriptor), wait, free.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "target/core/core.h"
+
+struct bdev;
+struct bdev_channel;
+struct bdev_desc;
+struct bdev_io;
+struct bdev_layer;
+
+enum bdev_op {
+	BDEV_READ,
+	BDEV_WRITE,
+	BDEV_FLUSH,
+	BDEV_WRITE_ZEROES,
+	BDEV_UNMAP,
+	BDEV_OP_COUNT
+};
+
+/* bdev_io flags */
+enum {
+	BDEV_IO_FUA = 1 << 0,
+	/*
+	 * Read: instead of filling io->iov, the backend may point io->place at
+	 * its own memory. Then BDEV_IO_PLACED is set when done is called, the data
+	 * may change under the reader's hands, and the memory stays until
+	 * bdev_io_release(io), also beyond the removal of the bdev. Only where
+	 * bdev->can_place; io->iov may then be empty.
+	 */
+	BDEV_IO_PLACE = 1 << 1,
+	BDEV_IO_PLACED = 1 << 2,
+};
+
+#define BDEV_PLACE_MAX 4
+
+struct bdev_io {
+	struct task task; /* the layer's, for the done list */
+	struct bdev_channel *channel;
+	void (*done)(struct bdev_io *io);
+	uint64_t lba;    /* in blocks */
+	uint32_t blocks; /* count; 0 only for flush */
+	uint8_t op;
+	uint8_t flags;
+	uint16_t status; /* of the done I/O */
+	uint16_t niov;
+	uint16_t nplace;
+	const struct iovec *iov; /* data; total length is blocks * block_size */
+	struct iovec place[BDEV_PLACE_MAX];
+	uint64_t scratch[4]; /* the backend's */
+};
+
+struct bdev_ops {
+	const char *product_name; /* "Malloc disk"; as users' scripts know it */
+	/* Last descriptor closed after unregister, or never registered. */
+	void (*destroy)(struct bdev *bdev);
+	/*
+	 * Opens / closes the backend's part of a channel (channel->ctx), on its
+	 * reactor. close may run after destroy when placed reads are still held:
+	 * it uses channel->ctx only.
+	 */
+	int (*channel_open)(struct bdev *bdev, struct bdev_channel *channel);
+	void (*channel_close)(struct bdev_channel *channel);
+	/* Starts io; ends in bdev_io_complete(), which may be called at once. */
+	void (*submit)(struct bdev_channel *channel, struct bdev_io *io);
+	/*
+	 * Changes the size to blocks. The layer has told the watchers already
+	 * when it shrinks and tells them afterwards when it grows. NULL: cannot.
+	 */
+	bool (*resize)(struct bdev *bdev, uint64_t blocks, GError **error);
+};
+
+struct bdev {
+	const struct bdev_ops *ops;
+	struct bdev_layer *layer;
+	char *name;
+	uint8_t uuid[16]; /* RFC 4122 byte order; never zero */
+	uint32_t block_size;          /* bytes; 512..65536, power of two */
+	uint32_t physical_block_size; /* bytes */
+	uint64_t num_blocks;          /* main reactor's; channels have their own copy */
+	uint32_t supported;           /* 1 << enum bdev_op */
+	bool can_place;
+	bool write_cache; /* volatile: flush means something */
+	bool removing;
+	GPtrArray *descs; /* struct bdev_desc* */
+	struct bdev_channel *channels[CORE_MAX_REACTORS]; /* each touched by its reactor only */
+	void (*removed)(void *arg);
+	void *removed_arg;
+};
+
+struct bdev_channel {
+	struct bdev *bdev; /* NULL once put for the last time */
+	struct reactor *reactor;
+	const struct bdev_ops *ops;
+	void *ctx;           /* the backend's */
+	uint64_t num_blocks; /* limit for new I/O on this reactor */
+	uint32_t block_size;
+	uint32_t block_shift;
+	uint32_t supported;
+	uint32_t refs;
+	uint32_t inflight; /* submitted, done not yet called */
+	uint32_t placed;   /* placed reads not yet released */
+};
+
+/* Main reactor. */
+struct bdev_layer *bdev_layer_new(struct core *core);
+void bdev_layer_free(struct bdev_layer *layer); /* all bdevs gone */
+/* In order of registration. Do not keep. */
+GPtrArray *bdev_layer_list(struct bdev_layer *layer);
+/* By name or by uuid text. NULL: none. */
+struct bdev *bdev_find(struct bdev_layer *layer, const char *name_or_uuid);
+
+/*
+ * What happens in the layer, for notify_get_notifications and the like.
+ * what: "bdev_register", "bdev_unregister", "bdev_resize". Several may listen.
+ */
+void bdev_layer_listen(struct bdev_layer *layer,
+		       void (*event)(void *arg, const char *what, const struct bdev *bdev),
+		       void *arg);
+
+/*
+ * Backends: fill in bdev (embedded in their own structure) and register it.
+ * name, uuid, block_size, num_blocks, ops, supported are set; the layer copies
+ * nothing. False: name or uuid is in use (-EEXIST), or bad sizes (-EINVAL).
+ */
+bool bdev_register(struct bdev_layer *layer, struct bdev *bdev, GError **error);
+/*
+ * Tells the watchers and takes the name away at once; removed(arg) is called
+ * when the last descriptor is closed and the bdev destroyed. NULL allowed.
+ */
+void bdev_unregister(struct bdev *bdev, void (*removed)(void *arg), void *arg);
+/*
+ * Changes the size and tells the watchers. Refused with -ENOTSUP or the
+ * backend's error.
+ */
+bool bdev_resize(struct bdev *bdev, uint64_t blocks, GError **error);
+/* A backend found that its size has changed. Acts only on a difference. */
+void bdev_size_changed(struct bdev *bdev, uint64_t blocks);
+
+struct bdev_events {
+	/* num_blocks is about to become blocks (smaller), or has become so (larger). */
+	void (*resized)(struct bdev_desc *desc, uint64_t blocks, void *user);
+	/* Stop using it: put all channels, then close desc. Called once. */
+	void (*removed)(struct bdev_desc *desc, void *user);
+};
+
+/* Main reactor. exclusive: claims it (-EPERM when claimed by another). */
+struct bdev_desc *bdev_open(struct bdev_layer *layer, const char *name, bool exclusive,
+			    const struct bdev_events *events, void *user, GError **error);
+/* All channels got on its behalf are put. */
+void bdev_close(struct bdev_desc *desc);
+struct bdev *bdev_desc_bdev(const struct bdev_desc *desc);
+bool bdev_is_claimed(const struct bdev *bdev);
+
+/*
+ * The channel of this reactor (one more reference); on that reactor. NULL: the
+ * backend could not (out of memory, ...). The caller's side holds an open
+ * descriptor, and keeps it open until its channels are put.
+ */
+struct bdev_channel *bdev_channel_get(struct bdev *bdev, struct reactor *reactor);
+/* Its I/O must be done; placed reads may still be held. */
+void bdev_channel_put(struct bdev_channel *channel);
+/* New limit for I/O on this channel (the watcher's part of a resize, on its reactor). */
+void bdev_channel_set_blocks(struct bdev_channel *channel, uint64_t blocks);
+
+/* io->channel, op, lba, blocks, iov, niov, flags, done are set. */
+void bdev_submit(struct bdev_io *io);
+/* Backends: io ends. Any place on the channel's reactor; done is called from the done list. */
+void bdev_io_complete(struct bdev_io *io, uint16_t status);
+/* After done, for an I/O with BDEV_IO_PLACED: the memory is not read any more. */
+void bdev_io_release(struct bdev_io *io);
+
+/* uuid text as users see it ("d5ea6df9-fc80-..."). */
+void bdev_uuid_format(const uint8_t uuid[16], char text[37]);
+bool bdev_uuid_parse(const char *text, uint8_t uuid[16]);
+
+/* --- backends ------------------------------------------------------------ */
+
+/* name NULL: Malloc<N>. uuid NULL: random. Memory is zero, not touched before it is written. */
+struct bdev *bdev_malloc_create(struct bdev_layer *layer, const char *name, uint64_t num_blocks,
+				uint32_t block_size, const uint8_t *uuid, GError **error);
+bool bdev_is_malloc(const struct bdev *bdev);
+/* Reads give zeros, writes go nowhere. */
+struct bdev *bdev_null_create(struct bdev_layer *layer, const char *name, uint64_t num_blocks,
+			      uint32_t block_size, const uint8_t *uuid, GError **error);
+bool bdev_is_null(const struct bdev *bdev);

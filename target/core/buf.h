@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Data buffers of one reactor, in size classes, cut from chunks of device
+ * memory (hw/mem.h) that are allocated as they are first needed, up to a limit.
+ *
+ * Buffers are aligned to 4 KiB. A free one is poisoned for ASan and marked
+ * inaccessible for valgrind; a fresh one has undefined contents: never let them
+ * reach a wire. Own reactor only. Nothing here touches the data.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/mem.h"
+
+struct buf_pool;
+struct reactor;
+
+/* Kept outside of the data, so that all of the data can be poisoned. */
+struct buf {
+	void *data;
+	uint32_t size; /* of its class, at least what was asked */
+	uint16_t refs; /* 1 when got */
+	uint8_t class;
+	struct mem_chunk *chunk;
+	struct buf_pool *pool;
+	struct buf *next; /* the pool's, or its holder's while held */
+};
+
+/* Somebody who waits for a buffer; see buf_wait(). */
+struct buf_waiter {
+	struct buf_waiter *next, **prev;
+	uint32_t size;
+	void (*ready)(struct buf_waiter *w, struct buf *buf);
+};
+
+#define BUF_MAX_SIZE (1024 * 1024)
+static const uint32_t buf_class_sizes[] = { 4096, 16384, 65536, 131072, BUF_MAX_SIZE };
+#define BUF_CLASSES ((unsigned)(sizeof(buf_class_sizes) / sizeof(buf_class_sizes[0])))
+
+struct buf_pool_stats {
+	size_t limit, allocated;            /* bytes */
+	uint64_t gets, puts, misses, waits; /* calls; misses: buf_get gave NULL */
+	unsigned in_use[BUF_CLASSES];       /* buffers held */
+};
+
+struct buf_pool *buf_pool_new(struct reactor *r, size_t limit);
+/* All buffers must be back. */
+void buf_pool_free(struct buf_pool *pool);
+/*
+ * A buffer of at least size bytes (1..BUF_MAX_SIZE), or NULL: limit reached, no
+ * memory, or others are waiting already for that class (they go first).
+ */
+struct buf *buf_get(struct buf_pool *pool, uint32_t size);
+static inline struct buf *buf_ref(struct buf *buf)
+{
+	buf->refs++;
+	return buf;
+}
+/* Drops one reference; the last gives the buffer to the first waiter or back to the pool. */
+void buf_put(struct buf *buf);
+/*
+ * After buf_get gave NULL: w->ready is called (from the done list of a pass) with
+ * a buffer that is then the callee's. FIFO for each class.
+ */
+void buf_wait(struct buf_pool *pool, struct buf_waiter *w, uint32_t size);
+/* Not waiting: nothing happens. */
+void buf_wait_cancel(struct buf_pool *pool, struct buf_waiter *w);
+const struct buf_pool_stats *buf_pool_stats(const struct buf_pool *pool);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Structured, rate-limited log. A line is
+ *
+ *     2026-01-02T03:04:05.678901Z WARN nvmf.tcp "digest error" peer=192.0.2.1:4420 qid=3
+ *
+ * A message is a constant string (the event) and key=value fields as one
+ * printf format; values that may hold spaces or come from a peer are passed
+ * through log_quote(). Each (component, event) may write log_burst lines at
+ * once and log_rate a second after; what was held back is counted in the next
+ * line (suppressed=N). Any thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hw/hw.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+
+struct log;
+
+struct log *log_new(const struct hw *hw, enum log_level level);
+void log_free(struct log *log);
+void log_set_level(struct log *log, enum log_level level);
+enum log_level log_get_level(const struct log *log);
+/* "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"; as the JSON-RPC interface has them. */
+const char *log_level_name(enum log_level level);
+bool log_level_parse(const char *name, enum log_level *level);
+
+/* Field format may be "" (no fields). */
+void log_write(struct log *log, enum log_level level, const char *component, const char *event,
+	       const char *fields, ...) G_GNUC_PRINTF(5, 6);
+
+/* Quotes and escapes s for a field value into buf (truncates). Returns buf. */
+const char *log_quote(const char *s, char *buf, size_t len);
+
+#define log_error(log, comp, event, ...) log_write(log, LOG_ERROR, comp, event, __VA_ARGS__)
+#define log_warn(log, comp, event, ...) log_write(log, LOG_WARN, comp, event, __VA_ARGS__)
+#define log_notice(log, comp, event, ...) log_write(log, LOG_NOTICE, comp, event, __VA_ARGS__)
+#define log_info(log, comp, event, ...) log_write(log, LOG_INFO, comp, event, __VA_ARGS__)
+#define log_debug(log, comp, event, ...) log_write(log, LOG_DEBUG, comp, event, __VA_ARGS__)
