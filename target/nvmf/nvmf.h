@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NVMe-oF target, as configuration sees it: transports, subsystems,
+ * namespaces, listeners, hosts. All of it is for the main reactor.
+ *
+ * Calls that have to reach every reactor, or wait for I/O or controllers, take
+ * a done callback: called exactly once, later, on the main reactor; error NULL
+ * means done (the error stays the caller's of done: do not free).
+ * GError codes are what JSON-RPC users see (target/core/error.h).
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hw/net.h"
+#include "target/bdev/bdev.h"
+#include "target/core/core.h"
+#include "target/nvme/nvme.h"
+
+struct nvmf_ctrlr;
+struct nvmf_listener;
+struct nvmf_ns;
+struct nvmf_subsystem;
+struct nvmf_tgt;
+struct nvmf_transport;
+
+typedef void (*nvmf_done)(void *arg, const GError *error);
+
+/* --- limits ----------------------------------------------------------------- */
+
+#define NVMF_MAX_NSID 1024            /* namespaces a subsystem at most */
+#define NVMF_MAX_QUEUE_DEPTH 1024     /* entries of an I/O queue at most */
+#define NVMF_MIN_CNTLID 1
+#define NVMF_MAX_CNTLID 0xffef
+#define NVMF_MAX_IO_SIZE (1024 * 1024) /* bytes; one pool buffer holds it */
+#define NVMF_AER_MAX 4                /* outstanding asynchronous event requests */
+
+/* --- target ----------------------------------------------------------------- */
+
+struct nvmf_tgt_options {
+	const char *name;        /* "nvmf_tgt" */
+	uint32_t max_subsystems; /* 0: 1024 */
+};
+
+struct nvmf_tgt *nvmf_tgt_new(struct core *core, struct bdev_layer *bdevs,
+			      const struct nvmf_tgt_options *options);
+/*
+ * Closes listeners, disconnects all, waits for I/O, closes namespaces. Works with
+ * I/O outstanding. After done only nvmf_tgt_free may follow.
+ */
+void nvmf_tgt_shutdown(struct nvmf_tgt *tgt, void (*done)(void *arg), void *arg);
+/* After shutdown, or when the core was never started. */
+void nvmf_tgt_free(struct nvmf_tgt *tgt);
+const char *nvmf_tgt_name(const struct nvmf_tgt *tgt);
+
+/* --- transports --------------------------------------------------------------- */
+
+/* As the RPC nvmf_create_transport has them; units in the names or bytes. */
+struct nvmf_transport_options {
+	uint16_t max_queue_depth;          /* 128; 2..NVMF_MAX_QUEUE_DEPTH */
+	uint16_t max_io_qpairs_per_ctrlr;  /* 127; 1..1024 */
+	uint32_t in_capsule_data_size;     /* 4096; 0..max_io_size, multiple of 16 */
+	uint32_t max_io_size;              /* 131072; power of two, 4096..NVMF_MAX_IO_SIZE */
+	uint32_t max_aq_depth;             /* 128; 32..4096 */
+	bool c2h_success;                  /* true */
+	uint32_t sock_priority;            /* 0 */
+	int acceptor_backlog;              /* 100 */
+	uint32_t abort_timeout_sec;        /* 1 */
+	uint16_t kas;                      /* 100: granularity of keep alive, x 100 ms */
+	uint32_t min_kato_ms;              /* 1000 */
+	/* Kept for get_transports; they have no effect here. */
+	uint32_t iobuf_small_cache_size, iobuf_large_cache_size, ack_timeout, data_wr_pool_size;
+	uint16_t control_msg_num;
+	bool dif_insert_or_strip, zcopy, disable_command_passthru;
+};
+
+void nvmf_transport_options_default(struct nvmf_transport_options *opts);
+/* trtype "TCP", any case. Errors: as in spdk-json-rpc (exists, invalid type), bad option named. */
+struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *trtype,
+					     const struct nvmf_transport_options *opts, GError **error);
+struct nvmf_transport *nvmf_transport_find(struct nvmf_tgt *tgt, const char *trtype);
+GPtrArray *nvmf_transports(struct nvmf_tgt *tgt); /* do not keep */
+const char *nvmf_transport_name(const struct nvmf_transport *t); /* "TCP" */
+const struct nvmf_transport_options *nvmf_transport_get_options(const struct nvmf_transport *t);
+
+/* A listen address, or a referral. */
+struct nvmf_trid {
+	char trtype[16];   /* "TCP" */
+	char adrfam[16];   /* "IPv4", "IPv6" */
+	char traddr[128];
+	char trsvcid[32];
+	struct net_addr addr; /* parsed */
+};
+
+/*
+ * Fills trid from text as users give it (case of trtype and adrfam ignored,
+ * adrfam NULL: ipv4 unless traddr is an IPv6 address). False: GError names the
+ * field (-32602).
+ */
+bool nvmf_trid_parse(struct nvmf_trid *trid, const char *trtype, const char *adrfam,
+		     const char *traddr, const char *trsvcid, GError **error);
+
+/* --- subsystems ----------------------------------------------------------------- */
+
+enum nvmf_subtype { NVMF_SUBTYPE_DISCOVERY, NVMF_SUBTYPE_NVM };
+
+struct nvmf_subsystem_options {
+	const char *nqn;
+	const char *serial_number; /* NULL: 20 zeros */
+	const char *model_number;  /* NULL: "weft controller" */
+	uint32_t max_namespaces;   /* 0: 32 */
+	bool allow_any_host;
+	bool ana_reporting;
+	uint16_t min_cntlid, max_cntlid; /* 0: 1, 65519 */
+};
+
+/* Readable by configuration code; changed by the functions below only. */
+struct nvmf_subsystem {
+	struct nvmf_tgt *tgt;
+	enum nvmf_subtype subtype;
+	char nqn[NVME_NQN_FIELD];
+	char serial[21], model[41]; /* zero-terminated, not padded */
+	uint32_t index;             /* stable while it exists; small, reused */
+	uint32_t max_namespaces;
+	bool allow_any_host, ana_reporting;
+	uint16_t min_cntlid, max_cntlid;
+	GPtrArray *listeners;  /* struct nvmf_listener*, in order added */
+	GPtrArray *hosts;      /* char*, in order added */
+	struct nvmf_ns **nss;  /* [max_namespaces], nsid - 1; NULL: none */
+	bool deleting;
+	struct nvmf_subsystem_priv *priv;
+};
+
+struct nvmf_listener {
+	struct nvmf_trid trid;
+	struct nvmf_subsystem *subsystem;
+	struct nvmf_transport *transport;
+	uint16_t portid; /* the same for the same address in all subsystems */
+};
+
+struct nvmf_ns {
+	struct nvmf_subsystem *subsystem;
+	uint32_t nsid;
+	struct bdev_desc *desc;
+	uint8_t uuid[16], nguid[16], eui64[8]; /* zero: none (uuid and nguid never) */
+	uint32_t anagrpid;
+	bool removing;
+	struct nvmf_ns_priv *priv;
+};
+
+/* The discovery subsystem exists from the start. */
+struct nvmf_subsystem *nvmf_subsystem_create(struct nvmf_tgt *tgt,
+					     const struct nvmf_subsystem_options *options,
+					     GError **error);
+/* "discovery" is short for the discovery NQN. NULL: none. */
+struct nvmf_subsystem *nvmf_subsystem_find(struct nvmf_tgt *tgt, const char *nqn);
+/* Sorted by NQN. Caller frees the array (g_ptr_array_unref). */
+GPtrArray *nvmf_subsystems(struct nvmf_tgt *tgt);
+/* Disconnects its controllers, removes its namespaces and listeners, then frees it. */
+void nvmf_subsystem_delete(struct nvmf_subsystem *s, nvmf_done done, void *arg);
+
+bool nvmf_subsystem_add_host(struct nvmf_subsystem *s, const char *hostnqn, GError **error);
+/* Its controllers are disconnected. */
+void nvmf_subsystem_remove_host(struct nvmf_subsystem *s, const char *hostnqn, nvmf_done done,
+				void *arg);
+bool nvmf_subsystem_allow_any_host(struct nvmf_subsystem *s, bool allow, GError **error);
+
+/* The transport must have been created. Several subsystems share an address. */
+bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				 GError **error);
+/* Controllers of s that came in through it are disconnected. */
+void nvmf_subsystem_remove_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				    nvmf_done done, void *arg);
+
+struct nvmf_ns_options {
+	const char *bdev_name;
+	uint32_t nsid; /* 0: lowest free */
+	const uint8_t *uuid, *nguid, *eui64; /* NULL: derived from the bdev */
+	uint32_t anagrpid;                   /* 0: the nsid */
+};
+
+/* On success *nsid (if given) is set when done is called; must stay valid until then. */
+void nvmf_subsystem_add_ns(struct nvmf_subsystem *s, const struct nvmf_ns_options *options,
+			   uint32_t *nsid, nvmf_done done, void *arg);
+void nvmf_subsystem_remove_ns(struct nvmf_subsystem *s, uint32_t nsid, nvmf_done done, void *arg);
+
+/* --- what is connected --------------------------------------------------------------- */
+
+struct nvmf_ctrlr_info {
+	uint16_t cntlid;
+	bool discovery;
+	char hostnqn[NVME_NQN_FIELD];
+	uint8_t hostid[16];
+	unsigned num_io_qpairs;
+};
+
+struct nvmf_qpair_info {
+	uint16_t cntlid, qid;
+	const char *state;  /* constant */
+	unsigned reactor;
+	char hostnqn[NVME_NQN_FIELD];
+	struct nvmf_trid listen;
+	struct net_addr peer;
+};
+
+/*
+ * Collect from all reactors, sorted by cntlid (and qid); done gets the arrays,
+ * which are freed after it returns.
+ */
+void nvmf_subsystem_get_connected(struct nvmf_subsystem *s,
+				  void (*done)(void *arg, const struct nvmf_ctrlr_info *ctrlrs,
+					       unsigned nctrlrs, const struct nvmf_qpair_info *qpairs,
+					       unsigned nqpairs),
+				  void *arg);
+
+struct nvmf_group_stats {
+	uint64_t admin_qpairs, io_qpairs;                 /* ever */
+	uint32_t current_admin_qpairs, current_io_qpairs; /* now */
+	uint32_t current_unassociated_qpairs;
+	uint64_t completed_nvme_io;
+	uint64_t pending_bdev_io; /* commands waiting for a buffer */
+};
+
+/* One element a reactor. */
+void nvmf_get_stats(struct nvmf_tgt *tgt,
+		    void (*done)(void *arg, const struct nvmf_group_stats *stats, unsigned n),
+		    void *arg);

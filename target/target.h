@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A whole target: the one object that owns everything. A process may hold
+ * several (a world does).
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "hw/hw.h"
+#include "target/bdev/bdev.h"
+#include "target/core/core.h"
+#include "target/nvmf/nvmf.h"
+
+struct rpc_server;
+
+struct target_options {
+	struct core_options core;
+	const char *rpc_path; /* UNIX socket; NULL: no RPC socket */
+};
+
+struct target {
+	struct core *core;
+	struct bdev_layer *bdevs;
+	struct nvmf_tgt *nvmf;
+	struct rpc_server *rpc;
+	struct target_options options;
+};
+
+/* Everything made, reactors running (in real time the main one runs with its main context). */
+struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error);
+/*
+ * Stops serving: closes the RPC socket and listeners, ends controllers, waits for
+ * I/O, removes bdevs. done is called on the main reactor; then target_free().
+ */
+void target_shutdown(struct target *t, void (*done)(void *arg), void *arg);
+/* After shutdown's done (not from inside it), or straight after target_new failed half-way. NULL allowed. */
+void target_free(struct target *t);
