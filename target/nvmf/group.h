@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What nvmf has on each reactor: its copy of every subsystem's namespaces, with
+ * their channels (sgroup), the controllers it owns, the queue pairs on it.
+ *
+ * The copies are made, replaced and dropped by messages of the main reactor;
+ * between two messages they do not change.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "target/nvmf/nvmf.h"
+
+/* What a namespace is: immutable, shared by all reactors, replaced as a whole. */
+struct nvmf_ns_info {
+	_Atomic unsigned refs;
+	uint32_t nsid;
+	uint64_t blocks;
+	uint32_t block_size;
+	uint32_t physical_block_size;
+	uint32_t anagrpid;
+	uint32_t supported; /* 1 << enum bdev_op */
+	bool write_cache;
+	uint8_t uuid[16], nguid[16], eui64[8];
+};
+
+struct nvmf_ns_info *nvmf_ns_info_ref(struct nvmf_ns_info *info);
+void nvmf_ns_info_unref(struct nvmf_ns_info *info);
+
+enum nvmf_ns_state { NVMF_NS_NONE, NVMF_NS_ACTIVE, NVMF_NS_DRAINING };
+
+struct nvmf_ns_group {
+	struct bdev_channel *channel; /* while not NONE */
+	struct nvmf_ns_info *info;    /* while ACTIVE */
+	uint32_t inflight;
+	uint8_t state;
+	void (*drained)(struct nvmf_ns_group *ng); /* while DRAINING: called at inflight 0 */
+	void *drained_arg;
+};
+
+struct nvmf_sgroup {
+	struct nvmf_group *group;
+	struct nvmf_subsystem *subsystem; /* only what never changes (nqn, serial, ...) is read here */
+	uint32_t max_namespaces;
+	struct nvmf_ns_group ns[]; /* nsid - 1 */
+};
+
+struct nvmf_group {
+	struct reactor *reactor;
+	struct nvmf_tgt *tgt;
+	GPtrArray *sgroups;        /* struct nvmf_sgroup*, by subsystem index; NULL: none */
+	GPtrArray *ctrlrs;         /* struct nvmf_ctrlr* owned here, in order of arrival */
+	struct nvmf_qpair *qpairs; /* all queue pairs on this reactor */
+	struct nvmf_group_stats stats;
+};
+
+struct nvmf_group *nvmf_group_of(struct nvmf_tgt *tgt, struct reactor *r);
+
+/* The namespace as this reactor knows it, or NULL (nsid 0, too large, none, going away). */
+static inline struct nvmf_ns_group *nvmf_sgroup_ns(struct nvmf_sgroup *sg, uint32_t nsid)
+{
+	uint32_t i = nsid - 1; /* 0 becomes too large */
+
+	if (i >= sg->max_namespaces || sg->ns[i].state != NVMF_NS_ACTIVE)
+		return NULL;
+	return &sg->ns[i];
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A queue pair: one connection. It is accepted on the main reactor, and moves
+ * to the reactor of its queue when Connect has told what it belongs to.
+ *
+ * Life: NEW -> CONNECTING -> ENABLED -> DEACTIVATING -> GONE. Removal is kill,
+ * drain (q->outstanding is 0), wait (its controller's owner has forgotten it),
+ * free. Its memory belongs to its reactor; the owner of the controller keeps a
+ * pointer to it only to post messages to q->reactor.
+ */
+#pragma once
+
+#include "target/nvmf/transport.h"
+
+struct nvmf_ctrlr;
+struct nvmf_sgroup;
+
+enum nvmf_qpair_state {
+	NVMF_QPAIR_NEW,
+	NVMF_QPAIR_CONNECTING,
+	NVMF_QPAIR_ENABLED,
+	NVMF_QPAIR_DEACTIVATING,
+	NVMF_QPAIR_GONE,
+	NVMF_QPAIR_STATES
+};
+
+struct nvmf_qpair {
+	const struct nvmf_transport_ops *ops;
+	struct nvmf_port *port; /* it came in through; compare only, may be gone */
+	struct nvmf_transport *transport;
+	struct nvmf_tgt *tgt;
+	struct reactor *reactor;   /* where it is, or is moving to */
+	struct nvmf_group *group;  /* of that reactor */
+	struct nvmf_ctrlr *ctrlr;  /* NULL before Connect has succeeded */
+	struct nvmf_sgroup *sgroup; /* its subsystem on this reactor */
+	enum nvmf_qpair_state state;
+	uint16_t qid;
+	uint16_t sq_size; /* entries */
+	uint16_t sq_head;
+	bool no_sq_flow_control;
+	bool moving;      /* between two reactors, or Connect is being decided elsewhere */
+	bool kill_wanted; /* kill it when it arrives */
+	bool can_place;   /* the transport sends from placed memory (no data digest) */
+	uint32_t outstanding; /* requests between exec and complete */
+	/*
+	 * Commands received; written by this reactor, read by the controller's
+	 * owner for traffic-based keep-alive (relaxed).
+	 */
+	_Atomic uint32_t activity;
+	uint64_t connected_at;
+	struct timer connect_timer; /* no Connect in time: killed */
+	struct nvmf_request *waiting; /* requests that wait for a buffer, for kill */
+	struct msg msg; /* of the move and of the good-bye */
+	struct task gone_task;
+	void *connect; /* of connect.c while CONNECTING */
+	struct nvmf_qpair *next; /* the group's list, newest first */
+	struct nvmf_qpair **prev;
+};
+
+extern const char *const nvmf_qpair_state_names[NVMF_QPAIR_STATES];
+void nvmf_qpair_set_state(struct nvmf_qpair *q, enum nvmf_qpair_state state);
+
+/* The transport has accepted a connection on reactor r through port. */
+void nvmf_qpair_init(struct nvmf_qpair *q, struct nvmf_port *port, struct reactor *r);
+/* Ends it, from any state, any number of times; on its reactor. */
+void nvmf_qpair_kill(struct nvmf_qpair *q);
+/* Sends it there; q->ops->qpair_attach and then arrived are called on r. */
+void nvmf_qpair_move(struct nvmf_qpair *q, struct reactor *r,
+		     void (*arrived)(struct nvmf_qpair *q, bool attached));
+/* A request of it ended (from nvmf_request_complete): may be the last. */
+void nvmf_qpair_drained(struct nvmf_qpair *q);
+/* The owner has forgotten it (or there was none): frees it, soon. On its reactor. */
+void nvmf_qpair_release(struct nvmf_qpair *q);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The target's own fields; inside target/nvmf only. Main reactor unless said otherwise. */
+#pragma once
+
+#include "target/nvmf/ctrlr.h"
+
+struct nvmf_tgt {
+	struct core *core;
+	struct bdev_layer *bdevs;
+	char *name;
+	uint32_t max_subsystems;
+	struct nvmf_group *groups[CORE_MAX_REACTORS]; /* set before anything runs */
+	GPtrArray *transports;  /* struct nvmf_transport* */
+	GPtrArray *subsystems;  /* by index; NULL: free place */
+	GHashTable *by_nqn;     /* look-up only, never iterated */
+	uint64_t genctr;        /* discovery generation counter */
+	uint16_t next_portid;
+	bool shutting_down;
+	unsigned connections;   /* queue pairs in existence */
+	void (*drained)(struct nvmf_tgt *tgt); /* shutdown waits for connections == 0 */
+	void (*shutdown_done)(void *arg);
+	void *shutdown_arg;
+};
+
+struct nvmf_subsystem_priv {
+	GPtrArray *ctrlrs; /* registry: struct nvmf_ctrlr*, sorted by cntlid */
+	uint16_t next_cntlid;
+	unsigned pending; /* namespace operations under way */
+	/* deletion, host or listener removal: called when a controller has gone */
+	GPtrArray *waiters; /* struct nvmf_ctrlr_waiter* */
+};
+
+struct nvmf_ns_priv {
+	struct nvmf_ns_info *info; /* the current one */
+};

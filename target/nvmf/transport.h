@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a transport (tcp now, rdma later) provides to nvmf, and the addresses it
+ * listens on.
+ *
+ * A transport accepts connections, makes a struct nvmf_qpair of each
+ * (nvmf_qpair_init), turns its PDUs into requests, sends responses. It knows
+ * nothing of subsystems and controllers.
+ */
+#pragma once
+
+#include "target/nvmf/nvmf.h"
+#include "target/nvmf/request.h"
+
+struct nvmf_group;
+struct nvmf_qpair;
+
+/* An address listened on; shared by the listeners of several subsystems. Main reactor. */
+struct nvmf_port {
+	struct nvmf_transport *transport;
+	struct nvmf_trid trid;
+	uint16_t portid;
+	unsigned refs;
+	void *listener; /* the transport's */
+};
+
+struct nvmf_transport_ops {
+	const char *name; /* "TCP" */
+	uint8_t trtype;   /* NVME_TRTYPE_* */
+	/* Starts / stops accepting. Main reactor. */
+	bool (*listen)(struct nvmf_port *port, GError **error);
+	void (*unlisten)(struct nvmf_port *port);
+
+	/* The rest: on the queue pair's reactor. */
+
+	/* The request's response is ready (rsp, and iov for C2H data). Also of a killed queue: then recycle. */
+	void (*complete)(struct nvmf_request *req);
+	/*
+	 * The queue is to move. It has no request but the Connect. detach: leave
+	 * the reactor, with nothing left of its pools; attach: arrive. False: could
+	 * not (the queue is killed next).
+	 */
+	void (*qpair_detach)(struct nvmf_qpair *q);
+	bool (*qpair_attach)(struct nvmf_qpair *q);
+	/* Connect has succeeded; q->sq_size is known: make the requests. False: no memory. */
+	bool (*qpair_enable)(struct nvmf_qpair *q);
+	/*
+	 * Ends it: no new request from now on, what the transport itself holds is
+	 * dropped, the peer disconnected (after what is queued for sending when
+	 * graceful). Once. The memory stays until qpair_free.
+	 */
+	void (*qpair_kill)(struct nvmf_qpair *q);
+	void (*qpair_free)(struct nvmf_qpair *q);
+	/* The peer's address, and ours as the peer knows it. */
+	void (*qpair_peer)(struct nvmf_qpair *q, struct net_addr *peer);
+	void (*qpair_local)(struct nvmf_qpair *q, struct net_addr *local);
+};
+
+struct nvmf_transport {
+	const struct nvmf_transport_ops *ops;
+	struct nvmf_tgt *tgt;
+	struct nvmf_transport_options options;
+	GPtrArray *ports; /* struct nvmf_port* */
+};
+
+extern const struct nvmf_transport_ops nvmf_tcp_ops;
+
+/* One more user of the address (starts listening for the first). NULL and error. Main reactor. */
+struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid,
+				GError **error);
+void nvmf_port_put(struct nvmf_port *port);
