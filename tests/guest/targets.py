@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The targets that a guest's kernel talks to: weftd, beside the guest or in it,
+and the kernel's own nvmet-tcp in the guest. All offer the same few acts, so that
+one script can be run against each."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+from vm import GuestError, die_with_parent
+
+NQN = "nqn.2016-06.io.spdk:cnode1"
+SERIAL = "WEFTGUEST00000001"
+DISCOVERY = "nqn.2014-08.org.nvmexpress.discovery"
+PORT = "4420"
+ROOT = os.path.realpath(f"{os.path.dirname(os.path.realpath(__file__))}/../..")
+
+
+def programs():
+    return os.environ.get("WEFT_BIN", f"{ROOT}/build/release/bin")
+
+
+def configuration(address, mib, port=PORT):
+    """weftd's configuration: one malloc namespace, reached at address."""
+    where = {"trtype": "TCP", "adrfam": "IPv4", "traddr": address, "trsvcid": port}
+
+    def call(method, **params):
+        return {"method": method, "params": params}
+
+    return {"subsystems": [
+        {"subsystem": "bdev", "config": [
+            call("bdev_malloc_create", name="Malloc0", block_size=512, num_blocks=mib * 2048)]},
+        {"subsystem": "nvmf", "config": [
+            call("nvmf_create_transport", trtype="TCP"),
+            call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=where),
+            call("nvmf_create_subsystem", nqn=NQN, allow_any_host=True, serial_number=SERIAL,
+                 model_number="weft guest test", max_namespaces=8),
+            call("nvmf_subsystem_add_ns", nqn=NQN,
+                 namespace={"nsid": 1, "bdev_name": "Malloc0"}),
+            call("nvmf_subsystem_add_listener", nqn=NQN, listen_address=where)]}]}
+
+
+class WeftTarget:
+    """weftd on two reactors; in the guest when a guest is given, else here."""
+
+    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3"):
+        self.address, self.guest, self.port, self.mask = address, guest, port, mask
+        self.name = "weftd in the guest" if guest else "weftd beside the guest"
+        self.pid = self.process = None
+        self.dir = "/run/weft-test" if guest else tempfile.mkdtemp(prefix="weft-target-")
+        text = json.dumps(configuration(address, mib, port), indent=1)
+        if guest:
+            guest.must("mkdir", "-p", self.dir)
+            guest.write(f"{self.dir}/config.json", text)
+        else:
+            with open(f"{self.dir}/config.json", "w", encoding="utf-8") as f:
+                f.write(text)
+
+    def start(self):
+        argv = [f"{programs()}/weftd", "-c", f"{self.dir}/config.json",
+                "-r", f"{self.dir}/sock", "-m", self.mask]
+        if self.guest:
+            self.pid = self.guest.spawn(argv, f"{self.dir}/log")
+        else:
+            with open(f"{self.dir}/log", "ab") as log:
+                self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
+                                                stderr=log, preexec_fn=die_with_parent)
+        end = time.monotonic() + 30
+        while True:
+            rc, out = self._ctl("nvmf_get_subsystems")
+            if rc == 0 and any(s["nqn"] == NQN and s["listen_addresses"] for s in json.loads(out)):
+                return
+            if time.monotonic() > end or not self.alive():
+                raise GuestError(f"weftd did not come up: {out}\n{self.log()}")
+            time.sleep(0.1)
+
+    def alive(self):
+        return self.guest is not None or self.process.poll() is None
+
+    def stop(self, force=False):
+        """SIGTERM and a wait; returns weftd's exit status."""
+        sig = signal.SIGKILL if force else signal.SIGTERM
+        if self.guest:
+            if self.pid is None:
+                return None
+            rc = self.guest.reap(self.pid, sig=int(sig))
+            self.pid = None
+            return rc
+        if self.process is None:
+            return None
+        self.process.send_signal(sig)
+        try:
+            rc = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            rc = None
+        self.process = None
+        return rc
+
+    def _ctl(self, *args):
+        argv = [f"{programs()}/weftctl", "-s", f"{self.dir}/sock"] + list(args)
+        if self.guest:
+            done = self.guest.run(*argv)
+            return done.rc, done.out if done.rc == 0 else done.out + done.err
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+                           check=False, text=True)
+        return p.returncode, p.stdout if p.returncode == 0 else p.stdout + p.stderr
+
+    def ctl(self, *args):
+        rc, out = self._ctl(*args)
+        if rc != 0:
+            raise GuestError(f"weftctl {' '.join(args)}: exit status {rc}: {out}")
+        return out
+
+    def add_ns(self, nsid, mib):
+        self.ctl("bdev_null_create", f"Null{nsid}", str(mib), "512")
+        self.ctl("nvmf_subsystem_add_ns", NQN, f"Null{nsid}", "-n", str(nsid))
+
+    def resize_ns(self, nsid, mib):
+        self.ctl("bdev_null_resize", f"Null{nsid}", str(mib))
+
+    def remove_ns(self, nsid):
+        self.ctl("nvmf_subsystem_remove_ns", NQN, str(nsid))
+        self.ctl("bdev_null_delete", f"Null{nsid}")
+
+    def log(self):
+        if self.guest:
+            return self.guest.read(f"{self.dir}/log") or ""
+        try:
+            with open(f"{self.dir}/log", errors="replace", encoding="utf-8") as f:
+                return "".join(f.readlines()[-60:])
+        except OSError:
+            return ""
+
+    def close(self):
+        if not self.guest:
+            self.stop(force=True)
+            subprocess.run(["rm", "-rf", self.dir], check=False)
+
+
+class NvmetTarget:
+    """The kernel's own target in the guest, set up through configfs. Its
+    namespaces are files in the guest's memory."""
+
+    BASE = "/sys/kernel/config/nvmet"
+
+    def __init__(self, guest, address="127.0.0.1", mib=64, port=PORT):
+        self.guest, self.address, self.port, self.mib = guest, address, port, mib
+        self.name = "the kernel's nvmet-tcp in the guest"
+        self.sub = f"{self.BASE}/subsystems/{NQN}"
+
+    def _sh(self, script):
+        return self.guest.must("sh", "-ec", script).out
+
+    def start(self):
+        self._sh(f"""modprobe nvmet-tcp
+            test -d {self.sub} || {{
+                mkdir {self.sub}
+                echo 1 >{self.sub}/attr_allow_any_host
+                echo {SERIAL} >{self.sub}/attr_serial
+            }}
+            mkdir -p {self.BASE}/ports/1
+            cd {self.BASE}/ports/1
+            echo tcp >addr_trtype; echo ipv4 >addr_adrfam
+            echo {self.address} >addr_traddr; echo {self.port} >addr_trsvcid""")
+        if self.guest.run("test", "-d", f"{self.sub}/namespaces/1").rc != 0:
+            self.add_ns(1, self.mib)
+        self._sh(f"ln -s {self.sub} {self.BASE}/ports/1/subsystems/{NQN}")
+
+    def stop(self, force=False):
+        self._sh(f"rm {self.BASE}/ports/1/subsystems/{NQN}; rmdir {self.BASE}/ports/1")
+        return 0
+
+    def add_ns(self, nsid, mib):
+        self._sh(f"""truncate -s {mib}M /tmp/ns{nsid}
+            mkdir {self.sub}/namespaces/{nsid}
+            cd {self.sub}/namespaces/{nsid}
+            echo 1 >buffered_io; echo -n /tmp/ns{nsid} >device_path; echo 1 >enable""")
+
+    def resize_ns(self, nsid, mib):
+        self._sh(f"""truncate -s {mib}M /tmp/ns{nsid}
+            echo 1 >{self.sub}/namespaces/{nsid}/revalidate_size""")
+
+    def remove_ns(self, nsid):
+        self._sh(f"""echo 0 >{self.sub}/namespaces/{nsid}/enable
+            rmdir {self.sub}/namespaces/{nsid}; rm /tmp/ns{nsid}""")
+
+    def log(self):
+        return ""
+
+    def close(self):
+        pass
