@@ -41,8 +41,7 @@ weft_apt_progress()
 	local tty=0
 	[ -t 1 ] && tty=1
 	awk -v tty="$tty" '
-		/newly installed/ { for (i = 1; i < NF; i++) if ($(i + 1) == "newly") total += 2 * $i
-			if ($1 ~ /^[0-9]+$/) total += 2 * $1 }
+		/newly installed/ { for (i = 1; i < NF; i++) if ($(i + 1) == "newly") total += 2 * $i }
 		/^Need to get/ { sub(/ of archives.*/, ""); print "  " $0; fflush() }
 		/^(Unpacking|Setting up) / {
 			n++
