@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The Linux backends of the headers in hw/, as one object. Several may live in one process;
+ * they share nothing.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "hw/hw.h"
+
+enum linux_net_engine {
+	LINUX_NET_AUTO,	    /* io_uring where the kernel has and permits it, else epoll */
+	LINUX_NET_IO_URING, /* or linux_hw_new() fails */
+	LINUX_NET_EPOLL,
+};
+
+struct linux_hw_options {
+	enum linux_net_engine net_engine;
+	/*
+	 * Where runners without a thread of their own live. NULL: the
+	 * thread-default context of the thread that starts the runner.
+	 */
+	GMainContext *main_context;
+};
+
+struct linux_hw;
+
+/* options NULL: all defaults. NULL and error when the machine lacks what is asked for. */
+struct linux_hw *linux_hw_new(const struct linux_hw_options *options, GError **error);
+/* Lives as long as the linux_hw. */
+struct hw *linux_hw_get(struct linux_hw *lhw);
+/* "io_uring" or "epoll". */
+const char *linux_hw_net_engine(const struct linux_hw *lhw);
+/* Why AUTO did not take io_uring ("io_uring_setup: Operation not permitted"); NULL: it did. */
+const char *linux_hw_net_reason(const struct linux_hw *lhw);
+/* No runner, context, chunk or stream of it may be left. NULL is allowed. */
+void linux_hw_free(struct linux_hw *lhw);
