@@ -13,6 +13,8 @@ from vm import GuestError, die_with_parent
 
 NQN = "nqn.2016-06.io.spdk:cnode1"
 SERIAL = "WEFTGUEST00000001"
+# A malloc bdev without one gets another at each start.
+UUID = "52f5d7a5-4e8c-47dc-9d1c-0f0c3ab7a001"
 DISCOVERY = "nqn.2014-08.org.nvmexpress.discovery"
 PORT = "4420"
 ROOT = os.path.realpath(f"{os.path.dirname(os.path.realpath(__file__))}/../..")
@@ -31,7 +33,8 @@ def configuration(address, mib, port=PORT):
 
     return {"subsystems": [
         {"subsystem": "bdev", "config": [
-            call("bdev_malloc_create", name="Malloc0", block_size=512, num_blocks=mib * 2048)]},
+            call("bdev_malloc_create", name="Malloc0", block_size=512, num_blocks=mib * 2048,
+                 uuid=UUID)]},
         {"subsystem": "nvmf", "config": [
             call("nvmf_create_transport", trtype="TCP"),
             call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=where),

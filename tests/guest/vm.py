@@ -72,7 +72,7 @@ def missing_packages():
     if not newest_kernel():
         gone.append("linux-image-amd64")
     if not os.path.exists("/usr/bin/python3"):
-        gone.append("python3-minimal")
+        gone.append("python3")
     return sorted(gone)
 
 
