@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of sim/ share and nobody else sees.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "sim/world.h"
+
+struct conn;
+struct conn_end;
+struct link;
+
+struct heap_item {
+	uint64_t time, seq;
+	struct world_event *ev;
+};
+
+struct world {
+	uint64_t seed;
+	uint64_t now;
+	uint64_t hash;
+	uint64_t nrecords;
+
+	struct heap_item *heap;
+	uint32_t nheap, heap_size;
+	uint64_t seq;
+	unsigned foreground; /* events set that are not background */
+
+	GPtrArray *nodes;   /* struct world_node, by index */
+	GPtrArray *runners; /* struct hw_runner, in order of start */
+	GPtrArray *ready;   /* struct hw_runner that may pass now */
+	uint32_t next_runner;
+	struct world_rng sched;
+	struct world_costs costs;
+	uint64_t hot_busy, hot_idle; /* limits */
+	uint64_t storm;		     /* events since the clock last moved */
+	bool in_run;
+
+	bool failed;
+	void (*on_failure)(void *arg, const char *text);
+	void *on_failure_arg;
+	void (*on_record)(void *arg, const struct world_record *rec);
+	void *on_record_arg;
+	FILE *trace_file;
+	FILE *log_file;
+	GArray *kept; /* struct world_record, or NULL */
+	struct world_at *ats;
+
+	struct conn *conns; /* all, newest first */
+	unsigned nconns;
+	uint64_t next_conn;
+	uint64_t connect_timeout;
+	struct world_link_params link_default;
+	bool link_default_set;
+	struct world_tap *taps;
+};
+
+/* One of hw/env.h, hw/mem.h, hw/net.h, and whose it is. */
+struct node_env {
+	struct hw_env env;
+	struct world_node *node;
+};
+
+struct node_mem {
+	struct hw_mem mem;
+	struct world_node *node;
+	struct sim_chunk *chunks;
+	struct mem_watcher *watchers, **watchers_tail;
+	uint64_t next_iova;
+	size_t bytes;
+	unsigned nchunks, nwatchers;
+};
+
+struct unix_file {
+	struct unix_file *next;
+	struct net_listener *listener; /* NULL: stale */
+	char path[108];
+};
+
+struct node_net {
+	struct hw_net net;
+	struct world_node *node;
+	struct world_rng rng;
+	GArray *addrs; /* struct net_addr, ports 0 */
+	struct net_listener *listeners;
+	struct unix_file *files;
+	uint16_t next_port;
+	unsigned nctxs, nlisteners, nstreams;
+};
+
+struct node_faults {
+	struct hw_faults faults;
+	struct world_node *node;
+	GHashTable *by_name; /* name -> struct fault_point */
+	GPtrArray *points;   /* the same in order of meeting */
+};
+
+struct log_entry {
+	uint64_t time;
+	char *line;
+};
+
+#define NODE_LOG_LINES 256
+
+struct world_node {
+	struct world *world;
+	char *name;
+	uint16_t index;
+	struct hw hw;
+	struct node_env env;
+	struct node_mem mem;
+	struct node_net net;
+	struct node_faults faults;
+	struct world_rng rng; /* hw_env.random */
+	struct world_limits limits;
+	uint64_t paused_until;
+	uint64_t activity; /* moves with every byte sent or received: nobody here runs hot */
+	int64_t wall_offset;
+	GPtrArray *links; /* struct link, by index of the node it leads to */
+	struct log_entry log[NODE_LOG_LINES];
+	uint64_t nlog;
+};
+
+#define NO_NODE 0xffff
+
+#define container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+void world_trace(struct world *w, enum world_kind kind, uint16_t node, uint64_t a, uint64_t b);
+void world_failure(struct world *w, const char *format, ...) G_GNUC_PRINTF(2, 3);
+uint64_t world_hash_str(const char *s);
+
+/* event.c */
+struct world_event *world_event_first(const struct world *w);
+struct world_event *world_event_pop(struct world *w);
+
+/* env.c */
+extern const struct hw_env_ops sim_env_ops;
+/* Passes one of the ready runners. */
+void sim_runner_pass_one(struct world *w);
+/* Somebody outside may have given a sleeping runner work: asks all of them again. */
+void sim_runners_look_again(struct world *w);
+void sim_runners_paused(struct world_node *node);
+void sim_runner_count(struct world_node *node, struct world_live *live);
+
+/* mem.c */
+extern const struct hw_mem_ops sim_mem_ops;
+void sim_mem_fini(struct node_mem *m);
+
+/* fault.c */
+void sim_faults_init(struct world_node *node);
+void sim_faults_fini(struct world_node *node);
+bool sim_fault(struct world_node *node, const char *name);
