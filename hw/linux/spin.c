@@ -13,13 +13,14 @@
 #define HITS_FORGIVE 64u
 
 /* A trial wants this much to gain, and enough passes to judge by. */
-#define TRIAL_PASSES 16u
-#define TRIAL_WINDOWS 2u
+#define TRIAL_PASSES 10u
+#define TRIAL_VOTES 2u
 #define BACKOFF_MIN_NS UINT64_C(100000000)
 #define BACKOFF_MAX_NS UINT64_C(16000000000)
 /* A rest as long as this: what comes then is another load. */
 #define FORGET_NS UINT64_C(1000000000)
-#define VERIFY_EVERY 64u
+/* So many windows of napping, then a trial whether it is still right. */
+#define RETRIAL_WINDOWS 512u
 #define EMPTY_NAPS_MAX 4u
 
 void spin_init(struct spin *s, uint64_t spin_ns, uint64_t now)
@@ -39,6 +40,9 @@ static void set_mode(struct spin *s, enum spin_mode mode)
 	s->mode = mode;
 	s->windows = 0;
 	s->empty_naps = 0;
+	s->trial_naps = false;
+	s->open = 0;
+	s->closed = 0;
 }
 
 static void window_start(struct spin *s, uint64_t now)
@@ -48,7 +52,7 @@ static void window_start(struct spin *s, uint64_t now)
 
 static bool napping(const struct spin *s)
 {
-	return s->mode == SPIN_TRIAL || s->mode == SPIN_GATHER;
+	return s->mode == SPIN_GATHER || (s->mode == SPIN_TRIAL && s->trial_naps);
 }
 
 /* Work came after nothing for gap ns; s->rested tells whether it was spun for. */
@@ -82,14 +86,6 @@ static void note_gap(struct spin *s, uint64_t gap)
 	}
 }
 
-static void trial_failed(struct spin *s, uint64_t now)
-{
-	set_mode(s, SPIN_STEADY);
-	s->retry_at = now + s->backoff_ns;
-	if (s->backoff_ns < BACKOFF_MAX_NS)
-		s->backoff_ns *= 2;
-}
-
 /* Much processor time for little work, and room to do with less? */
 static bool worth_a_trial(const struct spin *s, uint64_t now, uint64_t len, uint64_t rate)
 {
@@ -99,43 +95,55 @@ static bool worth_a_trial(const struct spin *s, uint64_t now, uint64_t len, uint
 	       s->win.awake_ns >= len / 4 && busy_ns <= len - len / 8;
 }
 
+static void trial_window(struct spin *s, uint64_t now, bool worth, uint64_t rate)
+{
+	if (!s->trial_naps) {
+		s->ref_rate = rate;
+		s->trial_naps = true;
+		if (!worth)
+			set_mode(s, SPIN_STEADY);
+		return;
+	}
+	s->trial_naps = false;
+	if (rate >= s->ref_rate - s->ref_rate / 8)
+		s->open++;
+	else
+		s->closed++;
+	if (s->open >= TRIAL_VOTES) {
+		set_mode(s, SPIN_GATHER);
+		s->backoff_ns = BACKOFF_MIN_NS;
+	} else if (s->closed >= TRIAL_VOTES) {
+		set_mode(s, SPIN_STEADY);
+		s->retry_at = now + s->backoff_ns;
+		if (s->backoff_ns < BACKOFF_MAX_NS)
+			s->backoff_ns *= 2;
+	}
+}
+
 static void window_end(struct spin *s, uint64_t now)
 {
 	uint64_t len = now - s->win.start;
 	uint64_t rate = (s->amount - s->win.amount) * 1000 / (len / 1000);
+	bool worth = worth_a_trial(s, now, len, rate);
 
 	s->windows++;
 	switch (s->mode) {
 	case SPIN_STEADY:
-		if (worth_a_trial(s, now, len, rate)) {
-			s->ref_rate = rate;
+		if (worth) {
 			set_mode(s, SPIN_TRIAL);
+			trial_window(s, now, worth, rate);
 		}
 		break;
 	case SPIN_TRIAL:
-		if (rate >= s->ref_rate - s->ref_rate / 8)
-			set_mode(s, SPIN_GATHER);
-		else if (rate < s->ref_rate / 2 || s->windows >= TRIAL_WINDOWS)
-			trial_failed(s, now);
+		trial_window(s, now, worth, rate);
 		break;
 	case SPIN_GATHER:
-		if (rate < s->ref_rate / 2) {
-			/* Another load: look at it without naps first. */
-			set_mode(s, SPIN_STEADY);
-			break;
-		}
-		s->ref_rate = (s->ref_rate * 7 + rate) / 8;
-		if (s->windows >= VERIFY_EVERY)
-			set_mode(s, SPIN_VERIFY);
-		break;
-	case SPIN_VERIFY:
-		if (rate > s->ref_rate + s->ref_rate / 4) {
-			trial_failed(s, now);
-			break;
-		}
-		s->backoff_ns = BACKOFF_MIN_NS;
-		s->ref_rate = rate;
-		set_mode(s, SPIN_GATHER);
+		if (rate < s->ref_rate / 2)
+			set_mode(s, SPIN_STEADY); /* another load */
+		else if (s->windows >= RETRIAL_WINDOWS)
+			set_mode(s, SPIN_TRIAL);
+		else
+			s->ref_rate = (s->ref_rate * 7 + rate) / 8;
 		break;
 	}
 	window_start(s, now);
@@ -172,8 +180,13 @@ enum spin_action spin_step(struct spin *s, uint64_t now, unsigned work, uint64_t
 		return SPIN_PASS;
 	if (budget == HW_SPIN_ADAPTIVE) {
 		account(s, now, work, amount);
+		/*
+		 * What came during one short pass is better gathered too. A long run
+		 * of passes goes on until there is nothing: that may be full load.
+		 */
 		if (work > 0)
-			return SPIN_PASS;
+			return napping(s) && now - s->rested_at < SPIN_NAP_NS / 2 ? SPIN_NAP
+										  : SPIN_PASS;
 		if (napping(s) && s->empty_naps < EMPTY_NAPS_MAX) {
 			s->empty_naps++;
 			return SPIN_NAP;
@@ -197,6 +210,7 @@ void spin_rested(struct spin *s, uint64_t now)
 
 	s->last = now;
 	s->rested = true;
+	s->rested_at = now;
 	if (rest < SPIN_WINDOW_NS)
 		return;
 	/* Rates over a window that was mostly silence say nothing. */

@@ -13,10 +13,11 @@
  *
  * Is the processor busy with little? Then several requests may as well be
  * gathered: a nap of some tens of microseconds instead of spinning or of a
- * wake-up for each. A trial of a few milliseconds shows who sets the pace. The
- * progress made (bytes moved) stays the same with an open loop; it falls with a
- * closed one, whose peer waits for us. Then napping ends and is not tried again
- * for a while, twice as long each time.
+ * wake-up for each. A trial shows who sets the pace. The progress made (bytes
+ * moved) stays the same with an open loop; it falls with a closed one, whose
+ * peer waits for us. Then napping is not tried again for a while, twice as long
+ * each time. A trial is the best of three pairs of windows, without and with
+ * naps side by side: on a busy machine one alone would measure the scheduler.
  *
  * Is there work in every pass? Then neither.
  */
@@ -35,9 +36,8 @@ enum spin_action {
 
 enum spin_mode {
 	SPIN_STEADY, /* no naps */
-	SPIN_TRIAL,  /* naps, to see whether progress falls */
+	SPIN_TRIAL,  /* windows with and without naps in turn, to see whether progress falls */
 	SPIN_GATHER, /* naps, since it did not */
-	SPIN_VERIFY, /* no naps for a moment, to see whether progress rises */
 };
 
 /* What happened since start. */
@@ -56,15 +56,19 @@ struct spin {
 	uint64_t idle_since; /* HW_NEVER: the last pass had work */
 
 	bool spinning;
-	bool rested;   /* slept or napped since work ran out */
-	unsigned near; /* short gaps in a row while not spinning */
-	unsigned need; /* so many start spinning */
-	unsigned miss; /* how often spinning was in vain, weighed */
-	unsigned hits; /* in a row */
+	bool rested;	    /* slept or napped since work ran out */
+	uint64_t rested_at; /* end of the last rest */
+	unsigned near;	    /* short gaps in a row while not spinning */
+	unsigned need;	    /* so many start spinning */
+	unsigned miss;	    /* how often spinning was in vain, weighed */
+	unsigned hits;	    /* in a row */
 
 	enum spin_mode mode;
 	struct spin_window win;
-	uint64_t ref_rate;   /* progress a millisecond before the trial */
+	bool trial_naps;     /* this window of the trial is with naps */
+	unsigned open;	     /* trial windows in which progress did not fall */
+	unsigned closed;     /* and in which it did */
+	uint64_t ref_rate;   /* progress a millisecond to compare with */
 	unsigned windows;    /* of this mode */
 	unsigned empty_naps; /* in a row */
 	uint64_t retry_at;   /* no trial before */
@@ -73,7 +77,7 @@ struct spin {
 
 #define SPIN_BUDGET_NS UINT64_C(100000)
 #define SPIN_NAP_NS UINT64_C(40000)
-#define SPIN_WINDOW_NS UINT64_C(4000000)
+#define SPIN_WINDOW_NS UINT64_C(2000000)
 
 void spin_init(struct spin *s, uint64_t spin_ns, uint64_t now);
 /*
