@@ -17,6 +17,7 @@ struct rpc_server;
 struct target_options {
 	struct core_options core;
 	const char *rpc_path; /* UNIX socket; NULL: no RPC socket */
+	int64_t pid;          /* of this process, as RPC users see it; 0 in a world */
 };
 
 struct target {
@@ -29,6 +30,12 @@ struct target {
 
 /* Everything made, reactors running (in real time the main one runs with its main context). */
 struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error);
+/*
+ * Loads a saved configuration; see rpc_load_config() in target/rpc/config.h. Once,
+ * before anything else calls methods.
+ */
+void target_load_config(struct target *t, const char *name, const char *text, size_t len,
+			void (*done)(void *arg, const GError *error), void *arg);
 /*
  * Stops serving: closes the RPC socket and listeners, ends controllers, waits for
  * I/O, removes bdevs. done is called on the main reactor; then target_free().

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One call of a method: look-up, state, parameters, the method, its end. The end
+ * is always delivered from the done list, so that neither methods nor those who
+ * call them have to mind recursion.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "target/rpc/server.h"
+
+#define WRONG_STATE                                                                                \
+	"Method may only be called before framework is initialized. Use --wait-for-rpc command "   \
+	"line parameter and then issue this RPC before the framework_start_init RPC."
+
+const struct rpc_method *rpc_method_find(const char *name)
+{
+	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
+		for (const struct rpc_method *m = *table; m->name; m++)
+			if (strcmp(m->name, name) == 0)
+				return m;
+	return NULL;
+}
+
+/* --- end -------------------------------------------------------------------------- */
+
+static void deliver(struct task *task)
+{
+	struct rpc_request *req =
+		(struct rpc_request *)((char *)task - offsetof(struct rpc_request, task));
+	struct rpc_server *server = req->server;
+
+	req->done(req, req->result, req->error);
+	if (req->result)
+		json_node_unref(req->result);
+	g_clear_error(&req->error);
+	jv_doc_unref(req->doc);
+	g_free(req->params);
+	g_free(req);
+	rpc_server_call_ends(server);
+}
+
+static void end(struct rpc_request *req)
+{
+	g_assert(!req->ended);
+	req->ended = true;
+	reactor_timer_cancel(req->server->reactor, &req->timer);
+	reactor_run_soon(req->server->reactor, &req->task);
+}
+
+void rpc_reply(struct rpc_request *req, JsonNode *result)
+{
+	req->result = result;
+	end(req);
+}
+
+void rpc_reply_true(struct rpc_request *req)
+{
+	rpc_reply(req, json_node_init_boolean(json_node_alloc(), TRUE));
+}
+
+void rpc_reply_string(struct rpc_request *req, const char *s)
+{
+	rpc_reply(req, json_node_init_string(json_node_alloc(), s));
+}
+
+void rpc_reply_array(struct rpc_request *req, JsonArray *array)
+{
+	JsonNode *node = json_node_new(JSON_NODE_ARRAY);
+
+	json_node_take_array(node, array);
+	rpc_reply(req, node);
+}
+
+void rpc_reply_object(struct rpc_request *req, JsonObject *object)
+{
+	JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+	json_node_take_object(node, object);
+	rpc_reply(req, node);
+}
+
+void rpc_fail(struct rpc_request *req, const GError *error)
+{
+	req->error = g_error_copy(error);
+	end(req);
+}
+
+void rpc_fail_with(struct rpc_request *req, int code, const char *message, const char *detail, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (detail) {
+		va_start(args, detail);
+		text = g_strdup_vprintf(detail, args);
+		va_end(args);
+	}
+	if (text)
+		weft_error_set(&req->error, code, message, "%s", text);
+	else
+		weft_error_set(&req->error, code, message, NULL);
+	end(req);
+}
+
+void rpc_done(void *arg, const GError *error)
+{
+	if (error)
+		rpc_fail(arg, error);
+	else
+		rpc_reply_true(arg);
+}
+
+/* --- start ------------------------------------------------------------------------- */
+
+static void unknown_method(struct rpc_request *req, const char *method)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const char *near;
+
+	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
+		for (const struct rpc_method *m = *table; m->name; m++)
+			g_ptr_array_add(names, (char *)m->name);
+	g_ptr_array_add(names, NULL);
+	near = rpc_nearest(method, (const char *const *)names->pdata);
+	if (near)
+		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
+			      "there is no such method. Did you mean %s?", near);
+	else
+		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
+			      "there is no such method; rpc_get_methods lists them");
+}
+
+static void start(struct rpc_request *req, const char *method, const struct jv *params)
+{
+	const struct rpc_method *m = rpc_method_find(method);
+	g_autoptr(GError) error = NULL;
+
+	if (!m) {
+		unknown_method(req, method);
+		return;
+	}
+	req->method = m;
+	if (!(m->states & RPC_RUNTIME)) {
+		rpc_fail_with(req, -1, WRONG_STATE, "%s configures what is running already",
+			      method);
+		return;
+	}
+	req->params = g_malloc0(MAX(m->params_size, 1));
+	if (m->defaults)
+		m->defaults(req->params);
+	if (!rpc_decode(m->name, m->params, m->relaxed, params, req->params, &error)) {
+		rpc_fail(req, error);
+		return;
+	}
+	m->call(req);
+}
+
+void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
+	      const struct jv *params,
+	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+	      void *owner)
+{
+	struct rpc_request *req = g_new0(struct rpc_request, 1);
+
+	req->server = server;
+	req->doc = jv_doc_ref(doc);
+	req->done = done;
+	req->owner = owner;
+	req->task.fn = deliver;
+	timer_init(&req->timer, NULL);
+	rpc_server_call_begins(server);
+	if (server->stopping)
+		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
+	else
+		start(req, method, params);
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What shows the NVMe-oF target: nvmf_get_*, nvmf_subsystem_get_*, and its saved
+ * configuration. Keys and their order are those that users' scripts know.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "target/rpc/methods.h"
+
+static void set_u(JsonObject *o, const char *key, uint64_t value)
+{
+	json_object_set_int_member(o, key, (gint64)value);
+}
+
+/* --- shapes -------------------------------------------------------------------------- */
+
+static JsonObject *trid_json(const struct nvmf_trid *trid)
+{
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "trtype", trid->trtype);
+	json_object_set_string_member(o, "adrfam", trid->adrfam);
+	json_object_set_string_member(o, "traddr", trid->traddr);
+	json_object_set_string_member(o, "trsvcid", trid->trsvcid);
+	return o;
+}
+
+static JsonObject *transport_json(const struct nvmf_transport *t)
+{
+	const struct nvmf_transport_options *opts = nvmf_transport_get_options(t);
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "trtype", nvmf_transport_name(t));
+	set_u(o, "max_queue_depth", opts->max_queue_depth);
+	set_u(o, "max_io_qpairs_per_ctrlr", opts->max_io_qpairs_per_ctrlr);
+	set_u(o, "in_capsule_data_size", opts->in_capsule_data_size);
+	set_u(o, "max_io_size", opts->max_io_size);
+	set_u(o, "max_aq_depth", opts->max_aq_depth);
+	set_u(o, "iobuf_small_cache_size", opts->iobuf_small_cache_size);
+	set_u(o, "iobuf_large_cache_size", opts->iobuf_large_cache_size);
+	json_object_set_boolean_member(o, "dif_insert_or_strip", opts->dif_insert_or_strip);
+	json_object_set_boolean_member(o, "zcopy", opts->zcopy);
+	json_object_set_boolean_member(o, "c2h_success", opts->c2h_success);
+	set_u(o, "sock_priority", opts->sock_priority);
+	set_u(o, "abort_timeout_sec", opts->abort_timeout_sec);
+	set_u(o, "ack_timeout", opts->ack_timeout);
+	set_u(o, "data_wr_pool_size", opts->data_wr_pool_size);
+	json_object_set_boolean_member(o, "disable_command_passthru",
+				       opts->disable_command_passthru);
+	set_u(o, "kas", opts->kas);
+	set_u(o, "min_kato", opts->min_kato_ms);
+	return o;
+}
+
+/* The identities of a namespace, as both the listing and the saved form have them. */
+static void add_ns_ids(JsonObject *o, const struct nvmf_ns *ns)
+{
+	g_autofree char *nguid = rpc_hex(ns->nguid, sizeof(ns->nguid));
+	g_autofree char *eui64 = rpc_hex(ns->eui64, sizeof(ns->eui64));
+	char uuid[37];
+
+	if (!rpc_is_zero(ns->nguid, sizeof(ns->nguid)))
+		json_object_set_string_member(o, "nguid", nguid);
+	if (!rpc_is_zero(ns->eui64, sizeof(ns->eui64)))
+		json_object_set_string_member(o, "eui64", eui64);
+	if (!rpc_is_zero(ns->uuid, sizeof(ns->uuid))) {
+		bdev_uuid_format(ns->uuid, uuid);
+		json_object_set_string_member(o, "uuid", uuid);
+	}
+}
+
+static JsonObject *ns_json(const struct nvmf_ns *ns)
+{
+	JsonObject *o = json_object_new();
+	const char *name = bdev_desc_bdev(ns->desc)->name;
+
+	set_u(o, "nsid", ns->nsid);
+	json_object_set_string_member(o, "bdev_name", name);
+	json_object_set_string_member(o, "name", name);
+	add_ns_ids(o, ns);
+	if (ns->subsystem->ana_reporting)
+		set_u(o, "anagrpid", ns->anagrpid);
+	return o;
+}
+
+static JsonArray *namespaces_json(const struct nvmf_subsystem *s)
+{
+	JsonArray *array = json_array_new();
+
+	for (uint32_t i = 0; i < s->max_namespaces; i++)
+		if (s->nss[i] && !s->nss[i]->removing)
+			json_array_add_object_element(array, ns_json(s->nss[i]));
+	return array;
+}
+
+static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
+{
+	JsonObject *o = json_object_new();
+	JsonArray *listeners = json_array_new(), *hosts = json_array_new();
+	bool nvme = s->subtype == NVMF_SUBTYPE_NVM;
+
+	json_object_set_string_member(o, "nqn", s->nqn);
+	json_object_set_string_member(o, "subtype", nvme ? "NVMe" : "Discovery");
+	for (guint i = 0; i < s->listeners->len; i++) {
+		const struct nvmf_listener *l = s->listeners->pdata[i];
+
+		json_array_add_object_element(listeners, trid_json(&l->trid));
+	}
+	json_object_set_array_member(o, "listen_addresses", listeners);
+	json_object_set_boolean_member(o, "allow_any_host", s->allow_any_host);
+	for (guint i = 0; i < s->hosts->len; i++) {
+		JsonObject *host = json_object_new();
+
+		json_object_set_string_member(host, "nqn", s->hosts->pdata[i]);
+		json_array_add_object_element(hosts, host);
+	}
+	json_object_set_array_member(o, "hosts", hosts);
+	if (!nvme)
+		return o;
+	json_object_set_string_member(o, "serial_number", s->serial);
+	json_object_set_string_member(o, "model_number", s->model);
+	set_u(o, "max_namespaces", s->max_namespaces);
+	json_object_set_boolean_member(o, "passthrough", FALSE);
+	set_u(o, "min_cntlid", s->min_cntlid);
+	set_u(o, "max_cntlid", s->max_cntlid);
+	set_u(o, "dmrsl", 0); /* no limit is reported */
+	set_u(o, "wzsl", 0);
+	json_object_set_array_member(o, "namespaces", namespaces_json(s));
+	return o;
+}
+
+/* --- nvmf_get_transports, nvmf_get_subsystems, nvmf_get_targets ------------------------------- */
+
+struct on_target {
+	const char *tgt_name, *nqn, *trtype;
+};
+
+#define TGT_PARAM RPC_PARAM("tgt_name", RPC_STR, 0, struct on_target, tgt_name)
+
+static const struct rpc_param get_transports_params[] = {
+	TGT_PARAM,
+	RPC_PARAM("trtype", RPC_STR, 0, struct on_target, trtype, .max = 32),
+	{ 0 },
+};
+
+static void nvmf_get_transports(struct rpc_request *req)
+{
+	const struct on_target *p = req->params;
+	struct nvmf_tgt *tgt = req->server->nvmf;
+	GPtrArray *all = nvmf_transports(tgt);
+	struct nvmf_transport *one = NULL;
+	JsonArray *array;
+
+	if (!rpc_check_tgt(req, p->tgt_name))
+		return;
+	if (p->trtype && !(one = nvmf_transport_find(tgt, p->trtype))) {
+		rpc_fail_with(req, -ENODEV, NULL,
+			      "transport %s has not been created; nvmf_create_transport does it",
+			      p->trtype);
+		return;
+	}
+	array = json_array_new();
+	for (guint i = 0; i < all->len; i++)
+		if (!one || one == all->pdata[i])
+			json_array_add_object_element(array, transport_json(all->pdata[i]));
+	rpc_reply_array(req, array);
+}
+
+static const struct rpc_param get_subsystems_params[] = {
+	RPC_PARAM("nqn", RPC_STR, 0, struct on_target, nqn, .max = RPC_NQN_MAX),
+	TGT_PARAM,
+	{ 0 },
+};
+
+static void nvmf_get_subsystems(struct rpc_request *req)
+{
+	const struct on_target *p = req->params;
+	g_autoptr(GPtrArray) all = NULL;
+	JsonArray *array;
+
+	if (p->nqn) {
+		struct nvmf_subsystem *s = rpc_subsystem(req, p->tgt_name, p->nqn);
+
+		if (!s)
+			return;
+		array = json_array_new();
+		json_array_add_object_element(array, subsystem_json(s));
+		rpc_reply_array(req, array);
+		return;
+	}
+	if (!rpc_check_tgt(req, p->tgt_name))
+		return;
+	all = nvmf_subsystems(req->server->nvmf);
+	array = json_array_new();
+	for (guint i = 0; i < all->len; i++)
+		json_array_add_object_element(array, subsystem_json(all->pdata[i]));
+	rpc_reply_array(req, array);
+}
+
+static void nvmf_get_targets(struct rpc_request *req)
+{
+	JsonArray *array = json_array_new();
+
+	json_array_add_string_element(array, nvmf_tgt_name(req->server->nvmf));
+	rpc_reply_array(req, array);
+}
+
+static const struct rpc_param on_target_params[] = { TGT_PARAM, { 0 } };
+
+/* There is no way to add one yet. */
+static void nvmf_discovery_get_referrals(struct rpc_request *req)
+{
+	const struct on_target *p = req->params;
+
+	if (rpc_check_tgt(req, p->tgt_name))
+		rpc_reply_array(req, json_array_new());
+}
+
+/* --- nvmf_subsystem_get_*
+ * ------------------------------------------------------------------------- */
+
+static const struct rpc_param on_subsystem_params[] = {
+	RPC_PARAM("nqn", RPC_STR, RPC_REQUIRED, struct on_target, nqn, .min = 1,
+		  .max = RPC_NQN_MAX),
+	TGT_PARAM,
+	{ 0 },
+};
+
+static struct nvmf_subsystem *subsystem_of(struct rpc_request *req)
+{
+	const struct on_target *p = req->params;
+
+	return rpc_subsystem(req, p->tgt_name, p->nqn);
+}
+
+static JsonArray *ana_states_json(const struct nvmf_subsystem *s)
+{
+	JsonArray *array = json_array_new();
+
+	for (uint32_t group = 1; group <= s->max_namespaces; group++) {
+		JsonObject *o = json_object_new();
+
+		set_u(o, "ana_group", group);
+		json_object_set_string_member(o, "ana_state", "optimized");
+		json_array_add_object_element(array, o);
+	}
+	return array;
+}
+
+static void nvmf_subsystem_get_listeners(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+	JsonArray *array;
+
+	if (!s)
+		return;
+	array = json_array_new();
+	for (guint i = 0; i < s->listeners->len; i++) {
+		const struct nvmf_listener *l = s->listeners->pdata[i];
+		JsonObject *o = json_object_new();
+
+		json_object_set_object_member(o, "address", trid_json(&l->trid));
+		if (s->ana_reporting)
+			json_object_set_array_member(o, "ana_states", ana_states_json(s));
+		json_array_add_object_element(array, o);
+	}
+	rpc_reply_array(req, array);
+}
+
+static void reply_controllers(void *arg, const struct nvmf_ctrlr_info *ctrlrs, unsigned nctrlrs,
+			      const struct nvmf_qpair_info *qpairs, unsigned nqpairs)
+{
+	JsonArray *array = json_array_new();
+
+	(void)qpairs;
+	(void)nqpairs;
+	for (unsigned i = 0; i < nctrlrs; i++) {
+		const struct nvmf_ctrlr_info *c = &ctrlrs[i];
+		JsonObject *o = json_object_new();
+		char hostid[37];
+
+		bdev_uuid_format(c->hostid, hostid);
+		set_u(o, "cntlid", c->cntlid);
+		json_object_set_string_member(o, "cntrltype", c->discovery ? "discovery" : "io");
+		json_object_set_string_member(o, "hostnqn", c->hostnqn);
+		json_object_set_string_member(o, "hostid", hostid);
+		set_u(o, "num_io_qpairs", c->num_io_qpairs);
+		json_array_add_object_element(array, o);
+	}
+	rpc_reply_array(arg, array);
+}
+
+static void nvmf_subsystem_get_controllers(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+
+	if (s)
+		nvmf_subsystem_get_connected(s, reply_controllers, req);
+}
+
+static JsonObject *peer_json(const struct nvmf_trid *listen, const struct net_addr *peer)
+{
+	JsonObject *o = json_object_new();
+	char host[NET_ADDR_STRLEN], port[8];
+
+	g_snprintf(port, sizeof(port), "%u", peer->port);
+	json_object_set_string_member(o, "trtype", listen->trtype);
+	json_object_set_string_member(o, "adrfam", peer->family == NET_INET6 ? "IPv6" : "IPv4");
+	json_object_set_string_member(o, "traddr", net_addr_host(peer, host));
+	json_object_set_string_member(o, "trsvcid", port);
+	return o;
+}
+
+static void reply_qpairs(void *arg, const struct nvmf_ctrlr_info *ctrlrs, unsigned nctrlrs,
+			 const struct nvmf_qpair_info *qpairs, unsigned nqpairs)
+{
+	JsonArray *array = json_array_new();
+
+	(void)ctrlrs;
+	(void)nctrlrs;
+	for (unsigned i = 0; i < nqpairs; i++) {
+		const struct nvmf_qpair_info *q = &qpairs[i];
+		g_autofree char *thread = g_strdup_printf(RPC_THREAD_NAME, q->reactor);
+		JsonObject *o = json_object_new();
+
+		set_u(o, "cntlid", q->cntlid);
+		set_u(o, "qid", q->qid);
+		json_object_set_string_member(o, "state", q->state);
+		json_object_set_string_member(o, "thread", thread);
+		json_object_set_string_member(o, "hostnqn", q->hostnqn);
+		json_object_set_object_member(o, "listen_address", trid_json(&q->listen));
+		json_object_set_object_member(o, "peer_address", peer_json(&q->listen, &q->peer));
+		json_array_add_object_element(array, o);
+	}
+	rpc_reply_array(arg, array);
+}
+
+static void nvmf_subsystem_get_qpairs(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+
+	if (s)
+		nvmf_subsystem_get_connected(s, reply_qpairs, req);
+}
+
+/* --- nvmf_get_stats
+ * ------------------------------------------------------------------------------- */
+
+static JsonObject *group_json(struct nvmf_tgt *tgt, unsigned i, const struct nvmf_group_stats *st)
+{
+	g_autofree char *name = g_strdup_printf(RPC_THREAD_NAME, i);
+	JsonObject *o = json_object_new();
+	JsonArray *array = json_array_new();
+	GPtrArray *transports = nvmf_transports(tgt);
+
+	json_object_set_string_member(o, "name", name);
+	set_u(o, "admin_qpairs", st->admin_qpairs);
+	set_u(o, "io_qpairs", st->io_qpairs);
+	set_u(o, "current_admin_qpairs", st->current_admin_qpairs);
+	set_u(o, "current_io_qpairs", st->current_io_qpairs);
+	set_u(o, "current_unassociated_qpairs", st->current_unassociated_qpairs);
+	set_u(o, "pending_bdev_io", st->pending_bdev_io);
+	set_u(o, "completed_nvme_io", st->completed_nvme_io);
+	for (guint t = 0; t < transports->len; t++) {
+		JsonObject *transport = json_object_new();
+
+		json_object_set_string_member(transport, "trtype",
+					      nvmf_transport_name(transports->pdata[t]));
+		json_array_add_object_element(array, transport);
+	}
+	json_object_set_array_member(o, "transports", array);
+	return o;
+}
+
+static void reply_stats(void *arg, const struct nvmf_group_stats *stats, unsigned n)
+{
+	struct rpc_request *req = arg;
+	JsonObject *o = json_object_new();
+	JsonArray *groups = json_array_new();
+
+	set_u(o, "tick_rate", RPC_TICK_RATE);
+	for (unsigned i = 0; i < n; i++)
+		json_array_add_object_element(groups, group_json(req->server->nvmf, i, &stats[i]));
+	json_object_set_array_member(o, "poll_groups", groups);
+	rpc_reply_object(req, o);
+}
+
+static void nvmf_get_stats_method(struct rpc_request *req)
+{
+	const struct on_target *p = req->params;
+
+	if (rpc_check_tgt(req, p->tgt_name))
+		nvmf_get_stats(req->server->nvmf, reply_stats, req);
+}
+
+/* --- saved configuration
+ * ------------------------------------------------------------------------------ */
+
+static JsonObject *nqn_params(const struct nvmf_subsystem *s)
+{
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "nqn", s->nqn);
+	return o;
+}
+
+static void config_ns(JsonArray *config, const struct nvmf_ns *ns)
+{
+	JsonObject *params = nqn_params(ns->subsystem), *o = json_object_new();
+
+	set_u(o, "nsid", ns->nsid);
+	json_object_set_string_member(o, "bdev_name", bdev_desc_bdev(ns->desc)->name);
+	add_ns_ids(o, ns);
+	if (ns->subsystem->ana_reporting)
+		set_u(o, "anagrpid", ns->anagrpid);
+	json_object_set_object_member(params, "namespace", o);
+	rpc_config_add(config, "nvmf_subsystem_add_ns", params);
+}
+
+static void config_parts(JsonArray *config, const struct nvmf_subsystem *s)
+{
+	for (guint i = 0; i < s->listeners->len; i++) {
+		const struct nvmf_listener *l = s->listeners->pdata[i];
+		JsonObject *params = nqn_params(s);
+
+		json_object_set_object_member(params, "listen_address", trid_json(&l->trid));
+		rpc_config_add(config, "nvmf_subsystem_add_listener", params);
+	}
+	for (guint i = 0; i < s->hosts->len; i++) {
+		JsonObject *params = nqn_params(s);
+
+		json_object_set_string_member(params, "host", s->hosts->pdata[i]);
+		rpc_config_add(config, "nvmf_subsystem_add_host", params);
+	}
+	if (s->subtype != NVMF_SUBTYPE_NVM)
+		return;
+	for (uint32_t i = 0; i < s->max_namespaces; i++)
+		if (s->nss[i] && !s->nss[i]->removing)
+			config_ns(config, s->nss[i]);
+}
+
+static void config_subsystem(JsonArray *config, const struct nvmf_subsystem *s)
+{
+	JsonObject *params = nqn_params(s);
+
+	json_object_set_boolean_member(params, "allow_any_host", s->allow_any_host);
+	json_object_set_string_member(params, "serial_number", s->serial);
+	json_object_set_string_member(params, "model_number", s->model);
+	set_u(params, "max_namespaces", s->max_namespaces);
+	set_u(params, "min_cntlid", s->min_cntlid);
+	set_u(params, "max_cntlid", s->max_cntlid);
+	json_object_set_boolean_member(params, "ana_reporting", s->ana_reporting);
+	rpc_config_add(config, "nvmf_create_subsystem", params);
+}
+
+JsonArray *rpc_config_nvmf(struct rpc_server *server)
+{
+	g_autoptr(GPtrArray) all = nvmf_subsystems(server->nvmf);
+	GPtrArray *transports = nvmf_transports(server->nvmf);
+	JsonArray *config = json_array_new();
+
+	for (guint i = 0; i < transports->len; i++)
+		rpc_config_add(config, "nvmf_create_transport",
+			       transport_json(transports->pdata[i]));
+	for (guint i = 0; i < all->len; i++) {
+		const struct nvmf_subsystem *s = all->pdata[i];
+
+		if (s->deleting)
+			continue;
+		if (s->subtype == NVMF_SUBTYPE_NVM)
+			config_subsystem(config, s);
+		config_parts(config, s);
+	}
+	return config;
+}
+
+#define METHOD(name_, call_, table_)                                                               \
+	{                                                                                          \
+		.name = name_, .call = call_, .params = table_,                                    \
+		.params_size = sizeof(struct on_target), .states = RPC_RUNTIME                     \
+	}
+
+const struct rpc_method rpc_methods_nvmf_show[] = {
+	METHOD("nvmf_get_transports", nvmf_get_transports, get_transports_params),
+	METHOD("nvmf_get_subsystems", nvmf_get_subsystems, get_subsystems_params),
+	METHOD("nvmf_get_targets", nvmf_get_targets, NULL),
+	METHOD("nvmf_get_stats", nvmf_get_stats_method, on_target_params),
+	METHOD("nvmf_discovery_get_referrals", nvmf_discovery_get_referrals, on_target_params),
+	METHOD("nvmf_subsystem_get_listeners", nvmf_subsystem_get_listeners, on_subsystem_params),
+	METHOD("nvmf_subsystem_get_controllers", nvmf_subsystem_get_controllers,
+	       on_subsystem_params),
+	METHOD("nvmf_subsystem_get_qpairs", nvmf_subsystem_get_qpairs, on_subsystem_params),
+	{ 0 },
+};

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What changes the NVMe-oF target: transports, subsystems, listeners, namespaces, hosts. */
+#include <errno.h>
+#include <string.h>
+
+#include "target/rpc/methods.h"
+
+/* Every structure begins with these two, so that one look-up serves all. */
+struct on_subsystem {
+	const char *nqn, *tgt_name;
+};
+
+#define NQN_PARAM                                                                                  \
+	RPC_PARAM("nqn", RPC_STR, RPC_REQUIRED, struct on_subsystem, nqn, .min = 1,                \
+		  .max = RPC_NQN_MAX)
+#define TGT_PARAM RPC_PARAM("tgt_name", RPC_STR, 0, struct on_subsystem, tgt_name)
+
+static struct nvmf_subsystem *subsystem_of(struct rpc_request *req)
+{
+	const struct on_subsystem *p = req->params;
+
+	return rpc_subsystem(req, p->tgt_name, p->nqn);
+}
+
+static void end(struct rpc_request *req, bool ok, const GError *error)
+{
+	rpc_done(req, ok ? NULL : error);
+}
+
+/* --- transports ------------------------------------------------------------------------ */
+
+struct create_transport {
+	const char *trtype, *tgt_name;
+	struct nvmf_transport_options o;
+	int32_t acceptor_backlog;
+};
+
+#define OPTION(name_, type_, ...)                                                                  \
+	{                                                                                          \
+		.name = #name_, .type = type_,                                                     \
+		.offset = offsetof(struct create_transport, o.name_), ##__VA_ARGS__                \
+	}
+
+static const struct rpc_param create_transport_params[] = {
+	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct create_transport, trtype, .max = 32),
+	RPC_PARAM("tgt_name", RPC_STR, 0, struct create_transport, tgt_name),
+	OPTION(max_queue_depth, RPC_U16),
+	OPTION(max_io_qpairs_per_ctrlr, RPC_U16),
+	OPTION(in_capsule_data_size, RPC_U32),
+	OPTION(max_io_size, RPC_U32),
+	OPTION(max_aq_depth, RPC_U32),
+	OPTION(iobuf_small_cache_size, RPC_U32),
+	OPTION(iobuf_large_cache_size, RPC_U32),
+	OPTION(zcopy, RPC_BOOL),
+	OPTION(c2h_success, RPC_BOOL),
+	OPTION(dif_insert_or_strip, RPC_BOOL),
+	OPTION(sock_priority, RPC_U32),
+	RPC_PARAM("acceptor_backlog", RPC_I32, 0, struct create_transport, acceptor_backlog),
+	OPTION(abort_timeout_sec, RPC_U32),
+	OPTION(control_msg_num, RPC_U16),
+	OPTION(ack_timeout, RPC_U32),
+	OPTION(data_wr_pool_size, RPC_U32),
+	OPTION(disable_command_passthru, RPC_BOOL),
+	OPTION(kas, RPC_U16),
+	RPC_PARAM("min_kato", RPC_U32, 0, struct create_transport, o.min_kato_ms),
+	/* Of other transports or of pollers: of no effect on TCP. */
+	RPC_CHECKED("io_unit_size", RPC_U32, RPC_IGNORED),
+	RPC_CHECKED("num_shared_buffers", RPC_U32, RPC_IGNORED),
+	RPC_CHECKED("buf_cache_size", RPC_U32, RPC_IGNORED),
+	RPC_CHECKED("num_cqe", RPC_I32, RPC_IGNORED),
+	RPC_CHECKED("max_srq_depth", RPC_U32, RPC_IGNORED),
+	RPC_CHECKED("no_srq", RPC_BOOL, RPC_IGNORED),
+	RPC_CHECKED("no_wr_batching", RPC_BOOL, RPC_IGNORED),
+	RPC_CHECKED("acceptor_poll_rate", RPC_U32, RPC_IGNORED),
+	{ 0 },
+};
+
+static void create_transport_defaults(void *params)
+{
+	struct create_transport *p = params;
+
+	nvmf_transport_options_default(&p->o);
+	p->acceptor_backlog = p->o.acceptor_backlog;
+}
+
+static void nvmf_create_transport(struct rpc_request *req)
+{
+	struct create_transport *p = req->params;
+	g_autoptr(GError) error = NULL;
+
+	if (!rpc_check_tgt(req, p->tgt_name))
+		return;
+	if (p->acceptor_backlog < 1) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"acceptor_backlog\" is %d; it must be at least 1",
+			      p->acceptor_backlog);
+		return;
+	}
+	p->o.acceptor_backlog = p->acceptor_backlog;
+	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL, error);
+}
+
+/* --- subsystems ------------------------------------------------------------------------------ */
+
+struct create_subsystem {
+	struct on_subsystem on;
+	struct nvmf_subsystem_options o;
+};
+
+static const struct rpc_param create_subsystem_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	RPC_PARAM("serial_number", RPC_STR, 0, struct create_subsystem, o.serial_number, .max = 20),
+	RPC_PARAM("model_number", RPC_STR, 0, struct create_subsystem, o.model_number, .max = 40),
+	RPC_PARAM("max_namespaces", RPC_U32, 0, struct create_subsystem, o.max_namespaces,
+		  .max = NVMF_MAX_NSID),
+	RPC_PARAM("allow_any_host", RPC_BOOL, 0, struct create_subsystem, o.allow_any_host),
+	RPC_PARAM("ana_reporting", RPC_BOOL, 0, struct create_subsystem, o.ana_reporting),
+	RPC_PARAM("min_cntlid", RPC_U16, 0, struct create_subsystem, o.min_cntlid,
+		  .def = NVMF_MIN_CNTLID),
+	RPC_PARAM("max_cntlid", RPC_U16, 0, struct create_subsystem, o.max_cntlid,
+		  .def = NVMF_MAX_CNTLID),
+	RPC_CHECKED("dmrsl", RPC_U32, RPC_FIXED),
+	RPC_CHECKED("wzsl", RPC_U8, RPC_FIXED),
+	RPC_CHECKED("passthrough", RPC_BOOL, RPC_FIXED),
+	RPC_CHECKED("enable_nssr", RPC_BOOL, RPC_FIXED),
+	{ 0 },
+};
+
+static void nvmf_create_subsystem(struct rpc_request *req)
+{
+	struct create_subsystem *p = req->params;
+	g_autoptr(GError) error = NULL;
+
+	if (!rpc_check_tgt(req, p->on.tgt_name))
+		return;
+	p->o.nqn = p->on.nqn;
+	if (p->o.min_cntlid < NVMF_MIN_CNTLID || p->o.max_cntlid > NVMF_MAX_CNTLID ||
+	    p->o.min_cntlid > p->o.max_cntlid) {
+		g_autofree char *message = g_strdup_printf("Invalid cntlid range [%u-%u]",
+							   p->o.min_cntlid, p->o.max_cntlid);
+
+		rpc_fail_with(req, RPC_INVALID_PARAMS, message,
+			      "min_cntlid must not be above max_cntlid, and both from %d to %d",
+			      NVMF_MIN_CNTLID, NVMF_MAX_CNTLID);
+		return;
+	}
+	end(req, nvmf_subsystem_create(req->server->nvmf, &p->o, &error) != NULL, error);
+}
+
+static const struct rpc_param on_subsystem_params[] = { NQN_PARAM, TGT_PARAM, { 0 } };
+
+static void nvmf_delete_subsystem(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+
+	if (!s)
+		return;
+	if (s->subtype == NVMF_SUBTYPE_DISCOVERY) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "the discovery subsystem cannot be deleted");
+		return;
+	}
+	nvmf_subsystem_delete(s, rpc_done, req);
+}
+
+/* --- listeners
+ * ------------------------------------------------------------------------------------ */
+
+struct address {
+	const char *trtype, *adrfam, *traddr, *trsvcid;
+};
+
+static const struct rpc_param address_params[] = {
+	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct address, trtype, .max = 32),
+	RPC_PARAM("adrfam", RPC_STR, 0, struct address, adrfam, .max = 32),
+	RPC_PARAM("traddr", RPC_STR, RPC_REQUIRED, struct address, traddr, .max = 255),
+	RPC_PARAM("trsvcid", RPC_STR, 0, struct address, trsvcid, .max = 31),
+	{ 0 },
+};
+
+struct on_listener {
+	struct on_subsystem on;
+	struct address address;
+};
+
+static const char *const ana_states[] = { "optimized", "non_optimized", "inaccessible", NULL };
+
+#define ADDRESS_PARAM                                                                              \
+	RPC_PARAM("listen_address", RPC_OBJECT, RPC_REQUIRED, struct on_listener, address,         \
+		  .sub = address_params)
+
+static const struct rpc_param add_listener_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	ADDRESS_PARAM,
+	RPC_CHECKED("secure_channel", RPC_BOOL, RPC_FIXED),
+	RPC_CHECKED("ana_state", RPC_ENUM, RPC_FIXED, .values = ana_states),
+	RPC_CHECKED("sock_impl", RPC_STR, RPC_IGNORED),
+	RPC_CHECKED("numa_id", RPC_I32, RPC_IGNORED),
+	{ 0 },
+};
+
+static const struct rpc_param remove_listener_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	ADDRESS_PARAM,
+	{ 0 },
+};
+
+/* False: the request has been failed. */
+static bool parse_address(struct rpc_request *req, struct nvmf_trid *trid)
+{
+	const struct on_listener *p = req->params;
+	const struct address *a = &p->address;
+	g_autoptr(GError) error = NULL;
+
+	if (nvmf_trid_parse(trid, a->trtype, a->adrfam, a->traddr, a->trsvcid, &error))
+		return true;
+	rpc_fail(req, error);
+	return false;
+}
+
+static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+	g_autoptr(GError) error = NULL;
+	struct nvmf_trid trid;
+
+	if (!s || !parse_address(req, &trid))
+		return;
+	end(req, nvmf_subsystem_add_listener(s, &trid, &error), error);
+}
+
+static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_trid trid;
+
+	if (s && parse_address(req, &trid))
+		nvmf_subsystem_remove_listener(s, &trid, rpc_done, req);
+}
+
+/* --- namespaces
+ * ------------------------------------------------------------------------------------- */
+
+struct ns {
+	const char *bdev_name;
+	uint32_t nsid, anagrpid;
+	struct rpc_bytes uuid, nguid, eui64;
+};
+
+static const struct rpc_param ns_params[] = {
+	RPC_PARAM("bdev_name", RPC_STR, RPC_REQUIRED, struct ns, bdev_name, .min = 1),
+	RPC_PARAM("nsid", RPC_U32, 0, struct ns, nsid, .max = NVMF_MAX_NSID),
+	RPC_PARAM("nguid", RPC_HEX, 0, struct ns, nguid, .max = 16),
+	RPC_PARAM("eui64", RPC_HEX, 0, struct ns, eui64, .max = 8),
+	RPC_PARAM("uuid", RPC_UUID, 0, struct ns, uuid),
+	RPC_PARAM("anagrpid", RPC_U32, 0, struct ns, anagrpid, .max = NVMF_MAX_NSID),
+	RPC_CHECKED("no_auto_visible", RPC_BOOL, RPC_FIXED),
+	RPC_CHECKED("hide_metadata", RPC_BOOL, RPC_IGNORED),
+	{ 0 },
+};
+
+struct add_ns {
+	struct on_subsystem on;
+	struct ns ns;
+	uint32_t nsid; /* result */
+};
+
+static const struct rpc_param add_ns_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	RPC_PARAM("namespace", RPC_OBJECT, RPC_REQUIRED, struct add_ns, ns, .sub = ns_params),
+	{ 0 },
+};
+
+static void ns_added(void *arg, const GError *error)
+{
+	struct rpc_request *req = arg;
+	const struct add_ns *p = req->params;
+
+	if (error)
+		rpc_fail(req, error);
+	else
+		rpc_reply(req, json_node_init_int(json_node_alloc(), p->nsid));
+}
+
+static void nvmf_subsystem_add_ns_method(struct rpc_request *req)
+{
+	struct nvmf_subsystem *s = subsystem_of(req);
+	struct add_ns *p = req->params;
+	struct nvmf_ns_options o = {
+		.bdev_name = p->ns.bdev_name,
+		.nsid = p->ns.nsid,
+		.uuid = p->ns.uuid.given ? p->ns.uuid.v : NULL,
+		.nguid = p->ns.nguid.given ? p->ns.nguid.v : NULL,
+		.eui64 = p->ns.eui64.given ? p->ns.eui64.v : NULL,
+		.anagrpid = p->ns.anagrpid,
+	};
+
+	if (s)
+		nvmf_subsystem_add_ns(s, &o, &p->nsid, ns_added, req);
+}
+
+struct remove_ns {
+	struct on_subsystem on;
+	uint32_t nsid;
+};
+
+static const struct rpc_param remove_ns_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	RPC_PARAM("nsid", RPC_U32, RPC_REQUIRED, struct remove_ns, nsid, .min = 1),
+	{ 0 },
+};
+
+static void nvmf_subsystem_remove_ns_method(struct rpc_request *req)
+{
+	const struct remove_ns *p = req->params;
+	struct nvmf_subsystem *s = subsystem_of(req);
+
+	if (s)
+		nvmf_subsystem_remove_ns(s, p->nsid, rpc_done, req);
+}
+
+/* --- hosts
+ * --------------------------------------------------------------------------------------------- */
+
+struct on_host {
+	struct on_subsystem on;
+	const char *host;
+	uint64_t timeout_ms;
+	bool allow_any_host;
+};
+
+#define HOST_PARAM                                                                                 \
+	RPC_PARAM("host", RPC_STR, RPC_REQUIRED, struct on_host, host, .min = 1, .max = RPC_NQN_MAX)
+
+static const struct rpc_param add_host_params[] = { NQN_PARAM, TGT_PARAM, HOST_PARAM, { 0 } };
+
+static const struct rpc_param remove_host_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	HOST_PARAM,
+	RPC_PARAM("timeout_ms", RPC_U64, 0, struct on_host, timeout_ms, .max = 86400000),
+	{ 0 },
+};
+
+static const struct rpc_param allow_any_host_params[] = {
+	NQN_PARAM,
+	TGT_PARAM,
+	RPC_PARAM("allow_any_host", RPC_BOOL, RPC_REQUIRED, struct on_host, allow_any_host),
+	{ 0 },
+};
+
+static void nvmf_subsystem_add_host_method(struct rpc_request *req)
+{
+	const struct on_host *p = req->params;
+	struct nvmf_subsystem *s = subsystem_of(req);
+	g_autoptr(GError) error = NULL;
+
+	if (s)
+		end(req, nvmf_subsystem_add_host(s, p->host, &error), error);
+}
+
+static void nvmf_subsystem_allow_any_host_method(struct rpc_request *req)
+{
+	const struct on_host *p = req->params;
+	struct nvmf_subsystem *s = subsystem_of(req);
+	g_autoptr(GError) error = NULL;
+
+	if (s)
+		end(req, nvmf_subsystem_allow_any_host(s, p->allow_any_host, &error), error);
+}
+
+/*
+ * A removal outlives its request when the time is up; the server must not stop
+ * before it has called back, so that counts as a call of its own.
+ */
+struct host_removal {
+	struct rpc_server *server;
+	struct rpc_request *req; /* NULL: has been answered */
+};
+
+static void host_removed(void *arg, const GError *error)
+{
+	g_autofree struct host_removal *removal = arg;
+
+	if (removal->req) {
+		removal->req->scratch = NULL;
+		rpc_done(removal->req, error);
+	}
+	rpc_server_call_ends(removal->server);
+}
+
+static void host_removal_timeout(struct timer *timer, struct reactor *r)
+{
+	struct rpc_request *req =
+		(struct rpc_request *)((char *)timer - offsetof(struct rpc_request, timer));
+	struct host_removal *removal = req->scratch;
+
+	(void)r;
+	removal->req = NULL;
+	rpc_fail_with(req, RPC_INTERNAL_ERROR, "Timeout reached during host removal",
+		      "the host may not connect any more; its controllers are still ending");
+}
+
+static void nvmf_subsystem_remove_host_method(struct rpc_request *req)
+{
+	const struct on_host *p = req->params;
+	struct nvmf_subsystem *s = subsystem_of(req);
+	struct reactor *r = req->server->reactor;
+	struct host_removal *removal;
+
+	if (!s)
+		return;
+	removal = g_new0(struct host_removal, 1);
+	removal->server = req->server;
+	removal->req = req;
+	req->scratch = removal;
+	rpc_server_call_begins(req->server);
+	if (p->timeout_ms) {
+		req->timer.fn = host_removal_timeout;
+		reactor_timer_set(r, &req->timer, r->now + p->timeout_ms * 1000000);
+	}
+	nvmf_subsystem_remove_host(s, p->host, host_removed, removal);
+}
+
+#define METHOD(name_, call_, table_, type_, ...)                                                   \
+	{                                                                                          \
+		.name = name_, .call = call_, .params = table_, .params_size = sizeof(type_),      \
+		.states = RPC_RUNTIME, ##__VA_ARGS__                                               \
+	}
+
+const struct rpc_method rpc_methods_nvmf[] = {
+	METHOD("nvmf_create_transport", nvmf_create_transport, create_transport_params,
+	       struct create_transport, .defaults = create_transport_defaults, .relaxed = true),
+	METHOD("nvmf_create_subsystem", nvmf_create_subsystem, create_subsystem_params,
+	       struct create_subsystem),
+	METHOD("nvmf_delete_subsystem", nvmf_delete_subsystem, on_subsystem_params,
+	       struct on_subsystem),
+	METHOD("nvmf_subsystem_add_listener", nvmf_subsystem_add_listener_method,
+	       add_listener_params, struct on_listener, .relaxed = true),
+	METHOD("nvmf_subsystem_remove_listener", nvmf_subsystem_remove_listener_method,
+	       remove_listener_params, struct on_listener),
+	METHOD("nvmf_subsystem_add_ns", nvmf_subsystem_add_ns_method, add_ns_params, struct add_ns,
+	       .relaxed = true),
+	METHOD("nvmf_subsystem_remove_ns", nvmf_subsystem_remove_ns_method, remove_ns_params,
+	       struct remove_ns),
+	METHOD("nvmf_subsystem_add_host", nvmf_subsystem_add_host_method, add_host_params,
+	       struct on_host),
+	METHOD("nvmf_subsystem_remove_host", nvmf_subsystem_remove_host_method, remove_host_params,
+	       struct on_host),
+	METHOD("nvmf_subsystem_allow_any_host", nvmf_subsystem_allow_any_host_method,
+	       allow_any_host_params, struct on_host),
+	{ 0 },
+};

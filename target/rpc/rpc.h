@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The JSON-RPC 2.0 interface of a target: methods, calls of them, and the server
+ * on a UNIX socket. Everything here belongs to the main reactor.
+ *
+ * A call runs asynchronously: the method is entered from the reactor's pass, ends
+ * the request once (rpc_reply, rpc_fail, ...) at once or later, and whoever
+ * started it hears of it from the done list, never from inside the method. A
+ * client that has gone does not stop its calls; their answers are dropped.
+ */
+#pragma once
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+#include <stdbool.h>
+
+#include "target/bdev/bdev.h"
+#include "target/core/core.h"
+#include "target/core/error.h"
+#include "target/nvmf/nvmf.h"
+#include "target/rpc/decode.h"
+#include "target/rpc/json.h"
+
+#define RPC_MAX_REQUEST (256u * 1024)
+#define RPC_MAX_RESPONSE (32u * 1024 * 1024)
+#define RPC_MAX_VALUES 8192
+#define RPC_MAX_ID 128
+#define RPC_MAX_CLIENTS 64
+
+struct rpc_request;
+struct rpc_server;
+
+/* --- methods --------------------------------------------------------------------- */
+
+enum {
+	RPC_STARTUP = 1 << 0, /* may be called before framework_start_init */
+	RPC_RUNTIME = 1 << 1, /* and after it */
+};
+
+struct rpc_method {
+	const char *name; /* NULL ends a table */
+	void (*call)(struct rpc_request *req);
+	const struct rpc_param *params; /* NULL: none */
+	size_t params_size;		/* of the structure they are decoded into */
+	void (*defaults)(void *params); /* may be NULL */
+	bool relaxed;			/* unknown keys are ignored */
+	unsigned states;
+};
+
+/* Tables of the domains, NULL-terminated each; ends with NULL. */
+extern const struct rpc_method *const rpc_method_tables[];
+const struct rpc_method *rpc_method_find(const char *name);
+
+struct rpc_request {
+	struct rpc_server *server;
+	const struct rpc_method *method;
+	void *params; /* decoded */
+	/* For the method, until the request ends. */
+	void *scratch;
+	struct timer timer; /* cancelled when the request ends */
+	/* The rest is call.c's. */
+	bool (*look)(struct rpc_request *req, bool give_up); /* see rpc_wait() */
+	struct task task;
+	JsonNode *result;
+	GError *error;
+	struct jv_doc *doc;
+	void (*done)(struct rpc_request *req, JsonNode *result, const GError *error);
+	void *owner;
+	bool ended;
+};
+
+/* End of a request; exactly one of these, once. */
+void rpc_reply(struct rpc_request *req, JsonNode *result); /* takes result */
+void rpc_reply_true(struct rpc_request *req);
+void rpc_reply_string(struct rpc_request *req, const char *s);
+void rpc_reply_array(struct rpc_request *req, JsonArray *array);    /* takes array */
+void rpc_reply_object(struct rpc_request *req, JsonObject *object); /* takes object */
+void rpc_fail(struct rpc_request *req, const GError *error);
+/* message and detail as weft_error_set(). */
+void rpc_fail_with(struct rpc_request *req, int code, const char *message, const char *detail, ...)
+	G_GNUC_PRINTF(4, 5);
+/* An nvmf_done: true, or the error. */
+void rpc_done(void *req, const GError *error);
+
+/* --- calls ---------------------------------------------------------------------------- */
+
+/*
+ * Starts method(params). doc (a reference is taken) is what params lies in. done
+ * is called once, from the done list; req is gone after it. Methods of the wrong
+ * state, unknown ones and bad parameters end there too.
+ */
+void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
+	      const struct jv *params,
+	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+	      void *owner);
+
+/* --- server ----------------------------------------------------------------------------- */
+
+struct rpc_notification {
+	const char *type; /* constant */
+	char *ctx;
+	uint64_t id;
+};
+
+struct rpc_options {
+	const char *path; /* socket; NULL: none */
+	int64_t pid;      /* of this process, for framework_get_reactors; 0 in a world */
+};
+
+/* Does not listen yet. */
+struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
+				  struct nvmf_tgt *nvmf, const struct rpc_options *options);
+/* Listens on options.path. Before the reactors run, or on the main one. */
+bool rpc_server_listen(struct rpc_server *server, GError **error);
+/*
+ * Closes the socket and the clients; done when the last call has ended (at once
+ * those which only wait for something to happen). No call is started any more.
+ */
+void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *arg);
+/* Stopped, or never served. NULL allowed. */
+void rpc_server_free(struct rpc_server *server);

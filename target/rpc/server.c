@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The server object: the listening socket, the list of clients, the ring of
+ * notifications, requests that wait for something to happen, and the orderly end.
+ */
+#include "target/rpc/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "target/rpc/client.h"
+
+static void bdev_event(void *arg, const char *what, const struct bdev *bdev)
+{
+	struct rpc_server *server = arg;
+	struct rpc_notification *n =
+		&server->notifications[server->next_notification % RPC_NOTIFICATIONS];
+
+	g_free(n->ctx);
+	n->type = what;
+	n->ctx = g_strdup(bdev->name);
+	n->id = server->next_notification++;
+	rpc_wake_waiting(server);
+}
+
+struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
+				  struct nvmf_tgt *nvmf, const struct rpc_options *options)
+{
+	struct rpc_server *server = g_new0(struct rpc_server, 1);
+
+	server->core = core;
+	server->reactor = core_main(core);
+	server->bdevs = bdevs;
+	server->nvmf = nvmf;
+	server->path = g_strdup(options->path);
+	server->pid = options->pid;
+	server->clients = g_ptr_array_new();
+	server->waiting = g_ptr_array_new();
+	bdev_layer_listen(bdevs, bdev_event, server);
+	return server;
+}
+
+/* --- clients --------------------------------------------------------------------------- */
+
+static void refuse_client(struct rpc_server *server, struct net_stream *stream)
+{
+	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-16,"
+				   "\"message\":\"Device or resource busy\",\"data\":"
+				   "\"64 clients are connected already\"}}";
+	struct rpc_client *c = rpc_client_new(server, stream);
+	struct iovec iov = { .iov_base = (char *)text, .iov_len = sizeof(text) - 1 };
+
+	log_warn(server->core->log, "rpc", "too many clients", "limit=%u", RPC_MAX_CLIENTS);
+	if (!c)
+		return;
+	/* As much as goes at once: it must not take a place. */
+	net_send(stream, &iov, 1, false);
+	rpc_client_close(c);
+}
+
+static void accepted(struct net_listener *listener, struct net_stream *stream, void *user)
+{
+	struct rpc_server *server = user;
+	struct rpc_client *c;
+
+	(void)listener;
+	if (server->clients->len >= RPC_MAX_CLIENTS) {
+		refuse_client(server, stream);
+		return;
+	}
+	c = rpc_client_new(server, stream);
+	if (c)
+		g_ptr_array_add(server->clients, c);
+}
+
+static void accept_failed(struct net_listener *listener, int err, void *user)
+{
+	struct rpc_server *server = user;
+
+	(void)listener;
+	log_warn(server->core->log, "rpc", "accept failed", "error=%s", g_strerror(-err));
+}
+
+bool rpc_server_listen(struct rpc_server *server, GError **error)
+{
+	static const struct net_listener_cb cb = { .accepted = accepted, .failed = accept_failed };
+	const struct hw_net_ops *ops = server->core->hw->net->ops;
+	struct net_listen_opts opts = { .mode = 0600 };
+	struct net_addr addr;
+	int rc;
+
+	if (strlen(server->path) >= sizeof(addr.path))
+		return weft_error_set(error, -ENAMETOOLONG, NULL,
+				      "RPC socket %s: a socket path has at most %zu bytes",
+				      server->path, sizeof(addr.path) - 1);
+	net_addr_unix(&addr, server->path);
+	rc = ops->listen(server->reactor->net, &addr, &opts, &cb, server, &server->listener);
+	if (rc < 0)
+		return weft_error_set(error, rc, NULL, "cannot listen on RPC socket %s: %s",
+				      server->path, g_strerror(-rc));
+	return true;
+}
+
+/* --- calls ------------------------------------------------------------------------------ */
+
+static void all_ended(struct task *task)
+{
+	struct rpc_server *server =
+		(struct rpc_server *)((char *)task - offsetof(struct rpc_server, stop_task));
+
+	void (*stopped)(void *arg) = server->stopped;
+
+	server->stopped = NULL;
+	stopped(server->stopped_arg);
+}
+
+static void look_for_end(struct rpc_server *server)
+{
+	if (server->stopping && server->calls == 0 && server->stopped)
+		reactor_run_soon(server->reactor, &server->stop_task);
+}
+
+void rpc_server_call_begins(struct rpc_server *server)
+{
+	server->calls++;
+}
+
+void rpc_server_call_ends(struct rpc_server *server)
+{
+	server->calls--;
+	look_for_end(server);
+}
+
+static void wake(struct rpc_server *server, bool give_up)
+{
+	for (guint i = 0; i < server->waiting->len;) {
+		struct rpc_request *req = server->waiting->pdata[i];
+
+		if (req->look(req, give_up))
+			g_ptr_array_remove_index(server->waiting, i);
+		else
+			i++;
+	}
+}
+
+void rpc_wake_waiting(struct rpc_server *server)
+{
+	wake(server, false);
+}
+
+void rpc_wait(struct rpc_request *req, bool (*look)(struct rpc_request *req, bool give_up))
+{
+	req->look = look;
+	g_ptr_array_add(req->server->waiting, req);
+}
+
+void rpc_wait_cancel(struct rpc_request *req)
+{
+	g_ptr_array_remove(req->server->waiting, req);
+}
+
+void rpc_server_loaded(struct rpc_server *server)
+{
+	server->loading = false;
+	wake(server, false);
+}
+
+/* --- end --------------------------------------------------------------------------------- */
+
+void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *arg)
+{
+	server->stopping = true;
+	server->stopped = done;
+	server->stopped_arg = arg;
+	server->stop_task.fn = all_ended;
+	if (server->listener)
+		server->core->hw->net->ops->listener_close(server->listener);
+	server->listener = NULL;
+	while (server->clients->len > 0)
+		rpc_client_close(server->clients->pdata[server->clients->len - 1]);
+	wake(server, true);
+	look_for_end(server);
+}
+
+void rpc_server_free(struct rpc_server *server)
+{
+	if (!server)
+		return;
+	g_assert(server->calls == 0);
+	if (server->listener)
+		server->core->hw->net->ops->listener_close(server->listener);
+	g_ptr_array_unref(server->clients);
+	g_ptr_array_unref(server->waiting);
+	for (unsigned i = 0; i < RPC_NOTIFICATIONS; i++)
+		g_free(server->notifications[i].ctx);
+	g_free(server->path);
+	g_free(server);
+}

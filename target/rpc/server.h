@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of target/rpc share among themselves. */
+#pragma once
+
+#include "hw/net.h"
+#include "target/rpc/rpc.h"
+
+#define RPC_NOTIFICATIONS 1024 /* kept, power of two */
+
+struct rpc_server {
+	struct core *core;
+	struct reactor *reactor; /* the main one */
+	struct bdev_layer *bdevs;
+	struct nvmf_tgt *nvmf;
+	char *path;
+	int64_t pid;
+	bool loading; /* a configuration: framework_wait_init waits */
+	struct net_listener *listener;
+	GPtrArray *clients; /* struct rpc_client* */
+	unsigned calls;	    /* not ended yet */
+	/* Requests that wait for something to happen, in order; see rpc_wait(). */
+	GPtrArray *waiting;
+	struct rpc_notification notifications[RPC_NOTIFICATIONS]; /* ring */
+	uint64_t next_notification;
+	bool stopping;
+	struct task stop_task;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+/* A configuration has been loaded: framework_wait_init answers. */
+void rpc_server_loaded(struct rpc_server *server);
+
+/* A call began or ended (server.c counts them for stop). */
+void rpc_server_call_begins(struct rpc_server *server);
+void rpc_server_call_ends(struct rpc_server *server);
+
+/*
+ * req stays until something happens: look is called on every event (with
+ * give_up false) and must return true when it ended the request; when the server
+ * stops it is called with give_up and must end it.
+ */
+void rpc_wait(struct rpc_request *req, bool (*look)(struct rpc_request *req, bool give_up));
+/* req ended by itself (its timer): it does not wait any more. */
+void rpc_wait_cancel(struct rpc_request *req);
+/* Something happened that waiting requests may look for. */
+void rpc_wake_waiting(struct rpc_server *server);

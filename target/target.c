@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Makes a target from its parts, bottom up, and takes it apart top down: RPC
+ * (nobody changes anything any more), NVMe-oF, block devices, reactors.
+ */
+#include "target/target.h"
+
+#include "target/rpc/config.h"
+
+struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error)
+{
+	struct target *t = g_new0(struct target, 1);
+	struct nvmf_tgt_options nvmf_options = { .name = "nvmf_tgt" };
+	struct rpc_options rpc_options = { .path = options->rpc_path, .pid = options->pid };
+
+	t->options = *options;
+	t->options.core.cpus = NULL; /* the core has its own copy */
+	t->options.rpc_path = NULL;
+	t->core = core_new(hw, &options->core, error);
+	if (!t->core)
+		goto fail;
+	t->bdevs = bdev_layer_new(t->core);
+	t->nvmf = nvmf_tgt_new(t->core, t->bdevs, &nvmf_options);
+	t->rpc = rpc_server_new(t->core, t->bdevs, t->nvmf, &rpc_options);
+	/* Listening before the start: a socket in use is found while all is easy to undo. */
+	if (options->rpc_path && !rpc_server_listen(t->rpc, error))
+		goto fail;
+	if (!core_start(t->core, error))
+		goto fail;
+	return t;
+fail:
+	target_free(t);
+	return NULL;
+}
+
+void target_load_config(struct target *t, const char *name, const char *text, size_t len,
+			void (*done)(void *arg, const GError *error), void *arg)
+{
+	rpc_load_config(t->rpc, name, text, len, done, arg);
+}
+
+/* --- end -------------------------------------------------------------------------- */
+
+struct shutdown {
+	struct target *target;
+	unsigned bdevs; /* not gone yet, and one for the loop that removes them */
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void bdev_gone(void *arg)
+{
+	struct shutdown *s = arg;
+
+	if (--s->bdevs > 0)
+		return;
+	s->done(s->arg);
+	g_free(s);
+}
+
+static void nvmf_gone(void *arg)
+{
+	struct shutdown *s = arg;
+	GPtrArray *list = bdev_layer_list(s->target->bdevs);
+
+	s->bdevs = 1;
+	while (list->len > 0) {
+		s->bdevs++;
+		/* It leaves the list at once. */
+		bdev_unregister(list->pdata[list->len - 1], bdev_gone, s);
+	}
+	bdev_gone(s);
+}
+
+static void rpc_gone(void *arg)
+{
+	struct shutdown *s = arg;
+
+	nvmf_tgt_shutdown(s->target->nvmf, nvmf_gone, s);
+}
+
+void target_shutdown(struct target *t, void (*done)(void *arg), void *arg)
+{
+	struct shutdown *s = g_new0(struct shutdown, 1);
+
+	s->target = t;
+	s->done = done;
+	s->arg = arg;
+	rpc_server_stop(t->rpc, rpc_gone, s);
+}
+
+void target_free(struct target *t)
+{
+	if (!t)
+		return;
+	if (t->core)
+		core_stop(t->core);
+	rpc_server_free(t->rpc);
+	if (t->nvmf)
+		nvmf_tgt_free(t->nvmf);
+	if (t->bdevs)
+		bdev_layer_free(t->bdevs);
+	core_free(t->core);
+	g_free(t);
+}
