@@ -116,7 +116,7 @@ static int fake_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 	if (len == 0)
 		return -EINVAL;
 	len = (len + 4095) & ~(size_t)4095;
-	if (len > fake->mem_limit - fake->mem_in_use)
+	if (fake->mem_in_use > fake->mem_limit || len > fake->mem_limit - fake->mem_in_use)
 		return -ENOMEM;
 	base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		    -1, 0);
