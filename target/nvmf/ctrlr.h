@@ -29,7 +29,7 @@ struct nvmf_ctrlr {
 	struct nvmf_tgt *tgt;
 	struct nvmf_subsystem *subsystem;
 	struct nvmf_transport *transport;
-	struct nvmf_port *port; /* compare only */
+	uint16_t portid; /* it came in through; the port may be gone by now */
 	struct nvmf_trid listen; /* the address it came in through, as asked (not the wildcard) */
 	struct reactor *owner;
 	bool discovery;
@@ -77,6 +77,8 @@ void nvmf_ctrlr_set_state(struct nvmf_ctrlr *c, enum nvmf_ctrlr_state state);
 void nvmf_connect(struct nvmf_request *req);
 /* Ends the controller and all its queues. Owner; any number of times. */
 void nvmf_ctrlr_kill(struct nvmf_ctrlr *c);
+/* q is gone for good: takes it off the controller. Owner. */
+void nvmf_ctrlr_forget_queue(struct nvmf_ctrlr *c, struct nvmf_qpair *q);
 /* Kills the I/O queues only (CC.EN 1 -> 0, shutdown); nvmf_ctrlr_io_queues_gone follows. */
 void nvmf_ctrlr_kill_io_queues(struct nvmf_ctrlr *c);
 

@@ -26,7 +26,7 @@ enum nvmf_qpair_state {
 
 struct nvmf_qpair {
 	const struct nvmf_transport_ops *ops;
-	struct nvmf_port *port; /* it came in through; compare only, may be gone */
+	uint16_t portid; /* it came in through; the port may be gone by now */
 	struct nvmf_transport *transport;
 	struct nvmf_tgt *tgt;
 	struct reactor *reactor;   /* where it is, or is moving to */
@@ -47,10 +47,8 @@ struct nvmf_qpair {
 	 * owner for traffic-based keep-alive (relaxed).
 	 */
 	_Atomic uint32_t activity;
-	uint64_t connected_at;
 	struct timer connect_timer; /* no Connect in time: killed */
 	struct nvmf_request *waiting; /* requests that wait for a buffer, for kill */
-	struct msg msg; /* of the move and of the good-bye */
 	struct task gone_task;
 	void *connect; /* of connect.c while CONNECTING */
 	struct nvmf_qpair *next; /* the group's list, newest first */

@@ -33,12 +33,15 @@ struct nvmf_request {
 	void (*buffer_ready)(struct nvmf_request *req);
 	struct buf_waiter waiter;
 	bool waiting;     /* for a buffer */
+	bool executing;   /* between exec and complete */
 	void *reply_data; /* of nvmf_request_reply_data while it waits */
 	struct bdev_io io;
 };
 
 /* Runs the command. The queue is enabled, or the command is Connect. */
 void nvmf_request_exec(struct nvmf_request *req);
+/* Instead of exec: the transport found an error in the command. */
+void nvmf_request_reject(struct nvmf_request *req, uint16_t status);
 /* status as in nvme.h (no phase bit). rsp.dw0/dw1 are set by the caller before (0 from exec on). */
 void nvmf_request_complete(struct nvmf_request *req, uint16_t status);
 

@@ -16,6 +16,7 @@ struct nvmf_tgt {
 	uint64_t genctr;        /* discovery generation counter */
 	uint16_t next_portid;
 	bool shutting_down;
+	bool after_delete; /* shutdown waits for a deletion that was under way */
 	unsigned connections;   /* queue pairs in existence */
 	void (*drained)(struct nvmf_tgt *tgt); /* shutdown waits for connections == 0 */
 	void (*shutdown_done)(void *arg);
@@ -26,10 +27,12 @@ struct nvmf_subsystem_priv {
 	GPtrArray *ctrlrs; /* registry: struct nvmf_ctrlr*, sorted by cntlid */
 	uint16_t next_cntlid;
 	unsigned pending; /* namespace operations under way */
-	/* deletion, host or listener removal: called when a controller has gone */
-	GPtrArray *waiters; /* struct nvmf_ctrlr_waiter* */
+	GPtrArray *waiters; /* struct nvmf_ctrlr_waiter*: told when controllers have gone */
+	void *deletion;     /* waits for pending to become 0 */
 };
 
 struct nvmf_ns_priv {
 	struct nvmf_ns_info *info; /* the current one */
+	bool adding;
+	bool bdev_gone; /* while it was being added */
 };

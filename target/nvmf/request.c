@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests: from the transport to the code that executes them and back, and
+ * their buffers. What a command does is in io.c, admin.c and connect.c.
+ */
+#include "target/nvmf/request.h"
+
+#include <string.h>
+
+#include "target/core/trace.h"
+#include "target/nvmf/ctrlr.h"
+
+static uint64_t trace_id(const struct nvmf_request *req)
+{
+	return (uint64_t)req->qpair->qid << 16 | req->cmd.cid;
+}
+
+/* Fabrics commands, and whatever comes on a queue that is not connected. */
+static void exec_fabrics(struct nvmf_request *req)
+{
+	struct nvmf_qpair *q = req->qpair;
+
+	if (req->cmd.opcode != NVME_OP_FABRICS) {
+		nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+		return;
+	}
+	switch (nvme_cmd_fctype(&req->cmd)) {
+	case NVME_FCTYPE_CONNECT:
+		if (q->state == NVMF_QPAIR_NEW)
+			nvmf_connect(req);
+		else
+			nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+		return;
+	case NVME_FCTYPE_PROPERTY_GET:
+	case NVME_FCTYPE_PROPERTY_SET:
+		if (q->state != NVMF_QPAIR_ENABLED)
+			nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+		else if (q->qid != 0)
+			nvmf_request_complete(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+		else if (nvme_cmd_fctype(&req->cmd) == NVME_FCTYPE_PROPERTY_GET)
+			nvmf_property_get(req);
+		else
+			nvmf_property_set(req);
+		return;
+	default:
+		nvmf_request_complete(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+	}
+}
+
+static inline void start(struct nvmf_request *req)
+{
+	struct nvmf_qpair *q = req->qpair;
+
+	req->rsp.value = 0;
+	req->executing = true;
+	q->outstanding++;
+	atomic_store_explicit(&q->activity,
+			      atomic_load_explicit(&q->activity, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+	trace_write(q->reactor->trace, TRACE_REQ_START, trace_id(req), req->cmd.opcode);
+}
+
+void nvmf_request_reject(struct nvmf_request *req, uint16_t status)
+{
+	start(req);
+	nvmf_request_complete(req, status);
+}
+
+void nvmf_request_exec(struct nvmf_request *req)
+{
+	struct nvmf_qpair *q = req->qpair;
+
+	start(req);
+	if (q->state != NVMF_QPAIR_ENABLED || req->cmd.opcode == NVME_OP_FABRICS)
+		exec_fabrics(req);
+	else if (q->qid != 0)
+		nvmf_io_exec(req);
+	else
+		nvmf_admin_exec(req);
+}
+
+/*
+ * The SQ head moves when a command completes, not when it is taken: so a host
+ * that fills the queue by it never has more commands outstanding than entries.
+ */
+void nvmf_request_complete(struct nvmf_request *req, uint16_t status)
+{
+	struct nvmf_qpair *q = req->qpair;
+
+	trace_write(q->reactor->trace, TRACE_REQ_DONE, trace_id(req), status);
+	if (q->sq_size != 0 && ++q->sq_head == q->sq_size)
+		q->sq_head = 0;
+	req->rsp.sqhd = q->no_sq_flow_control ? 0 : q->sq_head;
+	req->rsp.sqid = 0;
+	req->rsp.cid = req->cmd.cid;
+	req->rsp.status = (uint16_t)(status << 1);
+	if (q->qid != 0)
+		q->group->stats.completed_nvme_io++;
+	req->executing = false;
+	q->outstanding--;
+	q->ops->complete(req);
+	if (q->outstanding == 0 && q->state == NVMF_QPAIR_DEACTIVATING)
+		nvmf_qpair_drained(q);
+}
+
+static void use_buffer(struct nvmf_request *req, struct buf *buf, uint32_t len)
+{
+	req->buf = buf;
+	req->buf_iov = (struct iovec){ buf->data, len };
+	req->iov = &req->buf_iov;
+	req->niov = 1;
+}
+
+static void unlink_waiting(struct nvmf_request *req)
+{
+	struct nvmf_request **p = &req->qpair->waiting;
+
+	while (*p != req)
+		p = &(*p)->next;
+	*p = req->next;
+	req->next = NULL;
+	req->waiting = false;
+	req->qpair->group->stats.pending_bdev_io--;
+}
+
+static void buffer_arrived(struct buf_waiter *w, struct buf *buf)
+{
+	struct nvmf_request *req =
+		(struct nvmf_request *)((char *)w - offsetof(struct nvmf_request, waiter));
+
+	unlink_waiting(req);
+	use_buffer(req, buf, w->size);
+	req->buffer_ready(req);
+}
+
+void nvmf_request_get_buffer(struct nvmf_request *req, uint32_t len,
+			     void (*ready)(struct nvmf_request *req))
+{
+	struct nvmf_qpair *q = req->qpair;
+	struct buf *buf = buf_get(q->reactor->bufs, len);
+
+	if (buf != NULL) {
+		use_buffer(req, buf, len);
+		ready(req);
+		return;
+	}
+	req->waiting = true;
+	req->next = q->waiting;
+	q->waiting = req;
+	q->group->stats.pending_bdev_io++;
+	req->buffer_ready = ready;
+	req->waiter.ready = buffer_arrived;
+	buf_wait(q->reactor->bufs, &req->waiter, len);
+}
+
+void nvmf_request_release(struct nvmf_request *req)
+{
+	if (req->placed) {
+		req->placed = false;
+		bdev_io_release(&req->io);
+	}
+	if (req->buf != NULL) {
+		buf_put(req->buf);
+		req->buf = NULL;
+	}
+	if (req->waiting) {
+		buf_wait_cancel(req->qpair->reactor->bufs, &req->waiter);
+		unlink_waiting(req);
+	}
+	if (req->reply_data != NULL) {
+		g_free(req->reply_data);
+		req->reply_data = NULL;
+	}
+	req->iov = NULL;
+	req->niov = 0;
+}
+
+static void reply_data_ready(struct nvmf_request *req)
+{
+	memcpy(req->buf->data, req->reply_data, req->data_len);
+	g_free(req->reply_data);
+	req->reply_data = NULL;
+	nvmf_request_complete(req, NVME_SUCCESS);
+}
+
+void nvmf_request_reply_data(struct nvmf_request *req, void *data, uint32_t len)
+{
+	if (req->data_len < len) {
+		g_free(data);
+		nvmf_request_complete(req, NVME_SC_SGL_LENGTH_INVALID | NVME_DNR);
+		return;
+	}
+	req->data_len = len;
+	req->reply_data = data;
+	nvmf_request_get_buffer(req, len, reply_data_ready);
+}
