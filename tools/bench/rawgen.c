@@ -31,7 +31,7 @@ struct rawgen {
 	unsigned qd, entries, refill, hold;
 	uint64_t seconds, warmup, check_every, random;
 	double rate;
-	int cpu, pid;
+	int cpu, pid, sndbuf, rcvbuf;
 	size_t client_recv;
 
 	struct drive drive;
@@ -58,6 +58,8 @@ static const char help[] =
 	"  --rate N           commands a second, evenly spaced; 0: as fast as answered (0)\n"
 	"  --refill N         send when N commands are free (1)\n"
 	"  --client-recv N    bytes asked of a receive (4M)\n"
+	"  --sndbuf N, --rcvbuf N  socket buffers; 0: the kernel's autotuning\n"
+	"                       (0; write: 1M)\n"
 	"  --check-every N    completions between batches that are parsed in full (64k)\n"
 	"  --cpu N            core to run on; -1: any (1)\n"
 	"  --pid N            report the CPU that this process (the target) uses meanwhile\n"
@@ -75,6 +77,7 @@ static const struct option options[] = {
 	{ "client-recv", 1, NULL, 'C' }, { "check-every", 1, NULL, 'k' },
 	{ "cpu", 1, NULL, 'c' },	 { "pid", 1, NULL, 'P' },
 	{ "hold", 1, NULL, 'H' },	 { "json", 0, NULL, 'j' },
+	{ "sndbuf", 1, NULL, 'S' },	 { "rcvbuf", 1, NULL, 'R' },
 	{ "help", 0, NULL, 'h' },	 { 0 },
 };
 
@@ -101,6 +104,12 @@ static void parse_more(struct rawgen *g, int c, const char *arg)
 		break;
 	case 'c':
 		g->cpu = strcmp(arg, "-1") ? (int)bench_size("cpu", arg, 0, 1023) : -1;
+		break;
+	case 'S':
+		g->sndbuf = (int)bench_size("sndbuf", arg, 0, 1 << 30);
+		break;
+	case 'R':
+		g->rcvbuf = (int)bench_size("rcvbuf", arg, 0, 1 << 30);
 		break;
 	case 'P':
 		g->pid = (int)bench_size("pid", arg, 1, INT32_MAX);
@@ -166,6 +175,8 @@ static void parse(struct rawgen *g, int argc, char **argv)
 			      .warmup = BENCH_NS / 5,
 			      .check_every = 65536,
 			      .cpu = 1,
+			      .sndbuf = -1,
+			      .rcvbuf = -1,
 			      .client_recv = 4 << 20,
 			      .random = 0x9e3779b97f4a7c15 };
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -176,6 +187,11 @@ static void parse(struct rawgen *g, int argc, char **argv)
 		bench_die("--subnqn is needed");
 	if (g->refill > g->qd)
 		g->refill = g->qd;
+	/* As weft-probe has it. */
+	if (g->sndbuf < 0)
+		g->sndbuf = g->write ? 1 << 20 : 0;
+	if (g->rcvbuf < 0)
+		g->rcvbuf = g->write ? 1 << 20 : 0;
 	if (!g->entries)
 		g->entries = g->qd > 128 ? g->qd : 128;
 }
@@ -247,6 +263,7 @@ static void prepare(struct rawgen *g)
 			     .arg = g,
 			     .limit = UINT64_MAX };
 	d->fd = rawgen_queue_open(&g->ctrl, &g->target, 1, g->entries);
+	bench_tune(d->fd, g->sndbuf, g->rcvbuf);
 	if (fcntl(d->fd, F_SETFL, O_NONBLOCK))
 		bench_die("fcntl: %s", strerror(errno));
 	drive_init(d);
