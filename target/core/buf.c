@@ -324,8 +324,7 @@ static void give(struct task *task)
 
 		while ((w = pool->waiting[i].head) != NULL) {
 			if (given == GIVE_MAX) {
-				/* The rest in the next pass: ready may put and wait again at once.
-				 */
+				/* The rest in the next pass: ready may wait again at once. */
 				reactor_cancel_task(r, task);
 				reactor_run_at_flush(r, task);
 				return;
