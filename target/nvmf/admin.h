@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Between the files that execute admin commands and properties. The controller's owner. */
+#pragma once
+
+#include "target/nvmf/ctrlr.h"
+
+/* Base 2.0: what an administrator and a host see of it is in property.c. */
+#define NVMF_VERSION 0x00020000u
+#define NVMF_FIRMWARE_REVISION "0.1.0" /* at most 8 characters */
+#define NVMF_ERROR_LOG_ENTRIES 128
+#define NVMF_READY_TIMEOUT 30 /* x 500 ms */
+
+/* Commands that this target has, for the effects log and for ONCS. */
+extern const uint8_t nvmf_admin_opcodes[], nvmf_io_opcodes[];
+extern const unsigned nvmf_admin_opcodes_len, nvmf_io_opcodes_len;
+
+/* The asynchronous events that a host may enable, as in OAES. */
+static inline uint32_t nvmf_ctrlr_oaes(const struct nvmf_ctrlr *c)
+{
+	return c->discovery ? NVME_OAES_DISCOVERY : NVME_OAES_NS_ATTR;
+}
+
+/* Is c one that takes admin commands (enabled, and not on its way down)? */
+static inline bool nvmf_ctrlr_ready(const struct nvmf_ctrlr *c)
+{
+	return (c->cc & NVME_CC_EN) && (c->csts & NVME_CSTS_RDY);
+}
+
+/* All features as they are after a reset; the keep-alive timeout stays. */
+void nvmf_features_reset(struct nvmf_ctrlr *c);
+/* Does Set/Get Features know it, on this kind of controller? *ns: it is one of namespaces. */
+bool nvmf_feature_known(const struct nvmf_ctrlr *c, uint8_t fid, bool *ns, bool *changeable);
+
+/* Forgets all notices and the changed list (reset). */
+void nvmf_notices_reset(struct nvmf_ctrlr *c);
+/* Tells what is pending, as far as there are AERs and the host wants it. */
+void nvmf_notices_deliver(struct nvmf_ctrlr *c);
+/* Log 04h as it is now; page has room for NVME_CHANGED_NS_MAX entries, zeroed. */
+void nvmf_changed_ns_fill(const struct nvmf_ctrlr *c, uint32_t *page);
+/* Bytes offset to offset + len of it were read with RAE 0. */
+void nvmf_changed_ns_read(struct nvmf_ctrlr *c, uint64_t offset, uint32_t len);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Identify (base 2.0, 5.17; NVM command set 1.0, 4.1.5). Each data structure is
+ * made on demand from what the owner's reactor knows of the subsystem, always
+ * 4096 bytes.
+ *
+ * Namespace management is not there, so NSID FFFFFFFFh has no "common" page: it
+ * is as invalid as one beyond NN.
+ */
+#include <string.h>
+
+#include "target/nvmf/admin.h"
+
+#define PAGE 4096
+#define INVALID_NS (NVME_SC_INVALID_NS | NVME_DNR)
+#define INVALID_FIELD (NVME_SC_INVALID_FIELD | NVME_DNR)
+#define CSI_NVM 0
+
+#define CMIC_MULTI_PORT 0x01
+#define CMIC_MULTI_CTRLR 0x02
+#define FRMW_SLOT1_READ_ONLY 0x01
+#define FRMW_ONE_SLOT 0x02
+#define LPA_SMART_PER_NS 0x01
+#define LPA_EFFECTS 0x02
+#define LPA_EXTENDED 0x04
+#define LPA_SUPPORTED_PAGES 0x20 /* and scopes in 05h, and 12h and 13h */
+#define ONCS_WRITE_ZEROES 0x0008
+#define ONCS_SAVE_SELECT 0x0010
+#define VWC_PRESENT 0x01
+#define VWC_FLUSH_ALL_REFUSED 0x04 /* Flush of NSID FFFFFFFFh: Invalid Namespace */
+#define SGLS_SUPPORTED 0x1u	   /* any alignment */
+#define SGLS_KEYED (1u << 2)
+#define SGLS_OFFSET (1u << 20)	  /* address as an offset: in-capsule data */
+#define SGLS_TRANSPORT (1u << 21) /* transport SGL data block */
+#define NSFEAT_OPTPERF 0x10
+#define NMIC_SHARED 0x01
+#define NSTAT_READY 0x01
+#define INDEP_VWC_NOT_PRESENT 0x20
+#define CNTRLTYPE_IO 1
+#define CNTRLTYPE_DISCOVERY 2
+#define DCTYPE_DIRECT 1
+
+/* CNS 08h */
+struct id_ns_independent {
+	uint8_t nsfeat, nmic, rescap, fpi;
+	uint32_t anagrpid;
+	uint8_t nsattr, reserved9;
+	uint16_t nvmsetid, endgid;
+	uint8_t nstat, reserved15[4081];
+};
+_Static_assert(sizeof(struct id_ns_independent) == PAGE, "I/O command set independent namespace");
+
+/* --- controller ------------------------------------------------------------------------ */
+
+static uint32_t sgls_of(const struct nvmf_ctrlr *c)
+{
+	uint32_t sgls = SGLS_SUPPORTED;
+
+	if (c->transport->options.in_capsule_data_size > 0)
+		sgls |= SGLS_OFFSET;
+	return sgls | (c->transport->ops->trtype == NVME_TRTYPE_RDMA ? SGLS_KEYED : SGLS_TRANSPORT);
+}
+
+/* What discovery controllers have too. */
+static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
+{
+	const struct nvmf_transport_options *o = &c->transport->options;
+
+	nvme_pad(id->sn, c->subsystem->serial, sizeof(id->sn));
+	nvme_pad(id->mn, c->subsystem->model, sizeof(id->mn));
+	nvme_pad(id->fr, NVMF_FIRMWARE_REVISION, sizeof(id->fr));
+	id->mdts = (uint8_t)__builtin_ctz(o->max_io_size / PAGE);
+	id->cntlid = c->cntlid;
+	id->ver = NVMF_VERSION;
+	id->oaes = nvmf_ctrlr_oaes(c);
+	id->ctratt = NVME_CTRATT_HOSTID128 | NVME_CTRATT_TBKAS;
+	id->cntrltype = c->discovery ? CNTRLTYPE_DISCOVERY : CNTRLTYPE_IO;
+	id->acl = NVMF_AER_MAX - 1;
+	id->aerl = NVMF_AER_MAX - 1;
+	id->lpa = LPA_EXTENDED;
+	id->kas = o->kas;
+	id->maxcmd = o->max_queue_depth;
+	id->sgls = sgls_of(c);
+	g_strlcpy(id->subnqn, c->subsystem->nqn, sizeof(id->subnqn));
+	id->iorcsz = sizeof(struct nvme_cpl) / 16;
+	id->msdbd = 1;
+}
+
+static void fill_ctrlr_io(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
+{
+	const struct nvmf_transport_options *o = &c->transport->options;
+
+	id->cmic = CMIC_MULTI_PORT | CMIC_MULTI_CTRLR;
+	id->frmw = FRMW_SLOT1_READ_ONLY | FRMW_ONE_SLOT;
+	id->lpa |= LPA_SMART_PER_NS | LPA_EFFECTS | LPA_SUPPORTED_PAGES;
+	id->elpe = NVMF_ERROR_LOG_ENTRIES - 1;
+	id->sqes = 0x66; /* 64 bytes, least and most */
+	id->cqes = 0x44; /* 16 bytes */
+	id->nn = c->subsystem->max_namespaces;
+	id->mnan = c->subsystem->max_namespaces;
+	id->oncs = ONCS_WRITE_ZEROES | ONCS_SAVE_SELECT;
+	id->vwc = VWC_PRESENT | VWC_FLUSH_ALL_REFUSED;
+	id->ioccsz = (uint32_t)(sizeof(struct nvme_cmd) + o->in_capsule_data_size) / 16;
+}
+
+static uint16_t fill_ctrlr(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	struct nvme_id_ctrlr *id = page;
+
+	(void)cmd;
+	fill_ctrlr_common(c, id);
+	if (c->discovery) {
+		id->ioccsz = sizeof(struct nvme_cmd) / 16;
+		id->dctype = DCTYPE_DIRECT;
+	} else {
+		fill_ctrlr_io(c, id);
+	}
+	return NVME_SUCCESS;
+}
+
+/* CNS 06h: no limits beside MDTS, so all zero. */
+static uint16_t fill_csi_ctrlr(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	(void)c;
+	(void)cmd;
+	(void)page;
+	return NVME_SUCCESS;
+}
+
+/* CNS 1Ch: one combination, of the NVM command set alone; for this controller only. */
+static uint16_t fill_command_sets(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd,
+				  void *page)
+{
+	uint16_t cntlid = (uint16_t)(cmd->cdw10 >> 16);
+	uint64_t *vectors = page;
+
+	if (cntlid != 0xffff && cntlid != c->cntlid)
+		return INVALID_FIELD;
+	vectors[0] = 1u << CSI_NVM;
+	return NVME_SUCCESS;
+}
+
+/* --- namespaces -------------------------------------------------------------------------- */
+
+/*
+ * NVME_SUCCESS and *info, which is NULL for an inactive namespace (the page stays
+ * zero); an NSID that cannot be one is refused.
+ */
+static uint16_t find_ns(const struct nvmf_ctrlr *c, uint32_t nsid, const struct nvmf_ns_info **info)
+{
+	const struct nvmf_ns_group *ng = nvmf_sgroup_ns(c->sgroup, nsid);
+
+	*info = ng != NULL ? ng->info : NULL;
+	return nsid == 0 || nsid > c->sgroup->max_namespaces ? INVALID_NS : NVME_SUCCESS;
+}
+
+/* Preferred sizes are 0's based, in blocks. Said only where they tell anything. */
+static void fill_preferred(const struct nvmf_ns_info *info, struct nvme_id_ns *id)
+{
+	uint32_t blocks = info->physical_block_size / info->block_size;
+
+	if (blocks <= 1 || blocks > 65536)
+		return;
+	id->nsfeat |= NSFEAT_OPTPERF;
+	id->npwg = id->npwa = id->npdg = id->npda = id->nows = (uint16_t)(blocks - 1);
+}
+
+/* DLFEAT stays 0: what a deallocated block reads as differs between backends. */
+static uint16_t fill_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	struct nvme_id_ns *id = page;
+	const struct nvmf_ns_info *info;
+	uint16_t status = find_ns(c, cmd->nsid, &info);
+
+	if (status != NVME_SUCCESS || info == NULL)
+		return status;
+	id->nsze = id->ncap = id->nuse = info->blocks;
+	id->nmic = NMIC_SHARED;
+	id->lbaf[0].lbads = (uint8_t)__builtin_ctz(info->block_size);
+	fill_preferred(info, id);
+	id->anagrpid = c->subsystem->ana_reporting ? info->anagrpid : 0;
+	memcpy(id->nguid, info->nguid, sizeof(id->nguid));
+	memcpy(id->eui64, info->eui64, sizeof(id->eui64));
+	return NVME_SUCCESS;
+}
+
+/* CNS 05h: no protection information, nothing else to say. */
+static uint16_t fill_csi_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	const struct nvmf_ns_info *info;
+
+	(void)page;
+	return find_ns(c, cmd->nsid, &info);
+}
+
+/* CNS 08h */
+static uint16_t fill_independent_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd,
+				    void *page)
+{
+	struct id_ns_independent *id = page;
+	const struct nvmf_ns_info *info;
+	uint16_t status = find_ns(c, cmd->nsid, &info);
+
+	if (status != NVME_SUCCESS || info == NULL)
+		return status;
+	id->nsfeat = info->write_cache ? 0 : INDEP_VWC_NOT_PRESENT;
+	id->nmic = NMIC_SHARED;
+	id->anagrpid = c->subsystem->ana_reporting ? info->anagrpid : 0;
+	id->nstat = NSTAT_READY;
+	return NVME_SUCCESS;
+}
+
+/* CNS 02h and 07h: active namespaces with an NSID above the one given. */
+static uint16_t fill_active_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	uint32_t *list = page;
+	unsigned n = 0;
+
+	if (cmd->nsid >= NVME_NSID_ALL - 1)
+		return INVALID_NS;
+	for (uint32_t i = cmd->nsid; i < c->sgroup->max_namespaces && n < PAGE / 4; i++) {
+		if (c->sgroup->ns[i].state == NVMF_NS_ACTIVE)
+			list[n++] = i + 1;
+	}
+	return NVME_SUCCESS;
+}
+
+static bool all_zero(const uint8_t *p, unsigned len)
+{
+	while (len > 0 && *p == 0) {
+		p++;
+		len--;
+	}
+	return len == 0;
+}
+
+static uint8_t *add_desc(uint8_t *at, uint8_t type, const void *id, uint8_t len)
+{
+	struct nvme_ns_desc *desc = (struct nvme_ns_desc *)at;
+
+	desc->nidt = type;
+	desc->nidl = len;
+	memcpy(desc->nid, id, len);
+	return desc->nid + len;
+}
+
+/* CNS 03h: of an active namespace only. */
+static uint16_t fill_ns_descs(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	const struct nvmf_ns_info *info;
+	uint16_t status = find_ns(c, cmd->nsid, &info);
+	uint8_t csi = CSI_NVM;
+	uint8_t *at = page;
+
+	if (status != NVME_SUCCESS)
+		return status;
+	if (info == NULL)
+		return INVALID_NS;
+	at = add_desc(at, NVME_NIDT_UUID, info->uuid, sizeof(info->uuid));
+	if (!all_zero(info->nguid, sizeof(info->nguid)))
+		at = add_desc(at, NVME_NIDT_NGUID, info->nguid, sizeof(info->nguid));
+	if (!all_zero(info->eui64, sizeof(info->eui64)))
+		at = add_desc(at, NVME_NIDT_EUI64, info->eui64, sizeof(info->eui64));
+	add_desc(at, NVME_NIDT_CSI, &csi, sizeof(csi));
+	return NVME_SUCCESS;
+}
+
+/* --- the command -------------------------------------------------------------------------- */
+
+static const struct cns {
+	uint8_t cns;
+	bool discovery; /* discovery controllers have it too */
+	bool csi;	/* of a command set: of NVM only */
+	uint16_t (*fill)(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page);
+} all_cns[] = {
+	{ NVME_CNS_NS, false, false, fill_ns },
+	{ NVME_CNS_CTRLR, true, false, fill_ctrlr },
+	{ NVME_CNS_ACTIVE_NS, false, false, fill_active_ns },
+	{ NVME_CNS_NS_DESC, false, false, fill_ns_descs },
+	{ NVME_CNS_CSI_NS, false, true, fill_csi_ns },
+	{ NVME_CNS_CSI_CTRLR, false, true, fill_csi_ctrlr },
+	{ NVME_CNS_CSI_ACTIVE_NS, false, true, fill_active_ns },
+	{ NVME_CNS_CSI_INDEPENDENT_NS, false, false, fill_independent_ns },
+	{ NVME_CNS_IO_COMMAND_SETS, false, false, fill_command_sets },
+};
+
+static const struct cns *find_cns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(all_cns); i++) {
+		const struct cns *cns = &all_cns[i];
+
+		if (cns->cns != (cmd->cdw10 & 0xff))
+			continue;
+		if ((c->discovery && !cns->discovery) || (cns->csi && cmd->cdw11 >> 24 != CSI_NVM))
+			return NULL;
+		return cns;
+	}
+	return NULL;
+}
+
+void nvmf_identify(struct nvmf_request *req)
+{
+	const struct nvmf_ctrlr *c = req->qpair->ctrlr;
+	const struct cns *cns = find_cns(c, &req->cmd);
+	g_autofree void *page = NULL;
+	uint16_t status;
+
+	if (cns == NULL) {
+		nvmf_request_complete(req, INVALID_FIELD);
+		return;
+	}
+	page = g_malloc0(PAGE);
+	status = cns->fill(c, &req->cmd, page);
+	if (status != NVME_SUCCESS)
+		nvmf_request_complete(req, status);
+	else
+		nvmf_request_reply_data(req, g_steal_pointer(&page), PAGE);
+}

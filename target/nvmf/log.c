@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Get Log Page (base 2.0, 5.16). A page is made whole and the part asked for is
+ * sent; bytes beyond its end are zero, an offset beyond its end is refused.
+ *
+ * The discovery log is made on the main reactor, which knows the subsystems. The
+ * request may travel there, since its queue, and so the controller, waits for it.
+ */
+#include <string.h>
+
+#include "target/nvmf/admin.h"
+
+#define INVALID_FIELD (NVME_SC_INVALID_FIELD | NVME_DNR)
+#define LOG_SUPPORTED 0x00
+#define LOG_FEATURES 0x12
+#define LOG_MI_COMMANDS 0x13
+#define CDW10_RAE (1u << 15)
+#define CDW14_INDEX_OFFSET (1u << 23)
+/* In the effects of commands and of features alike */
+#define SUPPORTED (1u << 0)
+#define BLOCKS_CHANGE (1u << 1)
+#define SCOPE_NS (1u << 20)
+#define SCOPE_CTRLR (1u << 21)
+
+struct firmware_log {
+	uint8_t active, reserved1[7];
+	char revision[7][8];
+	uint8_t reserved64[448];
+};
+_Static_assert(sizeof(struct firmware_log) == 512, "firmware slot log");
+
+struct range {
+	uint64_t offset;
+	uint32_t len;
+	bool keep; /* RAE */
+};
+
+/* --- the pages -------------------------------------------------------------------------- */
+
+static void fill_nothing(const struct nvmf_ctrlr *c, void *page)
+{
+	(void)c;
+	(void)page;
+}
+
+/* No media that wears, no sensor: only the spare has a value that is not zero. */
+static void fill_smart(const struct nvmf_ctrlr *c, void *page)
+{
+	struct nvme_smart_log *log = page;
+
+	(void)c;
+	log->spare = 100;
+}
+
+static void fill_firmware(const struct nvmf_ctrlr *c, void *page)
+{
+	struct firmware_log *log = page;
+
+	(void)c;
+	log->active = 1;
+	nvme_pad(log->revision[0], NVMF_FIRMWARE_REVISION, sizeof(log->revision[0]));
+}
+
+static void fill_changed(const struct nvmf_ctrlr *c, void *page)
+{
+	nvmf_changed_ns_fill(c, page);
+}
+
+/*
+ * I/O commands have no scope in it: Linux warns of any bit but the first two as
+ * an unusual effect.
+ */
+static void fill_effects(const struct nvmf_ctrlr *c, void *page)
+{
+	struct nvme_effects_log *log = page;
+
+	(void)c;
+	for (unsigned i = 0; i < nvmf_admin_opcodes_len; i++)
+		log->admin[nvmf_admin_opcodes[i]] = SUPPORTED | SCOPE_CTRLR;
+	for (unsigned i = 0; i < nvmf_io_opcodes_len; i++)
+		log->io[nvmf_io_opcodes[i]] = SUPPORTED;
+	log->io[NVME_CMD_WRITE] |= BLOCKS_CHANGE;
+	log->io[NVME_CMD_WRITE_ZEROES] |= BLOCKS_CHANGE;
+}
+
+static void fill_features(const struct nvmf_ctrlr *c, void *page)
+{
+	uint32_t *effects = page;
+	bool ns, changeable;
+
+	for (unsigned fid = 0; fid < 256; fid++) {
+		if (nvmf_feature_known(c, (uint8_t)fid, &ns, &changeable))
+			effects[fid] = SUPPORTED | (ns ? SCOPE_NS : SCOPE_CTRLR);
+	}
+}
+
+static void fill_supported(const struct nvmf_ctrlr *c, void *page);
+
+static const struct log {
+	uint8_t lid;
+	bool discovery, io; /* on which controllers */
+	uint32_t size;
+	void (*fill)(const struct nvmf_ctrlr *c, void *page); /* NULL: made on the main reactor */
+} logs[] = {
+	{ LOG_SUPPORTED, true, true, 256 * 4, fill_supported },
+	{ NVME_LOG_ERROR, false, true, NVMF_ERROR_LOG_ENTRIES * 64, fill_nothing },
+	{ NVME_LOG_SMART, false, true, sizeof(struct nvme_smart_log), fill_smart },
+	{ NVME_LOG_FIRMWARE, false, true, sizeof(struct firmware_log), fill_firmware },
+	{ NVME_LOG_CHANGED_NS, false, true, NVME_CHANGED_NS_MAX * 4, fill_changed },
+	{ NVME_LOG_EFFECTS, false, true, sizeof(struct nvme_effects_log), fill_effects },
+	{ LOG_FEATURES, false, true, 256 * 4, fill_features },
+	{ LOG_MI_COMMANDS, false, true, 4096, fill_nothing },
+	{ NVME_LOG_DISCOVERY, true, false, 0, NULL },
+};
+
+static bool has(const struct nvmf_ctrlr *c, const struct log *log)
+{
+	return c->discovery ? log->discovery : log->io;
+}
+
+static void fill_supported(const struct nvmf_ctrlr *c, void *page)
+{
+	uint32_t *supported = page;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(logs); i++) {
+		if (has(c, &logs[i]))
+			supported[logs[i].lid] = SUPPORTED;
+	}
+}
+
+/* --- sending a part ----------------------------------------------------------------------- */
+
+/* Sends the range of a page of size bytes, which it frees. False: refused, and answered. */
+static bool reply(struct nvmf_request *req, void *page, uint64_t size, const struct range *range)
+{
+	uint8_t *data;
+
+	if (range->offset > size) {
+		g_free(page);
+		nvmf_request_complete(req, INVALID_FIELD);
+		return false;
+	}
+	data = g_malloc0(range->len);
+	memcpy(data, (uint8_t *)page + range->offset, MIN(range->len, size - range->offset));
+	g_free(page);
+	nvmf_request_reply_data(req, data, range->len);
+	return true;
+}
+
+static void read_local(struct nvmf_request *req, const struct log *log, const struct range *range)
+{
+	struct nvmf_ctrlr *c = req->qpair->ctrlr;
+	void *page = g_malloc0(log->size);
+
+	log->fill(c, page);
+	if (reply(req, page, log->size, range) && log->lid == NVME_LOG_CHANGED_NS && !range->keep)
+		nvmf_changed_ns_read(c, range->offset, range->len);
+}
+
+/* --- discovery ------------------------------------------------------------------------------ */
+
+struct discovery_read {
+	struct nvmf_request *req;
+	struct range range;
+	void *page;
+	uint32_t size;
+};
+
+/*
+ * Back at the owner. Messages of the main reactor come in order, so a notice that
+ * is here already is of a change that the page shows. Whoever reads from the
+ * start sees the generation counter, and needs no notice of it.
+ */
+static void discovery_made(struct reactor *r, void *arg)
+{
+	g_autofree struct discovery_read *d = arg;
+	struct nvmf_request *req = d->req;
+	struct nvmf_ctrlr *c = req->qpair->ctrlr;
+
+	(void)r;
+	if (req->qpair->state != NVMF_QPAIR_ENABLED) {
+		g_free(d->page);
+		nvmf_request_complete(req, NVME_SC_ABORTED_SQ_DELETED);
+		return;
+	}
+	if (!reply(req, d->page, d->size, &d->range) || d->range.keep)
+		return;
+	if (d->range.offset == 0)
+		c->pending &= (uint8_t) ~(1 << NVMF_NOTICE_DISCOVERY);
+	nvmf_ctrlr_notice_read(c, NVMF_NOTICE_DISCOVERY);
+}
+
+static void make_discovery(struct reactor *r, void *arg)
+{
+	struct discovery_read *d = arg;
+	const struct nvmf_ctrlr *c = d->req->qpair->ctrlr;
+
+	(void)r;
+	d->page = nvmf_discovery_log(c->tgt, c->hostnqn, &c->listen, &d->size);
+	core_call(c->owner, discovery_made, d);
+}
+
+static void read_discovery(struct nvmf_request *req, const struct range *range)
+{
+	struct discovery_read *d = g_new0(struct discovery_read, 1);
+
+	d->req = req;
+	d->range = *range;
+	core_call(core_main(req->qpair->reactor->core), make_discovery, d);
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static const struct log *find_log(const struct nvmf_ctrlr *c, uint8_t lid)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(logs); i++) {
+		if (logs[i].lid == lid && has(c, &logs[i]))
+			return &logs[i];
+	}
+	return NULL;
+}
+
+static uint16_t parse_range(const struct nvmf_request *req, struct range *range)
+{
+	const struct nvme_cmd *cmd = &req->cmd;
+	uint64_t dwords = ((uint64_t)(cmd->cdw11 & 0xffff) << 16 | cmd->cdw10 >> 16) + 1;
+
+	if (dwords * 4 > req->qpair->transport->options.max_io_size)
+		return INVALID_FIELD; /* beyond MDTS */
+	range->len = (uint32_t)(dwords * 4);
+	range->offset = (uint64_t)cmd->cdw13 << 32 | cmd->cdw12;
+	range->keep = cmd->cdw10 & CDW10_RAE;
+	if ((range->offset & 3) != 0 || (cmd->cdw14 & CDW14_INDEX_OFFSET))
+		return INVALID_FIELD;
+	if (req->data_len < range->len)
+		return NVME_SC_SGL_LENGTH_INVALID | NVME_DNR;
+	return NVME_SUCCESS;
+}
+
+/* The SMART log is kept for single namespaces too (all alike); the rest has no namespace. */
+static uint16_t check_nsid(const struct nvmf_ctrlr *c, const struct log *log, uint32_t nsid)
+{
+	if (log->lid != NVME_LOG_SMART || nsid == 0 || nsid == NVME_NSID_ALL ||
+	    nvmf_sgroup_ns(c->sgroup, nsid) != NULL)
+		return NVME_SUCCESS;
+	return NVME_SC_INVALID_NS | NVME_DNR;
+}
+
+void nvmf_get_log_page(struct nvmf_request *req)
+{
+	const struct nvmf_ctrlr *c = req->qpair->ctrlr;
+	const struct log *log = find_log(c, (uint8_t)req->cmd.cdw10);
+	struct range range;
+	uint16_t status = NVME_SC_INVALID_LOG_PAGE | NVME_DNR;
+
+	if (log != NULL)
+		status = parse_range(req, &range);
+	if (status == NVME_SUCCESS)
+		status = check_nsid(c, log, req->cmd.nsid);
+	if (status != NVME_SUCCESS)
+		nvmf_request_complete(req, status);
+	else if (log->fill != NULL)
+		read_local(req, log, &range);
+	else
+		read_discovery(req, &range);
+}
