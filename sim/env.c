@@ -115,12 +115,11 @@ static void go_to_sleep(struct hw_runner *r)
 
 static bool arm(struct hw_runner *r)
 {
-	if (r->params.arm && !r->params.arm(r->params.arg))
-		return false;
 	r->armed = true;
-	return true;
+	return !r->params.arm || r->params.arm(r->params.arg);
 }
 
+/* After an arm() that refused too: some of its engines may be armed. */
 static void disarm(struct hw_runner *r)
 {
 	if (r->armed && r->params.disarm)
