@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* JSON for people and for scripts that compare texts: as Python prints it. */
+#include "tools/weftctl/weftctl.h"
+
+void append_quoted(GString *out, const char *s, size_t len)
+{
+	static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
+	const char *end = s + len;
+
+	g_string_append_c(out, '"');
+	while (s < end) {
+		gunichar c = g_utf8_get_char(s);
+		const char *found = NULL;
+
+		for (unsigned i = 0; i < sizeof(plain) - 1; i++)
+			if (c == (gunichar)plain[i])
+				found = &letter[i];
+		if (found)
+			g_string_append_printf(out, "\\%c", *found);
+		else if (c >= 0x10000)
+			g_string_append_printf(out, "\\u%04x\\u%04x",
+					       0xd800 + ((c - 0x10000) >> 10),
+					       0xdc00 + ((c - 0x10000) & 0x3ff));
+		else if (c < 0x20 || c > 0x7e)
+			g_string_append_printf(out, "\\u%04x", c);
+		else
+			g_string_append_c(out, (char)c);
+		s = g_utf8_next_char(s);
+	}
+	g_string_append_c(out, '"');
+}
+
+static void new_line(GString *out, unsigned indent)
+{
+	g_string_append_printf(out, "\n%*s", (int)indent, "");
+}
+
+static void print_container(GString *out, const struct jv *v, unsigned indent)
+{
+	bool object = v->type == JV_OBJECT;
+
+	if (v->count == 0) {
+		g_string_append(out, object ? "{}" : "[]");
+		return;
+	}
+	g_string_append_c(out, object ? '{' : '[');
+	for (const struct jv *m = v->first; m; m = m->next) {
+		new_line(out, indent + 2);
+		if (object) {
+			append_quoted(out, m->key, m->key_len);
+			g_string_append(out, ": ");
+		}
+		print_json(out, m, indent + 2);
+		if (m->next)
+			g_string_append_c(out, ',');
+	}
+	new_line(out, indent);
+	g_string_append_c(out, object ? '}' : ']');
+}
+
+void print_json(GString *out, const struct jv *v, unsigned indent)
+{
+	if (v->type == JV_OBJECT || v->type == JV_ARRAY)
+		print_container(out, v, indent);
+	else if (v->type == JV_STRING)
+		append_quoted(out, v->str, v->len);
+	else
+		g_string_append_len(out, v->raw, (gssize)v->raw_len);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The daemon: a target on the Linux backends, in the foreground. It ends on
+ * SIGTERM and SIGINT when all I/O is done; at once when asked a second time.
+ */
+#include "tools/weftd/weftd.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "target/core/error.h"
+#include "target/target.h"
+
+struct weftd {
+	struct weftd_options options;
+	GMainLoop *loop;
+	struct linux_hw *lhw;
+	struct target *target;
+	int signal_fd;
+	bool stopping;
+	int status;
+};
+
+/* --- end --------------------------------------------------------------------------- */
+
+static void stopped(void *arg)
+{
+	struct weftd *d = arg;
+
+	g_main_loop_quit(d->loop);
+}
+
+static void stop(struct weftd *d)
+{
+	d->stopping = true;
+	weftd_notify("STOPPING=1\nSTATUS=Ending");
+	target_shutdown(d->target, stopped, d);
+}
+
+static gboolean signalled(gint fd, GIOCondition condition, gpointer user)
+{
+	struct weftd *d = user;
+	struct signalfd_siginfo info;
+
+	(void)condition;
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return G_SOURCE_CONTINUE;
+	if (d->stopping) {
+		g_printerr("weftd: asked again, ending at once\n");
+		unlink(d->options.rpc_path);
+		_exit(d->status);
+	}
+	stop(d);
+	return G_SOURCE_CONTINUE;
+}
+
+/*
+ * A signalfd rather than g_unix_signal_add(), which needs a thread. Blocked
+ * before any thread starts, so that none gets them.
+ */
+static void watch_signals(struct weftd *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	g_unix_fd_add(d->signal_fd, G_IO_IN, signalled, d);
+}
+
+/* --- start ------------------------------------------------------------------------------ */
+
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* What the error says, for people: the sentence if there is one. */
+static void complain(const GError *error)
+{
+	g_autofree char *message = weft_error_message(error);
+	const char *detail = weft_error_detail(error);
+
+	g_printerr("weftd: %s\n", detail ? detail : message);
+}
+
+static void serving(struct weftd *d)
+{
+	g_autofree char *state = g_strdup_printf("READY=1\nSTATUS=Serving, RPC on %s\nMAINPID=%d",
+						 d->options.rpc_path, (int)getpid());
+
+	weftd_notify(state);
+	log_notice(d->target->core->log, "weftd", "ready", "rpc=%s reactors=%u net=%s",
+		   d->options.rpc_path, d->target->core->nreactors, linux_hw_net_engine(d->lhw));
+}
+
+static void loaded(void *arg, const GError *error)
+{
+	struct weftd *d = arg;
+
+	if (!error) {
+		if (!d->stopping)
+			serving(d);
+		return;
+	}
+	if (d->stopping)
+		return;
+	complain(error);
+	d->status = 1;
+	stop(d);
+}
+
+static bool load(struct weftd *d)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+	gsize len;
+
+	if (!d->options.config)
+		return true;
+	if (!g_file_get_contents(d->options.config, &text, &len, &error)) {
+		g_printerr("weftd: %s\n", error->message);
+		return false;
+	}
+	target_load_config(d->target, d->options.config, text, len, loaded, d);
+	return true;
+}
+
+static bool start(struct weftd *d)
+{
+	const struct weftd_options *o = &d->options;
+	struct linux_hw_options hw_options = { .net_engine = o->net_engine };
+	struct target_options options = {
+		.core = { .nreactors = o->cpus ? o->ncpus : 1,
+			  .cpus = o->cpus,
+			  .spin_ns = o->spin_ns,
+			  .log_level = o->log_level },
+		.rpc_path = o->rpc_path,
+		.pid = getpid(),
+	};
+	g_autoptr(GError) error = NULL;
+
+	d->lhw = linux_hw_new(&hw_options, &error);
+	if (!d->lhw) {
+		complain(error);
+		return false;
+	}
+	d->target = target_new(linux_hw_get(d->lhw), &options, &error);
+	if (!d->target) {
+		complain(error);
+		if (!o->rpc_path_given && (error->code == -EACCES || error->code == -EPERM ||
+					   error->code == -EROFS || error->code == -EADDRINUSE))
+			g_printerr("weftd: -r PATH puts the socket elsewhere; then weftctl -s PATH "
+				   "(or WEFT_SOCK=PATH) finds it\n");
+		return false;
+	}
+	weftd_crash_init(d->target->core);
+	return true;
+}
+
+static void serve(struct weftd *d)
+{
+	if (!load(d)) {
+		d->status = 1;
+		stop(d);
+	} else if (!d->options.config) {
+		serving(d);
+	}
+	g_main_loop_run(d->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct weftd d = { .signal_fd = -1 };
+	int status;
+
+	if (!weftd_options_parse(&d.options, argc, argv, &status)) {
+		weftd_options_clear(&d.options);
+		return status;
+	}
+	raise_file_limit();
+	watch_signals(&d);
+	d.loop = g_main_loop_new(NULL, FALSE);
+	if (start(&d))
+		serve(&d);
+	else
+		d.status = 1;
+	weftd_crash_done();
+	target_free(d.target);
+	linux_hw_free(d.lhw);
+	g_main_loop_unref(d.loop);
+	close(d.signal_fd);
+	weftd_options_clear(&d.options);
+	return d.status;
+}
