@@ -90,6 +90,9 @@ struct poller_ops {
 	void (*remove)(struct net_ctx *ctx, struct watch *w);
 	/* Fetches edges. */
 	void (*fetch)(struct net_ctx *ctx);
+	/* From now on edges make engine.fd readable; a fetch follows. NULL: they always do. */
+	void (*arm)(struct net_ctx *ctx);
+	void (*disarm)(struct net_ctx *ctx);
 };
 
 extern const struct poller_ops epoll_poller;

@@ -123,16 +123,26 @@ static bool net_arm(struct engine *e)
 
 	if (!list_empty(&ctx->ready))
 		return false;
-	/* Both pollers' descriptors are level-triggered: nothing is lost after this look. */
+	if (ctx->poller->arm != NULL)
+		ctx->poller->arm(ctx);
 	ctx->skipped = 0;
 	ctx->poller->fetch(ctx);
 	return list_empty(&ctx->ready);
+}
+
+static void net_disarm(struct engine *e)
+{
+	struct net_ctx *ctx = (struct net_ctx *)e;
+
+	if (ctx->poller->disarm != NULL)
+		ctx->poller->disarm(ctx);
 }
 
 static const struct engine_ops net_engine_ops = {
 	.name = "net",
 	.poll = net_poll,
 	.arm = net_arm,
+	.disarm = net_disarm,
 };
 
 static int ctx_open(struct hw_net *net, struct reactor *reactor, struct net_ctx **out)

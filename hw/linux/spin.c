@@ -22,6 +22,10 @@
 /* So many windows of napping, then a trial whether it is still right. */
 #define RETRIAL_WINDOWS 512u
 #define EMPTY_NAPS_MAX 4u
+/* Windows with half the progress before napping is doubted. */
+#define LOW_WINDOWS 2u
+/* What a sleep takes from the processor besides passes: arming, poll, the switches. */
+#define SLEEP_COST_NS UINT64_C(5000)
 
 void spin_init(struct spin *s, uint64_t spin_ns, uint64_t now)
 {
@@ -43,6 +47,7 @@ static void set_mode(struct spin *s, enum spin_mode mode)
 	s->trial_naps = false;
 	s->open = 0;
 	s->closed = 0;
+	s->low = 0;
 }
 
 static void window_start(struct spin *s, uint64_t now)
@@ -95,12 +100,13 @@ static bool worth_a_trial(const struct spin *s, uint64_t now, uint64_t len, uint
 	       s->win.awake_ns >= len / 4 && busy_ns <= len - len / 8;
 }
 
-static void trial_window(struct spin *s, uint64_t now, bool worth, uint64_t rate)
+static void trial_window(struct spin *s, uint64_t now, uint64_t rate)
 {
 	if (!s->trial_naps) {
 		s->ref_rate = rate;
 		s->trial_naps = true;
-		if (!worth)
+		/* Nothing to compare with. */
+		if (s->win.busy < TRIAL_PASSES || rate == 0)
 			set_mode(s, SPIN_STEADY);
 		return;
 	}
@@ -124,25 +130,25 @@ static void window_end(struct spin *s, uint64_t now)
 {
 	uint64_t len = now - s->win.start;
 	uint64_t rate = (s->amount - s->win.amount) * 1000 / (len / 1000);
-	bool worth = worth_a_trial(s, now, len, rate);
 
 	s->windows++;
 	switch (s->mode) {
 	case SPIN_STEADY:
-		if (worth) {
+		if (worth_a_trial(s, now, len, rate)) {
 			set_mode(s, SPIN_TRIAL);
-			trial_window(s, now, worth, rate);
+			trial_window(s, now, rate);
 		}
 		break;
 	case SPIN_TRIAL:
-		trial_window(s, now, worth, rate);
+		trial_window(s, now, rate);
 		break;
 	case SPIN_GATHER:
-		if (rate < s->ref_rate / 2)
+		s->low = rate < s->ref_rate / 2 ? s->low + 1 : 0;
+		if (s->low >= LOW_WINDOWS)
 			set_mode(s, SPIN_STEADY); /* another load */
 		else if (s->windows >= RETRIAL_WINDOWS)
 			set_mode(s, SPIN_TRIAL);
-		else
+		else if (s->low == 0)
 			s->ref_rate = (s->ref_rate * 7 + rate) / 8;
 		break;
 	}
@@ -184,11 +190,14 @@ enum spin_action spin_step(struct spin *s, uint64_t now, unsigned work, uint64_t
 		 * What came during one short pass is better gathered too. A long run
 		 * of passes goes on until there is nothing: that may be full load.
 		 */
-		if (work > 0)
+		if (work > 0) {
+			s->slept = false;
 			return napping(s) && now - s->rested_at < SPIN_NAP_NS / 2 ? SPIN_NAP
 										  : SPIN_PASS;
+		}
 		if (napping(s) && s->empty_naps < EMPTY_NAPS_MAX) {
 			s->empty_naps++;
+			s->slept = false;
 			return SPIN_NAP;
 		}
 		budget = s->spinning && !napping(s) ? SPIN_BUDGET_NS : 0;
@@ -201,7 +210,8 @@ enum spin_action spin_step(struct spin *s, uint64_t now, unsigned work, uint64_t
 	} else if (s->idle_since == HW_NEVER) {
 		s->idle_since = now;
 	}
-	return now - s->idle_since < budget ? SPIN_PASS : SPIN_SLEEP;
+	s->slept = now - s->idle_since >= budget;
+	return s->slept ? SPIN_SLEEP : SPIN_PASS;
 }
 
 void spin_rested(struct spin *s, uint64_t now)
@@ -211,6 +221,8 @@ void spin_rested(struct spin *s, uint64_t now)
 	s->last = now;
 	s->rested = true;
 	s->rested_at = now;
+	if (s->slept)
+		s->win.awake_ns += rest < SLEEP_COST_NS ? rest : SLEEP_COST_NS;
 	if (rest < SPIN_WINDOW_NS)
 		return;
 	/* Rates over a window that was mostly silence say nothing. */

@@ -56,6 +56,7 @@ struct spin {
 	uint64_t idle_since; /* HW_NEVER: the last pass had work */
 
 	bool spinning;
+	bool slept;	    /* the last answer was to sleep */
 	bool rested;	    /* slept or napped since work ran out */
 	uint64_t rested_at; /* end of the last rest */
 	unsigned near;	    /* short gaps in a row while not spinning */
@@ -70,6 +71,7 @@ struct spin {
 	unsigned closed;     /* and in which it did */
 	uint64_t ref_rate;   /* progress a millisecond to compare with */
 	unsigned windows;    /* of this mode */
+	unsigned low;	     /* windows of napping in a row with little progress */
 	unsigned empty_naps; /* in a row */
 	uint64_t retry_at;   /* no trial before */
 	uint64_t backoff_ns;
