@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian machines only");
@@ -543,6 +544,9 @@ struct nvme_tcp_r2t {
 	uint8_t reserved20[4];
 };
 _Static_assert(sizeof(struct nvme_tcp_r2t) == 24, "R2T");
+
+/* Header and data digests: CRC32C. crc is that of what came before, 0 at the start. */
+uint32_t nvme_tcp_digest(uint32_t crc, const void *data, size_t len);
 
 /* --- small helpers (target/nvme/nvme.c) ---------------------------------------- */
 

@@ -42,9 +42,9 @@ static inline uint32_t ddgst_len(const struct tcp_conn *c)
 
 static bool broken(struct tcp_conn *c, uint16_t fes, uint32_t fei)
 {
-	const struct nvme_tcp_hdr *hdr = (const struct nvme_tcp_hdr *)rx_at(c);
+	const uint8_t *pdu = rx_at(c);
 
-	tcp_terminate(c, fes, fei, hdr, MIN(pending(c), (uint32_t)hdr->hlen));
+	tcp_terminate(c, fes, fei, pdu, MIN(pending(c), (uint32_t)pdu[HDR_FIELD(hlen)]));
 	return false;
 }
 
@@ -141,7 +141,7 @@ static bool take_ddgst(struct tcp_conn *c)
 		return false;
 	memcpy(&crc, rx_at(c), sizeof(crc));
 	c->rx_off += sizeof(crc);
-	data_complete(c, crc == tcp_crc(0, c->rx_start, (size_t)(c->rx_dst - c->rx_start)));
+	data_complete(c, crc == nvme_tcp_digest(0, c->rx_start, (size_t)(c->rx_dst - c->rx_start)));
 	return true;
 }
 
@@ -184,7 +184,7 @@ static void capsule_data(struct tcp_conn *c, struct tcp_req *r, uint32_t capsule
 	r->req.niov = 1;
 	if (c->ddgst) {
 		memcpy(&crc, data + capsule_len, sizeof(crc));
-		r->failed_digest = crc != tcp_crc(0, data, capsule_len);
+		r->failed_digest = crc != nvme_tcp_digest(0, data, capsule_len);
 	}
 	c->rx_off += capsule_len + ddgst_len(c);
 	execute(c, r);
@@ -402,12 +402,12 @@ static inline bool check_header(struct tcp_conn *c, const struct nvme_tcp_hdr *h
 	return true;
 }
 
-static bool check_hdgst(struct tcp_conn *c, const struct nvme_tcp_hdr *h)
+static bool check_hdgst(struct tcp_conn *c, uint8_t hlen)
 {
 	uint32_t crc;
 
-	memcpy(&crc, (const uint8_t *)h + h->hlen, sizeof(crc));
-	if (crc == tcp_crc(0, h, h->hlen))
+	memcpy(&crc, rx_at(c) + hlen, sizeof(crc));
+	if (crc == nvme_tcp_digest(0, rx_at(c), hlen))
 		return true;
 	return broken(c, NVME_TCP_FES_HDGST, crc);
 }
@@ -423,8 +423,8 @@ static inline bool take_header(struct tcp_conn *c)
 	memcpy(&h, rx_at(c), sizeof(h));
 	if (!check_header(c, &h, &hdr_len, &data_len) || pending(c) < hdr_len)
 		return false;
-	if (c->hdgst && h.type != NVME_TCP_H2C_TERM &&
-	    !check_hdgst(c, (const struct nvme_tcp_hdr *)rx_at(c)))
+	if (c->hdgst && h.type != NVME_TCP_ICREQ && h.type != NVME_TCP_H2C_TERM &&
+	    !check_hdgst(c, h.hlen))
 		return false;
 	switch (h.type) {
 	case NVME_TCP_CAPSULE_CMD:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NVMe/TCP, target side: what is sent. See tcp.h. */
 #include <errno.h>
-#include <isa-l/crc.h>
 #include <string.h>
 
 #include "target/core/trace.h"
@@ -15,18 +14,13 @@
 
 static const uint8_t zeros[128];
 
-uint32_t tcp_crc(uint32_t crc, const void *data, size_t len)
-{
-	return ~crc32_iscsi((unsigned char *)data, (int)len, ~crc);
-}
-
 static uint8_t add_hdgst(const struct tcp_conn *c, uint8_t *pdu, uint8_t hlen)
 {
 	uint32_t crc;
 
 	if (!c->hdgst)
 		return hlen;
-	crc = tcp_crc(0, pdu, hlen);
+	crc = nvme_tcp_digest(0, pdu, hlen);
 	memcpy(pdu + hlen, &crc, sizeof(crc));
 	return hlen + NVME_TCP_DIGEST_LEN;
 }
@@ -62,7 +56,7 @@ static uint32_t data_crc(const struct nvmf_request *req)
 	uint32_t crc = 0;
 
 	for (unsigned i = 0; i < req->niov; i++)
-		crc = tcp_crc(crc, req->iov[i].iov_base, req->iov[i].iov_len);
+		crc = nvme_tcp_digest(crc, req->iov[i].iov_base, req->iov[i].iov_len);
 	return crc;
 }
 

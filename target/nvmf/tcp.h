@@ -44,8 +44,8 @@ struct tcp_req {
 	bool tx_data;        /* req.iov goes out behind the header, with its digest */
 	bool failed_digest;  /* its data came with a wrong data digest */
 	/* C2HData, R2T or CapsuleResp, with its header digest. */
-	uint8_t hdr[sizeof(struct nvme_tcp_data) + NVME_TCP_DIGEST_LEN];
-	uint8_t resp[sizeof(struct nvme_tcp_capsule_resp) + NVME_TCP_DIGEST_LEN];
+	_Alignas(8) uint8_t hdr[sizeof(struct nvme_tcp_data) + NVME_TCP_DIGEST_LEN];
+	_Alignas(8) uint8_t resp[sizeof(struct nvme_tcp_capsule_resp) + NVME_TCP_DIGEST_LEN];
 };
 
 enum tcp_state {
@@ -101,7 +101,7 @@ struct tcp_conn {
 	bool tx_blocked; /* the socket is full: wait for writable */
 	struct task flush_task;
 	/* ICResp or C2HTermReq, sent before everything else that has not begun. */
-	uint8_t ctrl[sizeof(struct nvme_tcp_term) + 128];
+	_Alignas(8) uint8_t ctrl[sizeof(struct nvme_tcp_term) + 128];
 	uint32_t ctrl_len, ctrl_off;
 	struct timer linger_timer;
 };
@@ -146,5 +146,3 @@ void tcp_terminate(struct tcp_conn *c, uint16_t fes, uint32_t fei, const void *h
 void tcp_flush(struct task *task);
 /* Drops what is queued; all: also a response that has gone out in part. */
 void tcp_tx_drop(struct tcp_conn *c, bool all);
-/* CRC32C as the digests have it; crc of what came before, 0 at the start. */
-uint32_t tcp_crc(uint32_t crc, const void *data, size_t len);
