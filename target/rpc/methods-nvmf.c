@@ -22,9 +22,10 @@ static struct nvmf_subsystem *subsystem_of(struct rpc_request *req)
 	return rpc_subsystem(req, p->tgt_name, p->nqn);
 }
 
-static void end(struct rpc_request *req, bool ok, const GError *error)
+/* error is looked at when `ok` has been evaluated: pass its address. */
+static void end(struct rpc_request *req, bool ok, GError **error)
 {
-	rpc_done(req, ok ? NULL : error);
+	rpc_done(req, ok ? NULL : *error);
 }
 
 /* --- transports ------------------------------------------------------------------------ */
@@ -97,7 +98,7 @@ static void nvmf_create_transport(struct rpc_request *req)
 		return;
 	}
 	p->o.acceptor_backlog = p->acceptor_backlog;
-	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL, error);
+	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL, &error);
 }
 
 /* --- subsystems ------------------------------------------------------------------------------ */
@@ -145,7 +146,7 @@ static void nvmf_create_subsystem(struct rpc_request *req)
 			      NVMF_MIN_CNTLID, NVMF_MAX_CNTLID);
 		return;
 	}
-	end(req, nvmf_subsystem_create(req->server->nvmf, &p->o, &error) != NULL, error);
+	end(req, nvmf_subsystem_create(req->server->nvmf, &p->o, &error) != NULL, &error);
 }
 
 static const struct rpc_param on_subsystem_params[] = { NQN_PARAM, TGT_PARAM, { 0 } };
@@ -229,7 +230,7 @@ static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
 
 	if (!s || !parse_address(req, &trid))
 		return;
-	end(req, nvmf_subsystem_add_listener(s, &trid, &error), error);
+	end(req, nvmf_subsystem_add_listener(s, &trid, &error), &error);
 }
 
 static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
@@ -361,7 +362,7 @@ static void nvmf_subsystem_add_host_method(struct rpc_request *req)
 	g_autoptr(GError) error = NULL;
 
 	if (s)
-		end(req, nvmf_subsystem_add_host(s, p->host, &error), error);
+		end(req, nvmf_subsystem_add_host(s, p->host, &error), &error);
 }
 
 static void nvmf_subsystem_allow_any_host_method(struct rpc_request *req)
@@ -371,7 +372,7 @@ static void nvmf_subsystem_allow_any_host_method(struct rpc_request *req)
 	g_autoptr(GError) error = NULL;
 
 	if (s)
-		end(req, nvmf_subsystem_allow_any_host(s, p->allow_any_host, &error), error);
+		end(req, nvmf_subsystem_allow_any_host(s, p->allow_any_host, &error), &error);
 }
 
 /*
