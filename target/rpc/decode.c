@@ -261,7 +261,7 @@ static bool decode_sub(const struct decoder *d, const struct rpc_param *p, const
 	if (v->type != JV_OBJECT)
 		return wrong(d, p, v);
 	g_snprintf(sub.path, sizeof(sub.path), "%s%s.", d->path, p->name);
-	return decode_object(&sub, p->sub, p->flags & RPC_RELAXED, v, at);
+	return decode_object(&sub, p->sub, false, v, at);
 }
 
 static bool fixed(const struct decoder *d, const struct rpc_param *p, const struct jv *v,

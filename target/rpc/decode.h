@@ -42,8 +42,6 @@ enum {
 	RPC_FIXED = 1 << 1,
 	/* Accepted (type and range are checked) and without effect. */
 	RPC_IGNORED = 1 << 2,
-	/* RPC_OBJECT: unknown keys in it are ignored. */
-	RPC_RELAXED = 1 << 3,
 };
 
 struct rpc_param {

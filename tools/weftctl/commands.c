@@ -151,14 +151,14 @@ const struct command commands[] = {
 	{ "nvmf_subsystem_add_ns", "Give a subsystem a namespace", OUT_NONE, ARGS {
 		NQN,
 		POS("bdev_name", "namespace.bdev_name", ARG_STR, "block device behind it"),
-		OPT('t', "tgt-name", "tgt_name", ARG_STR, "target (there is one)"),
 		OPT('p', "ptpl-file", "namespace.ptpl_file", ARG_STR, "file of persistent reservations"),
 		OPT('n', "nsid", "namespace.nsid", ARG_INT, "namespace id (lowest free)"),
 		OPT('g', "nguid", "namespace.nguid", ARG_STR, "32 hexadecimal digits"),
 		OPT('e', "eui64", "namespace.eui64", ARG_STR, "16 hexadecimal digits"),
 		OPT('u', "uuid", "namespace.uuid", ARG_STR, "UUID (of the block device)"),
 		OPT('a', "anagrpid", "namespace.anagrpid", ARG_INT, "ANA group"),
-		OPT('i', "no-auto-visible", "namespace.no_auto_visible", ARG_TRUE, "no host sees it yet"), END } },
+		OPT('i', "no-auto-visible", "namespace.no_auto_visible", ARG_TRUE, "no host sees it yet"),
+		TGT('t'), END } },
 	{ "nvmf_subsystem_remove_ns", "Take a namespace away", OUT_NONE, ARGS {
 		NQN,
 		POS("nsid", "nsid", ARG_INT, "namespace id"),
