@@ -240,7 +240,8 @@ static void uring_remove(struct net_ctx *ctx, struct watch *w)
 	sqe = get_sqe(u);
 	if (sqe == NULL)
 		return;
-	io_uring_prep_poll_remove(sqe, id);
+	/* Not a poll remove: that one gives up (EALREADY) on a poll that has just been woken. */
+	io_uring_prep_cancel64(sqe, id, 0);
 	io_uring_sqe_set_data64(sqe, NOBODY);
 	/* Entering also runs the work by which the poll lets go of the file. */
 	io_uring_submit_and_get_events(&u->ring);

@@ -48,6 +48,7 @@ struct hw_runner {
 	atomic_bool stop;
 	bool want_sleep; /* the policy's last word */
 	bool armed;
+	bool dispatching;
 	bool slack_set;
 	uint64_t timer_at; /* what the timerfd is set to; HW_NEVER: nothing */
 	int wake_fd;
@@ -142,6 +143,9 @@ static gboolean runner_prepare(GSource *source, gint *timeout)
 	struct hw_runner *r = ((struct runner_source *)source)->runner;
 
 	*timeout = -1;
+	/* A main loop inside of a pass: the pass is not re-entered. */
+	if (r->dispatching)
+		return FALSE;
 	/* Another source ran since: it may have given the reactor work or a nearer timer. */
 	awake(r);
 	return !r->want_sleep || !try_sleep(r);
@@ -152,6 +156,8 @@ static gboolean runner_check(GSource *source)
 	struct hw_runner *r = ((struct runner_source *)source)->runner;
 	bool ready = false;
 
+	if (r->dispatching)
+		return FALSE;
 	if (g_source_query_unix_fd(source, r->wake_tag) != 0) {
 		drain(r->wake_fd);
 		ready = true;
@@ -223,7 +229,9 @@ static gboolean runner_dispatch(GSource *source, GSourceFunc callback, gpointer 
 	(void)callback;
 	(void)user;
 	awake(r);
+	r->dispatching = true;
 	run_passes(r);
+	r->dispatching = false;
 	return G_SOURCE_CONTINUE;
 }
 
@@ -294,6 +302,9 @@ static void runner_make_source(struct hw_runner *r)
 	r->source = g_source_new(&runner_funcs, sizeof(struct runner_source));
 	((struct runner_source *)r->source)->runner = r;
 	g_source_set_name(r->source, r->name);
+	/* Otherwise GLib takes the descriptors out of its set for each dispatch, by system calls.
+	 */
+	g_source_set_can_recurse(r->source, TRUE);
 	r->wake_tag = g_source_add_unix_fd(r->source, r->wake_fd, G_IO_IN);
 	r->timer_tag = g_source_add_unix_fd(r->source, r->timer_fd, G_IO_IN);
 	g_source_attach(r->source, r->context);

@@ -1,0 +1,904 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sockets of the Linux backend, with both engines: what the kernel does beside
+ * what the seam's own suite (tests/seam) checks. The peer is a raw socket where
+ * its exact behavior matters.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "hw/linux/linux.h"
+#include "hw/net.h"
+#include "target/core/core.h"
+
+struct setting {
+	const char *name;
+	enum linux_net_engine engine;
+	uint64_t spin_ns;
+};
+
+struct fixture {
+	GMainContext *context;
+	struct linux_hw *lhw;
+	struct core *core;
+	struct net_ctx *ctx;
+	const struct hw_net_ops *net;
+	char *dir;
+};
+
+/* One end that is ours. */
+struct end {
+	struct net_stream *s;
+	struct fixture *fx;
+	int connects, err, readables, writables;
+	size_t chunk;	   /* to receive at a time; 0: not at all */
+	size_t want_send;  /* bytes still to send */
+	uint8_t next_sent; /* the pattern */
+	uint8_t next_got;
+	size_t got;
+	bool eof;
+	int recv_err;
+	void (*on_readable)(struct end *e);
+};
+
+static char blob[256 * 1024];
+
+static void end_receive(struct end *e)
+{
+	static char buf[sizeof(blob)];
+	struct iovec iov[2] = { { buf, e->chunk / 2 }, { buf + e->chunk / 2, 0 } };
+	ssize_t n;
+
+	iov[1].iov_len = e->chunk - iov[0].iov_len;
+	n = net_recv(e->s, iov[0].iov_len != 0 ? iov : iov + 1, iov[0].iov_len != 0 ? 2 : 1);
+	for (ssize_t i = 0; i < n; i++)
+		g_assert_cmpuint((uint8_t)buf[i], ==, e->next_got++);
+	if (n > 0)
+		e->got += (size_t)n;
+	else if (n == 0)
+		e->eof = true;
+	else if (n != -EAGAIN)
+		e->recv_err = (int)n;
+}
+
+static void end_send(struct end *e)
+{
+	while (e->want_send > 0) {
+		size_t len = MIN(e->want_send, sizeof(blob) - 256);
+		struct iovec iov[2] = { { blob + e->next_sent, len / 2 },
+					{ blob + (uint8_t)(e->next_sent + len / 2),
+					  len - len / 2 } };
+		ssize_t n = net_send(e->s, iov, 2, false);
+
+		if (n == -EAGAIN)
+			return;
+		g_assert_cmpint(n, >, 0);
+		e->next_sent = (uint8_t)(e->next_sent + n);
+		e->want_send -= (size_t)n;
+		if ((size_t)n < len)
+			return;
+	}
+}
+
+static void on_connected(struct net_stream *s, int err, void *user)
+{
+	struct end *e = user;
+
+	g_assert_true(s == e->s);
+	e->connects++;
+	e->err = err;
+}
+
+static void on_readable(struct net_stream *s, void *user)
+{
+	struct end *e = user;
+
+	g_assert_true(s == e->s);
+	e->readables++;
+	if (e->on_readable != NULL)
+		e->on_readable(e);
+	else if (e->chunk != 0)
+		end_receive(e);
+}
+
+static void on_writable(struct net_stream *s, void *user)
+{
+	struct end *e = user;
+
+	g_assert_true(s == e->s);
+	e->writables++;
+	end_send(e);
+}
+
+static const struct net_stream_cb end_cb = {
+	.connected = on_connected,
+	.readable = on_readable,
+	.writable = on_writable,
+};
+
+/* Takes the next stream that comes. */
+struct server {
+	struct net_listener *l;
+	struct fixture *fx;
+	struct end *ends;
+	unsigned nends, accepted;
+	int failures, err;
+	struct net_addr addr;
+};
+
+static void on_accepted(struct net_listener *l, struct net_stream *s, void *user)
+{
+	struct server *sv = user;
+	struct end *e;
+
+	g_assert_true(l == sv->l);
+	g_assert_cmpuint(sv->accepted, <, sv->nends);
+	e = &sv->ends[sv->accepted++];
+	e->s = s;
+	e->fx = sv->fx;
+	g_assert_cmpint(s->ops->attach(s, sv->fx->ctx, &end_cb, e), ==, 0);
+}
+
+static void on_failed(struct net_listener *l, int err, void *user)
+{
+	struct server *sv = user;
+
+	g_assert_true(l == sv->l);
+	sv->failures++;
+	sv->err = err;
+}
+
+static const struct net_listener_cb server_cb = { .accepted = on_accepted, .failed = on_failed };
+
+static void setup(struct fixture *fx, gconstpointer data)
+{
+	const struct setting *setting = data;
+	struct linux_hw_options options = { .net_engine = setting->engine };
+	struct core_options core_options = { .spin_ns = setting->spin_ns };
+	g_autoptr(GError) error = NULL;
+
+	for (size_t i = 0; i < sizeof(blob); i++)
+		blob[i] = (char)i;
+	alarm(50); /* whoever waits in vain is not to wait for ever */
+	fx->context = g_main_context_new();
+	options.main_context = fx->context;
+	fx->lhw = linux_hw_new(&options, &error);
+	g_assert_no_error(error);
+	fx->core = core_new(linux_hw_get(fx->lhw), &core_options, &error);
+	g_assert_no_error(error);
+	g_assert_true(core_start(fx->core, &error));
+	fx->ctx = core_main(fx->core)->net;
+	fx->net = linux_hw_get(fx->lhw)->net->ops;
+	fx->dir = g_dir_make_tmp("weft-net-XXXXXX", &error);
+	g_assert_no_error(error);
+}
+
+static void teardown(struct fixture *fx, gconstpointer data)
+{
+	(void)data;
+	core_stop(fx->core);
+	core_free(fx->core);
+	linux_hw_free(fx->lhw);
+	g_main_context_unref(fx->context);
+	g_assert_cmpint(g_rmdir(fx->dir), ==, 0);
+	g_free(fx->dir);
+	alarm(0);
+}
+
+#define RUN_UNTIL(fx, condition)                                                                   \
+	while (!(condition))                                                                       \
+	g_main_context_iteration((fx)->context, TRUE)
+
+/* So many passes, whether there is work or not. */
+static void run_passes(struct fixture *fx, unsigned n)
+{
+	struct reactor *r = core_main(fx->core);
+	uint64_t end = r->stats.passes + n;
+
+	while (r->stats.passes < end) {
+		linux_hw_get(fx->lhw)->env->ops->runner_wake(r->runner);
+		g_main_context_iteration(fx->context, TRUE);
+	}
+}
+
+static void server_open_at(struct server *sv, struct fixture *fx, const struct net_addr *addr,
+			   unsigned nends)
+{
+	*sv = (struct server){ .fx = fx, .nends = nends, .ends = g_new0(struct end, nends) };
+	g_assert_cmpint(fx->net->listen(fx->ctx, addr, NULL, &server_cb, sv, &sv->l), ==, 0);
+	fx->net->listener_local(sv->l, &sv->addr);
+	g_assert_true(addr->family == NET_UNIX || sv->addr.port != 0);
+}
+
+static void server_open(struct server *sv, struct fixture *fx, unsigned nends)
+{
+	struct net_addr addr;
+
+	g_assert_true(net_addr_parse(&addr, "127.0.0.1", "0", NULL));
+	server_open_at(sv, fx, &addr, nends);
+}
+
+static void server_close(struct server *sv)
+{
+	for (unsigned i = 0; i < sv->accepted; i++)
+		if (sv->ends[i].s != NULL)
+			sv->ends[i].s->ops->close(sv->ends[i].s);
+	if (sv->l != NULL)
+		sv->fx->net->listener_close(sv->l);
+	g_free(sv->ends);
+}
+
+/* A blocking socket connected to the server. */
+static int raw_connect(const struct server *sv)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(sv->addr.port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpint(connect(fd, (struct sockaddr *)&in, sizeof(in)), ==, 0);
+	return fd;
+}
+
+static int raw_pair(struct server *sv)
+{
+	unsigned n = sv->accepted;
+	int fd = raw_connect(sv);
+
+	RUN_UNTIL(sv->fx, sv->accepted == n + 1);
+	return fd;
+}
+
+static void raw_reset(int fd)
+{
+	struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(fd);
+}
+
+static void end_connect(struct end *e, struct fixture *fx, const struct net_addr *addr)
+{
+	e->fx = fx;
+	g_assert_cmpint(fx->net->connect(fx->ctx, addr, NULL, &end_cb, e, &e->s), ==, 0);
+	g_assert_cmpint(e->connects, ==, 0);
+	RUN_UNTIL(fx, e->connects == 1);
+}
+
+/* --- tests ------------------------------------------------------------------- */
+
+static void bulk(struct fixture *fx, const struct net_addr *addr)
+{
+	struct end c = { .chunk = 100000 };
+	struct net_addr local, remote;
+	struct server sv;
+
+	server_open_at(&sv, fx, addr, 1);
+	end_connect(&c, fx, &sv.addr);
+	g_assert_cmpint(c.err, ==, 0);
+	RUN_UNTIL(fx, sv.accepted == 1);
+	c.s->ops->remote(c.s, &remote);
+	g_assert_true(net_addr_equal(&remote, &sv.addr));
+	c.s->ops->local(c.s, &local);
+	sv.ends[0].s->ops->remote(sv.ends[0].s, &remote);
+	g_assert_true(net_addr_equal(&remote, &local));
+	/* Both ways at once, and far more than the buffers of the kernel hold. */
+	c.want_send = sv.ends[0].want_send = 32 << 20;
+	end_send(&c);
+	end_send(&sv.ends[0]);
+	g_assert_cmpuint(c.want_send, >, 0);
+	run_passes(fx, 10);
+	g_assert_cmpuint(sv.ends[0].got, ==, 0);
+	sv.ends[0].chunk = 3001;
+	end_receive(&sv.ends[0]);
+	RUN_UNTIL(fx, c.got == 32 << 20 && sv.ends[0].got == 32 << 20);
+	g_assert_cmpint(c.writables, >, 0);
+	c.s->ops->shutdown(c.s);
+	RUN_UNTIL(fx, sv.ends[0].eof);
+	/* Half-closed: the other direction goes on. */
+	sv.ends[0].want_send = 5;
+	end_send(&sv.ends[0]);
+	RUN_UNTIL(fx, c.got == (32 << 20) + 5);
+	c.want_send = 0;
+	c.s->ops->close(c.s);
+	server_close(&sv);
+}
+
+static void test_bulk(struct fixture *fx, gconstpointer data)
+{
+	g_autofree char *path = g_build_filename(fx->dir, "sock", NULL);
+	struct net_addr addr;
+
+	(void)data;
+	g_assert_true(net_addr_parse(&addr, "127.0.0.1", "0", NULL));
+	bulk(fx, &addr);
+	net_addr_unix(&addr, path);
+	bulk(fx, &addr);
+	g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+	if (net_addr_parse(&addr, "::1", "0", NULL) &&
+	    g_file_test("/proc/net/if_inet6", G_FILE_TEST_EXISTS))
+		bulk(fx, &addr);
+}
+
+/* Data and end arrive as one event; the owner takes a byte at a time. */
+static void test_end_with_data(struct fixture *fx, gconstpointer data)
+{
+	struct server sv;
+	int fd;
+
+	(void)data;
+	server_open(&sv, fx, 1);
+	fd = raw_pair(&sv);
+	run_passes(fx, 5);
+	g_assert_cmpint(send(fd, blob, 100, 0), ==, 100);
+	close(fd);
+	sv.ends[0].chunk = 1;
+	RUN_UNTIL(fx, sv.ends[0].eof);
+	g_assert_cmpuint(sv.ends[0].got, ==, 100);
+	/* The end is told once. */
+	sv.ends[0].readables = 0;
+	run_passes(fx, 20);
+	g_assert_cmpint(sv.ends[0].readables, ==, 0);
+	server_close(&sv);
+}
+
+static void test_reset(struct fixture *fx, gconstpointer data)
+{
+	struct iovec iov = { blob, 10 };
+	struct server sv;
+	char byte;
+	int fd;
+
+	(void)data;
+	server_open(&sv, fx, 3);
+	/* By the peer. */
+	fd = raw_pair(&sv);
+	sv.ends[0].chunk = 10;
+	raw_reset(fd);
+	RUN_UNTIL(fx, sv.ends[0].recv_err != 0);
+	g_assert_cmpint(sv.ends[0].recv_err, ==, -ECONNRESET);
+	g_assert_cmpint(net_recv(sv.ends[0].s, &iov, 1), ==, -ECONNRESET);
+	g_assert_cmpint(net_send(sv.ends[0].s, &iov, 1, false), ==, -ECONNRESET);
+	sv.ends[0].readables = 0;
+	run_passes(fx, 20);
+	g_assert_cmpint(sv.ends[0].readables, ==, 0);
+	/* Noticed by a send first. */
+	fd = raw_pair(&sv);
+	run_passes(fx, 3);
+	raw_reset(fd);
+	g_assert_cmpint(net_send(sv.ends[1].s, &iov, 1, false), ==, -ECONNRESET);
+	g_assert_cmpint(net_recv(sv.ends[1].s, &iov, 1), ==, -ECONNRESET);
+	/* By us. */
+	fd = raw_pair(&sv);
+	sv.ends[2].s->ops->abort(sv.ends[2].s);
+	sv.ends[2].s = NULL;
+	g_assert_cmpint(recv(fd, &byte, 1, 0), ==, -1);
+	g_assert_cmpint(errno, ==, ECONNRESET);
+	close(fd);
+	server_close(&sv);
+}
+
+/* What was sent is delivered, then the end, and at once, whatever was not read. */
+static void test_close(struct fixture *fx, gconstpointer data)
+{
+	struct iovec iov = { blob, 1000 };
+	struct server sv;
+	char buf[2000];
+
+	(void)data;
+	server_open(&sv, fx, 2);
+	for (int i = 0; i < 2; i++) {
+		int fd = raw_pair(&sv);
+
+		g_assert_cmpint(send(fd, blob, 500, 0), ==, 500);
+		sv.ends[i].chunk = 10;
+		RUN_UNTIL(fx, sv.ends[i].got >= 10);
+		g_assert_cmpint(net_send(sv.ends[i].s, &iov, 1, false), ==, 1000);
+		if (i == 1)
+			sv.ends[i].s->ops->detach(sv.ends[i].s);
+		sv.ends[i].s->ops->close(sv.ends[i].s);
+		sv.ends[i].s = NULL;
+		g_assert_cmpint(recv(fd, buf, sizeof(buf), MSG_WAITALL), ==, 1000);
+		g_assert_cmpint(recv(fd, buf, sizeof(buf), 0), ==, 0);
+		close(fd);
+	}
+	server_close(&sv);
+}
+
+static void test_detach(struct fixture *fx, gconstpointer data)
+{
+	struct server sv;
+	struct end *e;
+	int fd;
+
+	(void)data;
+	server_open(&sv, fx, 1);
+	fd = raw_pair(&sv);
+	e = &sv.ends[0];
+	e->chunk = 10;
+	g_assert_cmpint(send(fd, blob, 30, 0), ==, 30);
+	RUN_UNTIL(fx, e->got > 0);
+	for (int i = 0; i < 50; i++) {
+		size_t got = e->got;
+
+		e->s->ops->detach(e->s);
+		g_assert_cmpint(send(fd, blob + 30 + i, 1, 0), ==, 1);
+		run_passes(fx, 3);
+		g_assert_cmpuint(e->got, ==, got);
+		g_assert_cmpint(e->s->ops->attach(e->s, fx->ctx, &end_cb, e), ==, 0);
+		g_assert_cmpint(e->s->ops->attach(e->s, fx->ctx, &end_cb, e), ==, -EINVAL);
+		if (i % 2 == 0)
+			RUN_UNTIL(fx, e->got == 31 + (size_t)i);
+	}
+	RUN_UNTIL(fx, e->got == 80);
+	close(fd);
+	RUN_UNTIL(fx, e->eof);
+	server_close(&sv);
+}
+
+static void test_pause(struct fixture *fx, gconstpointer data)
+{
+	struct server sv;
+	struct end *e;
+	int fd;
+
+	(void)data;
+	server_open(&sv, fx, 1);
+	fd = raw_pair(&sv);
+	e = &sv.ends[0];
+	run_passes(fx, 3);
+	e->chunk = 10;
+	e->s->ops->pause(e->s, true);
+	e->readables = 0;
+	g_assert_cmpint(send(fd, blob, 100, 0), ==, 100);
+	run_passes(fx, 20);
+	g_assert_cmpint(e->readables, ==, 0);
+	e->s->ops->pause(e->s, false);
+	RUN_UNTIL(fx, e->got == 100);
+	/* The end, too, waits. */
+	e->s->ops->pause(e->s, true);
+	close(fd);
+	run_passes(fx, 20);
+	g_assert_false(e->eof);
+	e->s->ops->pause(e->s, false);
+	RUN_UNTIL(fx, e->eof);
+	server_close(&sv);
+}
+
+/* Whoever is called first closes all the others, whose events are fetched already, and itself. */
+static struct server *massacre;
+
+static void close_all(struct end *e)
+{
+	(void)e;
+	for (unsigned i = 0; i < massacre->nends; i++) {
+		struct net_stream *s = massacre->ends[i].s;
+
+		massacre->ends[i].s = NULL;
+		if (s != NULL && i % 3 == 0)
+			s->ops->abort(s);
+		else if (s != NULL)
+			s->ops->close(s);
+	}
+	massacre->fx->net->listener_close(massacre->l);
+	massacre->l = NULL;
+}
+
+static void test_close_in_callback(struct fixture *fx, gconstpointer data)
+{
+	int fds[40], late;
+	struct server sv;
+
+	(void)data;
+	/* One more connection is waiting to be accepted. */
+	server_open(&sv, fx, G_N_ELEMENTS(fds) + 1);
+	massacre = &sv;
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+		fds[i] = raw_pair(&sv);
+	run_passes(fx, 3);
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
+		sv.ends[i].on_readable = close_all;
+		g_assert_cmpint(send(fds[i], blob, 10, 0), ==, 10);
+	}
+	late = raw_connect(&sv);
+	RUN_UNTIL(fx, sv.l == NULL);
+	run_passes(fx, 20);
+	for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++) {
+		char byte;
+
+		g_assert_cmpint(recv(fds[i], &byte, 1, 0), <=, 0);
+		close(fds[i]);
+	}
+	close(late);
+	massacre = NULL;
+	server_close(&sv);
+}
+
+static rlim_t limit_fds(rlim_t limit)
+{
+	struct rlimit rl;
+	rlim_t old;
+
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &rl), ==, 0);
+	old = rl.rlim_cur;
+	rl.rlim_cur = limit;
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &rl), ==, 0);
+	return old;
+}
+
+static rlim_t next_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	g_assert_cmpint(fd, >=, 0);
+	close(fd);
+	return (rlim_t)fd;
+}
+
+static void test_out_of_descriptors(struct fixture *fx, gconstpointer data)
+{
+	struct net_addr addr;
+	struct net_ctx *ctx = NULL;
+	struct end c = { 0 };
+	struct server sv;
+	struct net_listener *l = NULL;
+	rlim_t old;
+	int fd;
+
+	(void)data;
+	server_open(&sv, fx, 2);
+	fd = raw_connect(&sv);
+	old = limit_fds(next_fd());
+	RUN_UNTIL(fx, sv.failures == 1);
+	g_assert_cmpint(sv.err, ==, -EMFILE);
+	g_assert_cmpuint(sv.accepted, ==, 0);
+	/* No storm of failures: it waits. */
+	run_passes(fx, 20);
+	g_assert_cmpint(sv.failures, <=, 2);
+	g_assert_true(net_addr_parse(&addr, "127.0.0.1", "0", NULL));
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &l), ==, -EMFILE);
+	g_assert_cmpint(fx->net->connect(fx->ctx, &sv.addr, NULL, &end_cb, &c, &c.s), ==, -EMFILE);
+	g_assert_cmpint(fx->net->ctx_open(linux_hw_get(fx->lhw)->net, core_main(fx->core), &ctx),
+			==, -EMFILE);
+	g_assert_null(c.s);
+	limit_fds(old);
+	RUN_UNTIL(fx, sv.accepted == 1);
+	/* Closed during the pause. */
+	close(fd);
+	fd = raw_connect(&sv);
+	old = limit_fds(next_fd());
+	sv.failures = 0;
+	RUN_UNTIL(fx, sv.failures == 1);
+	limit_fds(old);
+	close(fd);
+	server_close(&sv);
+}
+
+static void test_refused(struct fixture *fx, gconstpointer data)
+{
+	g_autofree char *path = g_build_filename(fx->dir, "nobody", NULL);
+	struct end c = { 0 }, u = { 0 };
+	struct net_listener *l = NULL;
+	struct net_addr addr;
+	struct server sv;
+
+	(void)data;
+	server_open(&sv, fx, 1);
+	g_assert_cmpint(fx->net->listen(fx->ctx, &sv.addr, NULL, &server_cb, &sv, &l), ==,
+			-EADDRINUSE);
+	addr = sv.addr;
+	server_close(&sv);
+	/* Nobody listens there now. */
+	end_connect(&c, fx, &addr);
+	g_assert_cmpint(c.err, ==, -ECONNREFUSED);
+	run_passes(fx, 10);
+	g_assert_cmpint(c.readables + c.writables, ==, 0);
+	c.s->ops->close(c.s);
+	net_addr_unix(&addr, path);
+	end_connect(&u, fx, &addr);
+	g_assert_cmpint(u.err, ==, -ENOENT);
+	u.s->ops->abort(u.s);
+	/* An address that is not ours (TEST-NET-1), to listen on and to come from. */
+	g_assert_true(net_addr_parse(&addr, "192.0.2.1", "0", NULL));
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &l), ==,
+			-EADDRNOTAVAIL);
+	g_assert_cmpint(fx->net->connect(fx->ctx, &addr, &addr, &end_cb, &c, &c.s), ==,
+			-EADDRNOTAVAIL);
+	net_addr_unix(&addr, "");
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &l), ==, -EINVAL);
+	g_assert_cmpint(fx->net->connect(fx->ctx, &addr, NULL, &end_cb, &c, &c.s), ==, -EINVAL);
+	g_assert_null(l);
+}
+
+static void test_unix_file(struct fixture *fx, gconstpointer data)
+{
+	g_autofree char *path = g_build_filename(fx->dir, "sock", NULL);
+	struct net_listen_opts opts = { .mode = 0660 };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct net_listener *l = NULL, *second = NULL;
+	struct net_addr addr;
+	struct server sv = { .fx = fx };
+	struct stat st;
+	mode_t mask = umask(077);
+	int fd;
+
+	(void)data;
+	net_addr_unix(&addr, path);
+	/* Left over by somebody who is gone. */
+	g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	g_assert_cmpint(bind(fd, (struct sockaddr *)&un, sizeof(un)), ==, 0);
+	close(fd);
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, &opts, &server_cb, &sv, &l), ==, 0);
+	umask(mask);
+	g_assert_cmpint(lstat(path, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0660);
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &second), ==,
+			-EADDRINUSE);
+	g_assert_null(second);
+	/* The probe of the second one must not have harmed the first one's file. */
+	g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+	fx->net->listener_close(l);
+	g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+	/* Private if not said otherwise. */
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &l), ==, 0);
+	g_assert_cmpint(lstat(path, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0600);
+	/* Replaced by something else: not ours to remove. */
+	g_unlink(path);
+	g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+	fx->net->listener_close(l);
+	g_assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &l), ==,
+			-EADDRINUSE);
+	g_assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
+	g_unlink(path);
+}
+
+/* More events at once than any queue of the backend holds. */
+static void test_crowd(struct fixture *fx, gconstpointer data)
+{
+	enum { N = 1500 };
+	g_autofree int *fds = g_new(int, N);
+	struct server sv;
+	struct rlimit rl;
+	rlim_t old;
+
+	(void)data;
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &rl), ==, 0);
+	if (rl.rlim_max < 2 * N + 100) {
+		g_test_skip("too few file descriptors permitted");
+		return;
+	}
+	old = limit_fds(2 * N + 100);
+	server_open(&sv, fx, N);
+	for (unsigned i = 0; i < N; i++)
+		fds[i] = raw_pair(&sv);
+	for (unsigned i = 0; i < N; i++)
+		sv.ends[i].chunk = 100;
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < N; i++)
+			g_assert_cmpint(send(fds[i], blob + 5 * round, 5, 0), ==, 5);
+		for (unsigned i = 0; i < N; i++)
+			RUN_UNTIL(fx, sv.ends[i].got == 5 * (size_t)(round + 1));
+	}
+	for (unsigned i = 0; i < N; i++)
+		close(fds[i]);
+	for (unsigned i = 0; i < N; i++)
+		RUN_UNTIL(fx, sv.ends[i].eof);
+	server_close(&sv);
+	limit_fds(old);
+}
+
+/* Two reactors with threads; a stream moves; what is left is closed when they do not run any more.
+ */
+struct move {
+	struct fixture *fx;
+	struct end end;
+	gint arrived;
+};
+
+static void moved(struct reactor *r, void *arg)
+{
+	struct move *m = arg;
+
+	g_assert_cmpint(m->end.s->ops->attach(m->end.s, r->net, &end_cb, &m->end), ==, 0);
+}
+
+static void move_accepted(struct net_listener *l, struct net_stream *s, void *user)
+{
+	struct move *m = user;
+
+	(void)l;
+	m->end.s = s;
+	core_call(m->fx->core->reactors[1], moved, m);
+}
+
+static void answer(struct end *e)
+{
+	char buf[100];
+	struct iovec iov = { buf, sizeof(buf) };
+	ssize_t n = net_recv(e->s, &iov, 1);
+
+	if (n <= 0)
+		return;
+	iov.iov_len = (size_t)n;
+	g_assert_cmpint(net_send(e->s, &iov, 1, false), ==, n);
+}
+
+static void test_move(struct fixture *fx, gconstpointer data)
+{
+	static const struct net_listener_cb cb = { .accepted = move_accepted };
+	const struct setting *setting = data;
+	struct core_options options = { .nreactors = 2, .spin_ns = setting->spin_ns };
+	struct core *first = fx->core;
+	struct move m = { .fx = fx, .end.on_readable = answer };
+	struct server sv = { .fx = fx };
+	struct net_addr addr;
+	char buf[10];
+	int fd;
+
+	fx->core = core_new(linux_hw_get(fx->lhw), &options, NULL);
+	g_assert_true(core_start(fx->core, NULL));
+	g_assert_true(net_addr_parse(&addr, "127.0.0.1", "0", NULL));
+	g_assert_cmpint(fx->net->listen(core_main(fx->core)->net, &addr, NULL, &cb, &m, &sv.l), ==,
+			0);
+	fx->net->listener_local(sv.l, &sv.addr);
+	fd = raw_connect(&sv);
+	RUN_UNTIL(fx, m.end.s != NULL);
+	for (int i = 0; i < 500; i++) {
+		g_assert_cmpint(send(fd, "question", 8, 0), ==, 8);
+		g_assert_cmpint(recv(fd, buf, 8, MSG_WAITALL), ==, 8);
+		g_assert_cmpint(memcmp(buf, "question", 8), ==, 0);
+	}
+	core_stop(fx->core);
+	fx->net->listener_close(sv.l);
+	m.end.s->ops->close(m.end.s);
+	g_assert_cmpint(recv(fd, buf, 8, 0), ==, 0);
+	close(fd);
+	core_free(fx->core);
+	fx->core = first;
+}
+
+/* --- the choice of the engine ----------------------------------------------------- */
+
+/* io_uring_setup fails with err from now on, for this process. */
+static void forbid_io_uring(int err)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = G_N_ELEMENTS(filter), .filter = filter };
+
+	g_assert_cmpint(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
+	g_assert_cmpint(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), ==, 0);
+}
+
+static void test_fall_back(gconstpointer data)
+{
+	int err = GPOINTER_TO_INT(data);
+	struct linux_hw_options options = { .net_engine = LINUX_NET_AUTO };
+	g_autoptr(GError) error = NULL;
+	struct setting setting = { "auto", LINUX_NET_AUTO, 0 };
+	struct fixture fx = { 0 };
+	struct linux_hw *lhw;
+
+	if (!g_test_subprocess()) {
+		g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+		g_test_trap_assert_passed();
+		return;
+	}
+	forbid_io_uring(err);
+	lhw = linux_hw_new(&options, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(linux_hw_net_engine(lhw), ==, "epoll");
+	g_assert_nonnull(strstr(linux_hw_net_reason(lhw), "io_uring_setup"));
+	g_assert_nonnull(strstr(linux_hw_net_reason(lhw), g_strerror(err)));
+	linux_hw_free(lhw);
+	options.net_engine = LINUX_NET_IO_URING;
+	g_assert_null(linux_hw_new(&options, &error));
+	g_assert_nonnull(error);
+	/* And it works. */
+	setup(&fx, &setting);
+	test_end_with_data(&fx, &setting);
+	teardown(&fx, &setting);
+}
+
+/* Allowed when the process started, forbidden when a context is made. */
+static void test_fall_back_late(void)
+{
+	struct setting setting = { "auto", LINUX_NET_AUTO, 0 };
+	struct fixture fx = { 0 };
+	struct net_ctx *ctx = NULL;
+
+	if (!g_test_subprocess()) {
+		g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+		g_test_trap_assert_passed();
+		return;
+	}
+	setup(&fx, &setting);
+	forbid_io_uring(ENOMEM);
+	g_assert_cmpint(fx.net->ctx_open(linux_hw_get(fx.lhw)->net, core_main(fx.core), &ctx), ==,
+			0);
+	fx.net->ctx_close(ctx);
+	test_close(&fx, &setting);
+	teardown(&fx, &setting);
+}
+
+static bool have_io_uring(void)
+{
+	struct linux_hw_options options = { .net_engine = LINUX_NET_IO_URING };
+	struct linux_hw *lhw = linux_hw_new(&options, NULL);
+
+	linux_hw_free(lhw);
+	return lhw != NULL;
+}
+
+static void skipped(void)
+{
+	g_test_skip("this machine has no io_uring");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct setting settings[] = {
+		{ "epoll", LINUX_NET_EPOLL, 0 },
+		{ "epoll-spin", LINUX_NET_EPOLL, HW_SPIN_ADAPTIVE },
+		{ "io_uring", LINUX_NET_IO_URING, 0 },
+		{ "io_uring-spin", LINUX_NET_IO_URING, HW_SPIN_ADAPTIVE },
+	};
+	static const struct {
+		const char *name;
+		void (*fn)(struct fixture *fx, gconstpointer data);
+	} tests[] = {
+		{ "bulk", test_bulk },
+		{ "end-with-data", test_end_with_data },
+		{ "reset", test_reset },
+		{ "close", test_close },
+		{ "detach", test_detach },
+		{ "pause", test_pause },
+		{ "close-in-callback", test_close_in_callback },
+		{ "out-of-descriptors", test_out_of_descriptors },
+		{ "refused", test_refused },
+		{ "unix-file", test_unix_file },
+		{ "crowd", test_crowd },
+		{ "move", test_move },
+	};
+	bool uring = have_io_uring();
+
+	g_test_init(&argc, &argv, NULL);
+	for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++) {
+		for (unsigned t = 0; t < G_N_ELEMENTS(tests); t++) {
+			g_autofree char *path =
+				g_strdup_printf("/net/%s/%s", settings[i].name, tests[t].name);
+
+			if (settings[i].engine == LINUX_NET_IO_URING && !uring)
+				g_test_add_func(path, skipped);
+			else
+				g_test_add(path, struct fixture, &settings[i], setup, tests[t].fn,
+					   teardown);
+		}
+	}
+	g_test_add_data_func("/net/fall-back/absent", GINT_TO_POINTER(ENOSYS), test_fall_back);
+	g_test_add_data_func("/net/fall-back/forbidden", GINT_TO_POINTER(EPERM), test_fall_back);
+	g_test_add_func("/net/fall-back/late", test_fall_back_late);
+	return g_test_run();
+}
