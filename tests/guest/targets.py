@@ -178,18 +178,18 @@ class NvmetTarget:
         return 0
 
     def add_ns(self, nsid, mib):
-        self._sh(f"""truncate -s {mib}M /tmp/ns{nsid}
+        self._sh(f"""truncate -s {mib}M /run/ns{nsid}
             mkdir {self.sub}/namespaces/{nsid}
             cd {self.sub}/namespaces/{nsid}
-            echo 1 >buffered_io; echo -n /tmp/ns{nsid} >device_path; echo 1 >enable""")
+            echo 1 >buffered_io; echo -n /run/ns{nsid} >device_path; echo 1 >enable""")
 
     def resize_ns(self, nsid, mib):
-        self._sh(f"""truncate -s {mib}M /tmp/ns{nsid}
+        self._sh(f"""truncate -s {mib}M /run/ns{nsid}
             echo 1 >{self.sub}/namespaces/{nsid}/revalidate_size""")
 
     def remove_ns(self, nsid):
         self._sh(f"""echo 0 >{self.sub}/namespaces/{nsid}/enable
-            rmdir {self.sub}/namespaces/{nsid}; rm /tmp/ns{nsid}""")
+            rmdir {self.sub}/namespaces/{nsid}; rm /run/ns{nsid}""")
 
     def log(self):
         return ""
