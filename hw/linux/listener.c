@@ -4,6 +4,8 @@
  * before anybody can connect, and is removed by whoever made it only.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -182,6 +184,32 @@ static void remove_file(const struct net_listener *l)
 		unlink(l->local.path);
 }
 
+/*
+ * A fixed receive buffer keeps what is under way in the cache, where the kernel's
+ * autotuning lets a fast sender get far ahead. Setting one that the system's limit
+ * would cut short is worse than none: autotuning ends with it.
+ */
+static void set_rcvbuf(int fd, unsigned bytes)
+{
+	int size = (int)MIN(bytes, (unsigned)INT_MAX);
+	char text[32];
+	ssize_t n;
+	int limit;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == 0)
+		return;
+	limit = open("/proc/sys/net/core/rmem_max", O_RDONLY | O_CLOEXEC);
+	if (limit < 0)
+		return;
+	n = read(limit, text, sizeof(text) - 1);
+	close(limit);
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	if (strtol(text, NULL, 10) >= size)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 static int open_socket(struct net_listener *l, const struct net_addr *addr,
 		       const struct net_listen_opts *opts)
 {
@@ -201,6 +229,8 @@ static int open_socket(struct net_listener *l, const struct net_addr *addr,
 			return rc;
 	} else {
 		setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (opts->rcvbuf != 0)
+			set_rcvbuf(l->watch.fd, opts->rcvbuf);
 		if (bind(l->watch.fd, (struct sockaddr *)&ss, len) != 0)
 			return -errno;
 	}

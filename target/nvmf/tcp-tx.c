@@ -9,6 +9,11 @@
 
 /* Buffers in one gather send. */
 #define TX_IOV 256
+/*
+ * No further response is begun in a send of this many bytes: more than about
+ * that under way at once no longer stays in a processor's second-level cache.
+ */
+#define TX_BYTES (512 * 1024)
 /* At most this long the host may take to close after a C2HTermReq. */
 #define LINGER_NS (1 * UINT64_C(1000000000))
 
@@ -204,7 +209,7 @@ static int gather(struct tcp_conn *c, struct iovec *iov, size_t *bytes)
 		n = push(iov, n, c->ctrl + c->ctrl_off, c->ctrl_len - c->ctrl_off, &none);
 		*bytes += c->ctrl_len - c->ctrl_off;
 	}
-	for (; r != NULL && n + r->req.niov + 4 <= TX_IOV; r = r->tx_next) {
+	for (; r != NULL && n + r->req.niov + 4 <= TX_IOV && *bytes < TX_BYTES; r = r->tx_next) {
 		n = push_req(c, r, iov, n);
 		*bytes += r->tx_left;
 	}

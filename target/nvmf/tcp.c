@@ -106,6 +106,7 @@ static bool tcp_listen(struct nvmf_port *port, GError **error)
 	const struct net_listen_opts opts = {
 		.backlog = port->transport->options.acceptor_backlog,
 		.priority = port->transport->options.sock_priority,
+		.rcvbuf = TCP_RCVBUF,
 	};
 	struct net_listener *listener;
 	char text[NET_ADDR_STRLEN];

@@ -64,6 +64,7 @@ enum tcp_rx_phase {
 /* Largest header part: ICReq is 128; the rest 72, plus digest, padded to at most 252 (PDO). */
 #define TCP_HDR_SPACE 256
 #define TCP_RX_SIZE_ADMIN 16384
+#define TCP_RCVBUF (1024 * 1024) /* of the socket: a queue of in-capsule writes, twice over */
 #define TCP_RX_SIZE_IO 65536
 /* In-capsule data of the admin queue and of Connect (SGLs, ioccsz do not bound it). */
 #define TCP_ADMIN_ICD 8192
