@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/unit/rpc/rig.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "target/rpc/framing.h"
+
+struct rig *rig_new(uint64_t seed, unsigned nreactors)
+{
+	struct rig *rig = g_new0(struct rig, 1);
+	struct target_options options = { .core = { .nreactors = nreactors, .trace_records = 64 },
+					  .rpc_path = RIG_SOCKET };
+	struct core_options client_options = { .nreactors = 1, .trace_records = 64 };
+	g_autoptr(GError) error = NULL;
+
+	rig->world = world_new(seed);
+	rig->node = world_node_new(rig->world, "node");
+	rig->target = target_new(world_node_hw(rig->node), &options, &error);
+	g_assert_no_error(error);
+	rig->clients = core_new(world_node_hw(rig->node), &client_options, &error);
+	g_assert_no_error(error);
+	g_assert_true(core_start(rig->clients, &error));
+	return rig;
+}
+
+static void shut(void *arg)
+{
+	((struct rig *)arg)->shut = true;
+}
+
+static bool not_shut(void *arg)
+{
+	return !((struct rig *)arg)->shut;
+}
+
+void rig_shutdown(struct rig *rig)
+{
+	if (!rig->target)
+		return;
+	target_shutdown(rig->target, shut, rig);
+	g_assert_true(world_run_while(rig->world, not_shut, rig, RIG_LIMIT));
+	target_free(rig->target);
+	rig->target = NULL;
+}
+
+void rig_free(struct rig *rig)
+{
+	rig_shutdown(rig);
+	core_stop(rig->clients);
+	core_free(rig->clients);
+
+	g_autofree char *leaks = world_leaks(rig->world);
+	g_assert_null(leaks);
+	world_free(rig->world);
+	g_free(rig);
+}
+
+void rig_segments(struct rig *rig, uint32_t min, uint32_t max)
+{
+	struct world_link_params params;
+
+	world_link_get(rig->node, rig->node, &params);
+	params.seg_min = min;
+	params.seg_max = max;
+	world_link_set(rig->node, rig->node, &params);
+}
+
+/* --- client ------------------------------------------------------------------------ */
+
+static void pump(struct client *c)
+{
+	while (c->stream && c->sent < c->out->len) {
+		struct iovec iov = { .iov_base = c->out->str + c->sent,
+				     .iov_len = c->out->len - c->sent };
+		ssize_t n = net_send(c->stream, &iov, 1, false);
+
+		if (n < 0)
+			return;
+		c->sent += (size_t)n;
+		if (c->sent < c->out->len)
+			return;
+	}
+	if (c->stream && c->half_close) {
+		c->half_close = false;
+		c->stream->ops->shutdown(c->stream);
+	}
+}
+
+static void connected(struct net_stream *stream, int err, void *user)
+{
+	struct client *c = user;
+
+	(void)stream;
+	c->decided = true;
+	c->connect_error = err;
+	if (err) {
+		c->closed = true;
+		c->stream->ops->close(c->stream);
+		c->stream = NULL;
+		return;
+	}
+	pump(c);
+}
+
+static void readable(struct net_stream *stream, void *user)
+{
+	struct client *c = user;
+	char buf[4096];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	ssize_t n;
+
+	if (c->hold) {
+		stream->ops->pause(stream, true);
+		return;
+	}
+	n = net_recv(stream, &iov, 1);
+	if (n == -EAGAIN)
+		return;
+	if (n > 0) {
+		g_string_append_len(c->in, buf, n);
+		return;
+	}
+	c->closed = true;
+	c->stream->ops->close(c->stream);
+	c->stream = NULL;
+}
+
+static void writable(struct net_stream *stream, void *user)
+{
+	(void)stream;
+	pump(user);
+}
+
+static const struct net_stream_cb callbacks = { connected, readable, writable };
+
+static void do_connect(struct reactor *r, void *arg)
+{
+	struct client *c = arg;
+	struct net_addr addr;
+	int rc;
+
+	net_addr_unix(&addr, RIG_SOCKET);
+	rc = r->hw->net->ops->connect(r->net, &addr, NULL, &callbacks, c, &c->stream);
+	g_assert_cmpint(rc, ==, 0);
+}
+
+static bool undecided(void *arg)
+{
+	return !((struct client *)arg)->decided;
+}
+
+struct client *client_open(struct rig *rig)
+{
+	struct client *c = g_new0(struct client, 1);
+
+	c->rig = rig;
+	c->out = g_string_new(NULL);
+	c->in = g_string_new(NULL);
+	core_call(core_main(rig->clients), do_connect, c);
+	g_assert_true(world_run_while(rig->world, undecided, c, RIG_LIMIT));
+	return c;
+}
+
+static void do_pump(struct reactor *r, void *arg)
+{
+	(void)r;
+	pump(arg);
+}
+
+void client_send_len(struct client *c, const char *text, size_t len)
+{
+	g_string_append_len(c->out, text, (gssize)len);
+	core_call(core_main(c->rig->clients), do_pump, c);
+}
+
+void client_send(struct client *c, const char *text)
+{
+	client_send_len(c, text, strlen(text));
+}
+
+static void do_resume(struct reactor *r, void *arg)
+{
+	struct client *c = arg;
+
+	(void)r;
+	c->hold = false;
+	if (c->stream)
+		c->stream->ops->pause(c->stream, false);
+}
+
+void client_resume(struct client *c)
+{
+	core_call(core_main(c->rig->clients), do_resume, c);
+}
+
+/* Length of the first text in what came, 0: none. */
+static size_t first_text(const struct client *c)
+{
+	struct rpc_framer f = { 0 };
+	size_t used;
+
+	return rpc_frame_scan(&f, c->in->str, c->in->len, &used) == RPC_FRAME_TEXT ? used : 0;
+}
+
+static bool no_text(void *arg)
+{
+	const struct client *c = arg;
+
+	return !c->closed && first_text(c) == 0;
+}
+
+char *client_answer(struct client *c)
+{
+	size_t len;
+	char *text;
+
+	world_run_while(c->rig->world, no_text, c, RIG_LIMIT);
+	len = first_text(c);
+	if (len == 0)
+		return NULL;
+	text = g_strndup(c->in->str, len);
+	g_string_erase(c->in, 0, (gssize)len);
+	return text;
+}
+
+static bool open_still(void *arg)
+{
+	return !((struct client *)arg)->closed;
+}
+
+bool client_closed(struct client *c)
+{
+	return world_run_while(c->rig->world, open_still, c, RIG_LIMIT);
+}
+
+static void do_close(struct reactor *r, void *arg)
+{
+	struct client *c = arg;
+
+	(void)r;
+	if (c->stream)
+		c->stream->ops->close(c->stream);
+	c->stream = NULL;
+	c->closed = true;
+}
+
+void client_free(struct client *c)
+{
+	if (c->stream) {
+		core_call(core_main(c->rig->clients), do_close, c);
+		g_assert_true(client_closed(c));
+	}
+	g_string_free(c->in, TRUE);
+	g_string_free(c->out, TRUE);
+	g_free(c);
+}
+
+char *rig_ask(struct rig *rig, const char *text)
+{
+	struct client *c = client_open(rig);
+	char *answer;
+
+	client_send(c, text);
+	answer = client_answer(c);
+	client_free(c);
+	return answer;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A target with an RPC socket in a world, and byte-level clients of it on the same node. */
+#pragma once
+
+#include "sim/world.h"
+#include "target/target.h"
+
+#define RIG_SOCKET "/run/weft.sock"
+#define RIG_LIMIT (60 * WORLD_SEC)
+
+struct rig {
+	struct world *world;
+	struct world_node *node;
+	struct target *target; /* NULL after rig_shutdown() */
+	struct core *clients;  /* the clients' own reactor */
+	bool shut;
+};
+
+struct client {
+	struct rig *rig;
+	struct net_stream *stream;
+	GString *out, *in;
+	size_t sent;
+	int connect_error;
+	bool decided;	 /* connected, or not */
+	bool hold;	 /* does not read */
+	bool closed;	 /* by the server */
+	bool half_close; /* after out is sent */
+};
+
+struct rig *rig_new(uint64_t seed, unsigned nreactors);
+/* Ends the target with whatever is under way. */
+void rig_shutdown(struct rig *rig);
+/* Shutdown if need be; nothing may leak. */
+void rig_free(struct rig *rig);
+/* Segments of min..max bytes between clients and server. */
+void rig_segments(struct rig *rig, uint32_t min, uint32_t max);
+
+struct client *client_open(struct rig *rig);
+void client_send(struct client *c, const char *text);
+void client_send_len(struct client *c, const char *text, size_t len);
+/* Reads again. */
+void client_resume(struct client *c);
+/* The next JSON text, or NULL: the server closed, or nothing comes. Caller frees. */
+char *client_answer(struct client *c);
+/* The server closes within a while. */
+bool client_closed(struct client *c);
+void client_free(struct client *c);
+
+/* One request, one answer, on a connection of its own. Caller frees. */
+char *rig_ask(struct rig *rig, const char *text);
