@@ -106,6 +106,8 @@ static void answer(struct connect *c, bool attached)
 		nvmf_qpair_set_state(q, NVMF_QPAIR_ENABLED);
 	} else {
 		nvmf_qpair_set_state(q, NVMF_QPAIR_NEW);
+		if (!timer_is_set(&q->connect_timer)) /* it has changed reactor */
+			nvmf_qpair_await_connect(q);
 	}
 	if (dead)
 		nvmf_qpair_kill(q);
@@ -190,7 +192,7 @@ static void admit(struct connect *c, struct nvmf_ctrlr *ctrlr)
 		invalid(c, NVME_CONNECT_IPO_CMD(qid));
 	else if (cmd->sqsize == 0 || cmd->sqsize >= ctrlr->transport->options.max_queue_depth)
 		invalid(c, NVME_CONNECT_IPO_CMD(sqsize));
-	else if (!(ctrlr->csts & NVME_CSTS_RDY) || ctrlr->disabling)
+	else if (!(ctrlr->csts & NVME_CSTS_RDY) || NVME_CC_SHN(ctrlr->cc) != 0 || ctrlr->disabling)
 		reject(c, NVME_SC_SEQUENCE_ERROR, 0);
 	else if (ctrlr->queues[cmd->qid] != NULL)
 		c->status = NVME_SC_CONNECT_BUSY; /* the old one may be on its way out */

@@ -128,8 +128,15 @@ static void kill_queue(struct reactor *r, void *arg)
 static void kill_io_queues(struct nvmf_ctrlr *c)
 {
 	for (unsigned qid = 1; qid <= c->max_qid && c->nqueues != 0; qid++) {
-		if (c->queues[qid] != NULL)
-			core_call(c->queues[qid]->reactor, kill_queue, c->queues[qid]);
+		struct nvmf_qpair *q = c->queues[qid];
+
+		if (q == NULL)
+			continue;
+		/* One of this reactor may be freed before a message comes through. */
+		if (q->reactor == c->owner)
+			nvmf_qpair_kill(q);
+		else
+			core_call(q->reactor, kill_queue, q);
 	}
 }
 

@@ -53,6 +53,7 @@ struct nvmf_group {
 	GPtrArray *ctrlrs;         /* struct nvmf_ctrlr* owned here, in order of arrival */
 	struct nvmf_qpair *qpairs; /* all queue pairs on this reactor */
 	struct nvmf_group_stats stats;
+	bool closing; /* the target shuts down: what still arrives is killed */
 };
 
 struct nvmf_group *nvmf_group_of(struct nvmf_tgt *tgt, struct reactor *r);

@@ -34,6 +34,7 @@ typedef void (*nvmf_done)(void *arg, const GError *error);
 #define NVMF_MAX_QUEUE_DEPTH 1024     /* entries of an I/O queue at most */
 #define NVMF_MIN_CNTLID 1
 #define NVMF_MAX_CNTLID 0xffef
+#define NVMF_MIN_IO_SIZE 8192 /* bytes; MDTS cannot say less */
 #define NVMF_MAX_IO_SIZE (1024 * 1024) /* bytes; one pool buffer holds it */
 #define NVMF_AER_MAX 4                /* outstanding asynchronous event requests */
 
@@ -62,7 +63,7 @@ struct nvmf_transport_options {
 	uint16_t max_queue_depth;          /* 128; 2..NVMF_MAX_QUEUE_DEPTH */
 	uint16_t max_io_qpairs_per_ctrlr;  /* 127; 1..1024 */
 	uint32_t in_capsule_data_size;     /* 4096; 0..max_io_size, multiple of 16 */
-	uint32_t max_io_size;              /* 131072; power of two, 4096..NVMF_MAX_IO_SIZE */
+	uint32_t max_io_size;              /* 131072; power of two, NVMF_MIN_IO_SIZE..NVMF_MAX_IO_SIZE */
 	uint32_t max_aq_depth;             /* 128; 32..4096 */
 	bool c2h_success;                  /* true */
 	uint32_t sock_priority;            /* 0 */

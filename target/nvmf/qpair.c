@@ -82,7 +82,12 @@ void nvmf_qpair_init(struct nvmf_qpair *q, struct nvmf_port *port, struct reacto
 	link_group(q);
 	q->group->stats.current_unassociated_qpairs++;
 	timer_init(&q->connect_timer, connect_timeout);
-	reactor_timer_set(r, &q->connect_timer, r->now + CONNECT_TIMEOUT_NS);
+	nvmf_qpair_await_connect(q);
+}
+
+void nvmf_qpair_await_connect(struct nvmf_qpair *q)
+{
+	reactor_timer_set(q->reactor, &q->connect_timer, q->reactor->now + CONNECT_TIMEOUT_NS);
 }
 
 void nvmf_qpair_drained(struct nvmf_qpair *q)
@@ -202,6 +207,8 @@ static void move_arrived(struct reactor *r, void *arg)
 	(void)r;
 	link_group(q);
 	q->group->stats.current_unassociated_qpairs++;
+	if (q->group->closing)
+		q->kill_wanted = true;
 	move->arrived(q, q->ops->qpair_attach(q));
 	g_free(move);
 }

@@ -62,6 +62,8 @@ void nvmf_qpair_set_state(struct nvmf_qpair *q, enum nvmf_qpair_state state);
 void nvmf_qpair_init(struct nvmf_qpair *q, struct nvmf_port *port, struct reactor *r);
 /* Ends it, from any state, any number of times; on its reactor. */
 void nvmf_qpair_kill(struct nvmf_qpair *q);
+/* It is ended unless it connects in time. */
+void nvmf_qpair_await_connect(struct nvmf_qpair *q);
 /* Sends it there; q->ops->qpair_attach and then arrived are called on r. */
 void nvmf_qpair_move(struct nvmf_qpair *q, struct reactor *r,
 		     void (*arrived)(struct nvmf_qpair *q, bool attached));

@@ -144,6 +144,10 @@ void nvmf_request_get_buffer(struct nvmf_request *req, uint32_t len,
 		ready(req);
 		return;
 	}
+	if (q->state >= NVMF_QPAIR_DEACTIVATING) {
+		nvmf_request_complete(req, NVME_SC_ABORTED_SQ_DELETED);
+		return;
+	}
 	req->waiting = true;
 	req->next = q->waiting;
 	q->waiting = req;

@@ -171,7 +171,7 @@ static void capsule_data(struct tcp_conn *c, struct tcp_req *r, uint32_t capsule
 	const uint8_t *data = rx_at(c);
 	uint32_t crc;
 
-	if (pending(c) < capsule_len + ddgst_len(c)) {
+	if (c->rx == &c->small || pending(c) < capsule_len + ddgst_len(c)) {
 		r->state = TCP_REQ_WAIT_BUFFER;
 		c->rx_left = capsule_len;
 		block(c);
@@ -458,31 +458,36 @@ static void parse(struct tcp_conn *c)
 
 /* --- receiving ---------------------------------------------------------------------------------------- */
 
+static void put_staging(struct tcp_conn *c)
+{
+	if (c->rx != NULL && c->rx != &c->small)
+		buf_put(c->rx);
+	c->rx = NULL;
+}
+
+/* What is pending moves there: less than a header, save after a change of reactor. */
 static void use_staging(struct tcp_conn *c, struct buf *buf)
 {
 	uint32_t n = 0;
 
 	if (c->rx != NULL) {
 		n = pending(c);
-		memcpy(buf->data, rx_at(c), n);
-		buf_put(c->rx);
+		memmove(buf->data, rx_at(c), n);
+		put_staging(c);
 	}
 	c->rx = buf;
 	c->rx_off = 0;
 	c->rx_len = n;
 }
 
-static void staging_arrived(struct buf_waiter *w, struct buf *buf)
+static struct buf *small_staging(struct tcp_conn *c)
 {
-	struct tcp_conn *c = (struct tcp_conn *)((char *)w - offsetof(struct tcp_conn, rx_waiter));
-
-	w->size = 0;
-	use_staging(c, buf);
-	tcp_rx_unblock(c);
+	c->small = (struct buf){ .data = c->small_data, .size = TCP_RX_SIZE_SMALL, .refs = 1 };
+	return &c->small;
 }
 
-/* Makes space for a whole header in the staging buffer. False: waits for a buffer. */
-static bool make_space(struct tcp_conn *c)
+/* Makes space for a whole header in the staging buffer. */
+static void make_space(struct tcp_conn *c)
 {
 	uint32_t n = c->rx != NULL ? pending(c) : 0;
 	struct buf *buf;
@@ -495,20 +500,36 @@ static bool make_space(struct tcp_conn *c)
 			c->rx_off = 0;
 			c->rx_len = n;
 		}
-		return true;
+		return;
 	}
 	if (c->rx != NULL && c->rx->size - c->rx_off >= TCP_HDR_SPACE &&
 	    c->rx->size - c->rx_len >= RX_MIN_SPACE)
-		return true;
+		return;
 	buf = buf_get(c->q.reactor->bufs, c->rx_size);
-	if (buf == NULL) {
-		block(c);
-		c->rx_waiter.ready = staging_arrived;
-		buf_wait(c->q.reactor->bufs, &c->rx_waiter, c->rx_size);
+	use_staging(c, buf != NULL ? buf : small_staging(c));
+}
+
+bool tcp_rx_restore(struct tcp_conn *c, const uint8_t *data, uint32_t len)
+{
+	struct buf *buf = buf_get(c->q.reactor->bufs, MAX(c->rx_size, len));
+
+	if (buf == NULL && len <= TCP_RX_SIZE_SMALL)
+		buf = small_staging(c);
+	if (buf == NULL)
 		return false;
-	}
-	use_staging(c, buf);
+	memcpy(buf->data, data, len);
+	c->rx = buf;
+	c->rx_off = 0;
+	c->rx_len = len;
 	return true;
+}
+
+void tcp_rx_idle(struct tcp_conn *c)
+{
+	if (c->rx == NULL || pending(c) > 0 || c->rx_phase != RX_HEADER || c->rx->refs > 1)
+		return;
+	put_staging(c);
+	c->rx_off = c->rx_len = 0;
 }
 
 static ssize_t receive(struct tcp_conn *c)
@@ -560,12 +581,17 @@ void tcp_readable(struct net_stream *s, void *user)
 		discard(c);
 		return;
 	}
-	if (c->rx_blocked || !make_space(c)) {
+	if (c->rx_blocked) {
 		s->ops->pause(s, true);
 		c->rx_paused = true;
 		return;
 	}
+	if (c->resume_task.queued)
+		return; /* what is there already comes first */
+	make_space(c);
 	n = receive(c);
+	if (n <= 0)
+		tcp_rx_idle(c);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -573,6 +599,7 @@ void tcp_readable(struct net_stream *s, void *user)
 		return;
 	}
 	parse(c);
+	tcp_rx_idle(c);
 }
 
 void tcp_rx_resume(struct task *task)
@@ -588,19 +615,13 @@ void tcp_rx_resume(struct task *task)
 	}
 	if (c->rx != NULL)
 		parse(c);
+	tcp_rx_idle(c);
 }
 
 void tcp_rx_drop(struct tcp_conn *c)
 {
-	if (c->rx_waiter.size != 0) {
-		buf_wait_cancel(c->q.reactor->bufs, &c->rx_waiter);
-		c->rx_waiter.size = 0;
-	}
 	reactor_cancel_task(c->q.reactor, &c->resume_task);
-	if (c->rx != NULL) {
-		buf_put(c->rx);
-		c->rx = NULL;
-	}
+	put_staging(c);
 	c->rx_req = NULL;
 	c->rx_off = c->rx_len = 0;
 }

@@ -103,7 +103,10 @@ void tcp_complete(struct nvmf_request *req)
 	struct tcp_req *r = tcp_req_of(req);
 	struct tcp_conn *c = tcp_conn_of(req->qpair);
 
-	tcp_req_drop_rx(r);
+	if (r->rx != NULL) {
+		tcp_req_drop_rx(r);
+		tcp_rx_idle(c);
+	}
 	if (c->state != TCP_READY) {
 		tcp_req_free(c, r);
 		return;

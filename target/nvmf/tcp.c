@@ -160,15 +160,13 @@ static bool tcp_qpair_attach(struct nvmf_qpair *q)
 	struct tcp_conn *c = tcp_conn_of(q);
 	bool ok = c->stream->ops->attach(c->stream, q->reactor->net, &stream_cb, c) == 0;
 
+	uint32_t n = c->rx_len;
+
 	c->rx_paused = false;
-	if (ok && c->moved != NULL) {
-		c->rx = buf_get(q->reactor->bufs, c->rx_size);
-		ok = c->rx != NULL;
-		if (ok)
-			memcpy(c->rx->data, c->moved, c->rx_len);
-	}
-	if (c->rx == NULL)
-		c->rx_len = 0;
+	c->tx_blocked = false; /* who was to tell stayed behind */
+	c->rx_len = 0;
+	if (ok && c->moved != NULL)
+		ok = tcp_rx_restore(c, c->moved, n);
 	g_clear_pointer(&c->moved, g_free);
 	if (c->ctrl_off < c->ctrl_len)
 		reactor_run_at_flush(q->reactor, &c->flush_task);

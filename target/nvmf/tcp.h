@@ -6,7 +6,9 @@
  * Receiving: bytes go into a staging buffer (rx). Commands are parsed there;
  * data that is in it whole is used in place (the request holds a reference to
  * the buffer), else it gets a buffer of its own, and what is still to come is
- * received straight into that, with the staging buffer behind it.
+ * received straight into that, with the staging buffer behind it. An idle
+ * connection has no staging buffer; and where the pool is empty a small one of the
+ * connection's own serves, so that a command that holds a buffer can always go on.
  *
  * Sending: a response waits in the connection's queue until the end of the
  * pass, when all of them go out with one gather send.
@@ -66,6 +68,8 @@ enum tcp_rx_phase {
 #define TCP_RX_SIZE_ADMIN 16384
 #define TCP_RCVBUF (1024 * 1024) /* of the socket: a queue of in-capsule writes, twice over */
 #define TCP_RX_SIZE_IO 65536
+/* Staging where the pool has nothing: a header, and some data behind it. */
+#define TCP_RX_SIZE_SMALL 512
 /* In-capsule data of the admin queue and of Connect (SGLs, ioccsz do not bound it). */
 #define TCP_ADMIN_ICD 8192
 
@@ -77,10 +81,11 @@ struct tcp_conn {
 	bool success_flag; /* C2HData may carry the completion */
 	uint8_t hpda;      /* alignment of data in PDUs to the host, bytes */
 
-	struct buf *rx;
+	struct buf *rx;   /* of the pool, or &small, or NULL */
+	struct buf small; /* small_data */
 	uint32_t rx_off, rx_len;
 	uint32_t rx_size;
-	bool rx_blocked; /* no request, no buffer, or Connect under way: do not parse */
+	bool rx_blocked; /* no request, no buffer for data, or Connect under way: do not parse */
 	bool rx_paused;   /* the stream is told so */
 	bool rx_wait_req; /* blocked until a request is free */
 	uint8_t rx_phase;
@@ -88,7 +93,6 @@ struct tcp_conn {
 	uint8_t *rx_dst;   /* next byte of data goes here; NULL: skipped */
 	uint8_t *rx_start; /* where this PDU's data began, for its digest */
 	uint32_t rx_left;  /* of this PDU's data */
-	struct buf_waiter rx_waiter; /* for a new staging buffer */
 	struct task resume_task;
 	uint8_t *moved; /* what was in the staging buffer, while between reactors; rx_len bytes */
 	unsigned r2ts;  /* requests in TCP_REQ_R2T: small reads of headers then */
@@ -105,6 +109,7 @@ struct tcp_conn {
 	_Alignas(8) uint8_t ctrl[sizeof(struct nvme_tcp_term) + 128];
 	uint32_t ctrl_len, ctrl_off;
 	struct timer linger_timer;
+	uint8_t small_data[TCP_RX_SIZE_SMALL];
 };
 
 static inline struct tcp_conn *tcp_conn_of(struct nvmf_qpair *q)
@@ -131,8 +136,12 @@ void tcp_readable(struct net_stream *s, void *user);
 /* Lifts rx_blocked; parsing goes on in this pass. */
 void tcp_rx_unblock(struct tcp_conn *c);
 void tcp_rx_resume(struct task *task);
-/* The staging buffer and what waits for it are given back. */
+/* The staging buffer is given back. */
 void tcp_rx_drop(struct tcp_conn *c);
+/* The same if there is nothing in it and no more data to come. */
+void tcp_rx_idle(struct tcp_conn *c);
+/* Staging for what was received on another reactor. False: no memory. */
+bool tcp_rx_restore(struct tcp_conn *c, const uint8_t *data, uint32_t len);
 
 /* tcp-tx.c */
 void tcp_writable(struct net_stream *s, void *user);

@@ -60,6 +60,7 @@ static void kill_unassociated(struct reactor *r, void *arg)
 	struct nvmf_group *g = nvmf_group_of(arg, r);
 	struct nvmf_qpair *q = g->qpairs;
 
+	g->closing = true;
 	while (q != NULL) {
 		struct nvmf_qpair *next = q->next;
 

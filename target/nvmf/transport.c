@@ -42,7 +42,7 @@ static bool check_options(const struct nvmf_transport_options *o, GError **error
 {
 	if (!in_range("max_queue_depth", o->max_queue_depth, 2, NVMF_MAX_QUEUE_DEPTH, error) ||
 	    !in_range("max_io_qpairs_per_ctrlr", o->max_io_qpairs_per_ctrlr, 1, 1024, error) ||
-	    !in_range("max_io_size", o->max_io_size, 4096, NVMF_MAX_IO_SIZE, error) ||
+	    !in_range("max_io_size", o->max_io_size, NVMF_MIN_IO_SIZE, NVMF_MAX_IO_SIZE, error) ||
 	    !in_range("in_capsule_data_size", o->in_capsule_data_size, 0, o->max_io_size, error) ||
 	    !in_range("max_aq_depth", o->max_aq_depth, NVME_ADMIN_SQ_MIN, 4096, error) ||
 	    !in_range("kas", o->kas, 1, UINT16_MAX, error))
