@@ -118,6 +118,7 @@ struct net_ctx {
 	struct list ready;
 	struct watch *running; /* whose callback is running; NULL when it has been freed */
 	unsigned work;	       /* done by this poll */
+	bool unsettled;	       /* the poller has more to do: no sleep yet */
 	unsigned skipped;      /* polls since edges were fetched */
 	/* Streams that are tried without waiting for an edge; see net_ctx_hot(). */
 	struct linux_stream *hot[NET_HOT];

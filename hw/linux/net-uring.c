@@ -284,14 +284,11 @@ static void handle(struct uring *u, const struct io_uring_cqe *cqe)
 		slot->watch->event(slot->watch, (uint32_t)cqe->res);
 }
 
-static void uring_fetch(struct net_ctx *ctx)
+static void fetch_round(struct uring *u)
 {
-	struct uring *u = ctx->poller_data;
 	struct io_uring_cqe *cqe;
 	unsigned head, n = 0;
 
-	if (!u->enabled)
-		enable(u);
 	if (u->any_lost && on_owner(u))
 		submit_lost(u);
 	if (io_uring_sq_ready(&u->ring) > 0)
@@ -305,6 +302,17 @@ static void uring_fetch(struct net_ctx *ctx)
 		n++;
 	}
 	io_uring_cq_advance(&u->ring, n);
+}
+
+static void uring_fetch(struct net_ctx *ctx)
+{
+	struct uring *u = ctx->poller_data;
+
+	if (!u->enabled)
+		enable(u);
+	fetch_round(u);
+	/* Submitting may fail for want of memory or room: then again, next time. */
+	ctx->unsettled = u->any_lost || io_uring_sq_ready(&u->ring) > 0;
 }
 
 static void uring_arm(struct net_ctx *ctx)

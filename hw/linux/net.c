@@ -127,7 +127,7 @@ static bool net_arm(struct engine *e)
 		ctx->poller->arm(ctx);
 	ctx->skipped = 0;
 	ctx->poller->fetch(ctx);
-	return list_empty(&ctx->ready);
+	return list_empty(&ctx->ready) && !ctx->unsettled;
 }
 
 static void net_disarm(struct engine *e)

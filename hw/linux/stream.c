@@ -198,9 +198,11 @@ static ssize_t stream_send(struct net_stream *stream, const struct iovec *iov, i
 			s->want_write = true;
 		return sent;
 	}
-	/* ENOBUFS: the device's queue is full; unlike EAGAIN no edge follows, but TCP retries. */
 	if (errno == EAGAIN || errno == ENOBUFS) {
 		s->want_write = true;
+		/* The kernel is short of memory: unlike after EAGAIN no edge follows. */
+		s->writable = errno == ENOBUFS;
+		update(s);
 		return -EAGAIN;
 	}
 	s->send_err = -errno;
