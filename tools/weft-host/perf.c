@@ -224,6 +224,7 @@ static bool fit(struct perf *p, const struct host_ns *ns)
 {
 	const struct options *o = &p->app->o;
 	uint64_t bytes = ns->blocks * ns->block_size;
+	unsigned least;
 
 	if (o->size && o->size < bytes)
 		bytes = o->size;
@@ -243,15 +244,13 @@ static bool fit(struct perf *p, const struct host_ns *ns)
 							  : "the target granted no I/O queue");
 		return false;
 	}
-	for (unsigned i = 0; i < p->nworkers; i++)
-		if (host_qpair_depth(host_ctrlr_qpair(p->app->ctrlr, i)) <
-		    (o->depth + p->nworkers - 1) / p->nworkers) {
-			g_printerr(
-				"weft-host: -q %u: the target's %u queues take %u commands each\n",
-				o->depth, p->nworkers,
-				host_qpair_depth(host_ctrlr_qpair(p->app->ctrlr, i)));
-			return false;
-		}
+	least = host_qpair_depth(host_ctrlr_qpair(p->app->ctrlr, 0)) * p->nworkers;
+	if (p->app->o.depth > least) {
+		g_printerr("weft-host: -q %u: the target's queue%s %u commands: so many are in "
+			   "flight\n",
+			   p->app->o.depth, p->nworkers > 1 ? "s together take" : " takes", least);
+		p->app->o.depth = least;
+	}
 	return true;
 }
 

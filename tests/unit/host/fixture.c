@@ -151,8 +151,12 @@ struct tio *tio_new(struct fix *f, unsigned queue, uint32_t nsid, uint64_t lba, 
 	t->write = write;
 	t->data = g_malloc0((size_t)blocks * RESP_BLOCK);
 	t->iov[0] = (struct iovec){ t->data, (size_t)blocks * RESP_BLOCK };
-	t->io = (struct host_io){ .done = tio_done, .iov = t->iov, .niov = 1, .nsid = nsid,
-				  .lba = lba, .blocks = blocks };
+	t->io = (struct host_io){ .done = tio_done,
+				  .iov = t->iov,
+				  .niov = 1,
+				  .nsid = nsid,
+				  .lba = lba,
+				  .blocks = blocks };
 	t->submit = 1;
 	return t;
 }

@@ -55,4 +55,5 @@ void tio_wait(struct tio *t);
 uint16_t tio_run(struct tio *t);
 void tio_free(struct tio *t);
 /* Writes, reads back, compares. */
-void fix_write_read(struct fix *f, unsigned queue, uint64_t lba, uint32_t blocks, unsigned elements);
+void fix_write_read(struct fix *f, unsigned queue, uint64_t lba, uint32_t blocks,
+		    unsigned elements);

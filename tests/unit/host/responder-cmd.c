@@ -34,7 +34,8 @@ void resp_event(struct resp *r, uint32_t dw0)
 {
 	for (struct conn *c = r->conns; c; c = c->next)
 		if (c->qid == 0 && !g_queue_is_empty(&c->aers)) {
-			conn_resp(c, (uint16_t)GPOINTER_TO_UINT(g_queue_pop_head(&c->aers)), 0, dw0);
+			conn_resp(c, (uint16_t)GPOINTER_TO_UINT(g_queue_pop_head(&c->aers)), 0,
+				  dw0);
 			conn_flush(c);
 		}
 }
@@ -49,8 +50,8 @@ static void send_data(struct conn *c, uint16_t cid, const uint8_t *p, uint32_t l
 
 		conn_data(c, cid, off, p + off, n,
 			  last ? NVME_TCP_LAST_PDU |
-					 (r->success_flag && c->qid ? NVME_TCP_DATA_SUCCESS : 0) :
-				 0);
+					  (r->success_flag && c->qid ? NVME_TCP_DATA_SUCCESS : 0)
+			       : 0);
 		off += n;
 	}
 	if (!r->success_flag || !c->qid)

@@ -294,14 +294,22 @@ void resp_listen(struct resp *r)
 	struct hw_net *net = r->core->hw->net;
 
 	g_assert_cmpint(net->ops->listen(core_main(r->core)->net, &r->addr, NULL, &listener_cb, r,
-					 &r->listener), ==, 0);
+					 &r->listener),
+			==, 0);
 }
 
 void resp_start(struct resp *r, struct core *core, const char *host)
 {
-	*r = (struct resp){ .core = core, .capsule = 4096, .maxh2c = 131072, .r2t_max = 65536,
-			    .data_max = 65536, .success_flag = true, .mqes = 127, .queues = 8,
-			    .mdts = 5, .genctr = 7 };
+	*r = (struct resp){ .core = core,
+			    .capsule = 4096,
+			    .maxh2c = 131072,
+			    .r2t_max = 65536,
+			    .data_max = 65536,
+			    .success_flag = true,
+			    .mqes = 127,
+			    .queues = 8,
+			    .mdts = 5,
+			    .genctr = 7 };
 	g_assert_true(net_addr_parse(&r->addr, host, "4420", NULL));
 	resp_listen(r);
 }
