@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""weftd and weftctl as processes: start, readiness, configuration, signals, failures."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BIN = sys.argv.pop(1)
+NQN = "nqn.2016-06.io.spdk:cnode1"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Weftd(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.dir.name, "s")
+        self.daemon = None
+
+    def tearDown(self):
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.kill()
+            self.daemon.wait()
+        if self.daemon:
+            self.daemon.stderr.close()
+        self.dir.cleanup()
+
+    def start(self, *args):
+        """Starts weftd and waits for READY=1 on a notification socket."""
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify.bind(os.path.join(self.dir.name, "n"))
+        notify.settimeout(30)
+        env = dict(os.environ, NOTIFY_SOCKET=notify.getsockname())
+        self.daemon = subprocess.Popen([BIN + "/weftd", "-r", self.path, *args], env=env,
+                                       stderr=subprocess.PIPE, text=True)
+        self.notify = notify
+        self.addCleanup(notify.close)
+        self.assertIn("READY=1", notify.recv(4096).decode())
+
+    def end(self, sig=signal.SIGTERM, status=0):
+        self.daemon.send_signal(sig)
+        err = self.daemon.stderr.read()
+        self.assertEqual(self.daemon.wait(30), status, err)
+        return err
+
+    def ctl(self, *args, status=0):
+        r = subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
+                           capture_output=True, text=True, timeout=60)
+        self.assertEqual(r.returncode, status, r.stderr)
+        return r.stdout if status == 0 else r.stderr
+
+    def configure(self, port):
+        self.assertEqual(self.ctl("nvmf_create_transport", "-t", "tcp", "-q", "64"), "")
+        self.assertEqual(self.ctl("bdev_malloc_create", "16", "512"), "Malloc0\n")
+        self.assertEqual(self.ctl("bdev_null_create", "Null0", "64", "4096"), "Null0\n")
+        self.ctl("nvmf_create_subsystem", NQN, "-a", "-s", "SN1", "-d", "Model 1")
+        self.ctl("nvmf_subsystem_add_ns", NQN, "Malloc0", "-n", "3")
+        self.ctl("nvmf_subsystem_add_ns", NQN, "Null0")
+        self.ctl("nvmf_subsystem_add_listener", NQN, "-t", "tcp", "-a", "127.0.0.1", "-s",
+                 str(port))
+
+    def test_configured_by_ctl(self):
+        port = free_port()
+        self.start()
+        self.configure(port)
+        text = self.ctl("nvmf_get_subsystems", NQN)
+        subsystem = json.loads(text)[0]
+        self.assertEqual(text, json.dumps([subsystem], indent=2) + "\n")
+        self.assertEqual([n["nsid"] for n in subsystem["namespaces"]], [1, 3])
+        socket.create_connection(("127.0.0.1", port)).close()
+        self.assertEqual(self.ctl("log_get_level"), '"NOTICE"\n')
+        err = self.ctl("bdev_get_bdevs", "-b", "x", status=1)
+        self.assertIn("Got JSON-RPC error response", err)
+        self.assertIn('"code": -19', err)
+        self.ctl("nvmf_create_subsystem", status=2)
+        self.ctl("nvmf_create_subsystem", '{"nqn": "nqn.2016-06.io.spdk:raw"}')
+        self.ctl("nvmf_delete_subsystem", "nqn.2016-06.io.spdk:raw")
+        self.ctl("bdev_null_resize", "Null0", "128")
+        self.ctl("bdev_malloc_delete", "Malloc0")
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+        self.end()
+        self.assertFalse(os.path.exists(self.path))
+        self.assertIn("STOPPING=1", self.notify.recv(4096).decode())
+
+    def test_config_file(self):
+        port = free_port()
+        self.start()
+        self.configure(port)
+        config = {"subsystems": [
+            {"subsystem": n, "config": json.loads(self.ctl("framework_get_config", n))}
+            for n in ("bdev", "nvmf")]}
+        before = self.ctl("nvmf_get_subsystems")
+        self.end(signal.SIGINT)
+        self.notify.close()
+        os.unlink(os.path.join(self.dir.name, "n"))
+        self.daemon.stderr.close()
+        path = os.path.join(self.dir.name, "config.json")
+        with open(path, "w") as f:
+            json.dump(config, f)
+        self.start("-c", path)
+        self.assertEqual(self.ctl("nvmf_get_subsystems"), before)
+        self.end()
+
+    def test_bad_config_file(self):
+        path = os.path.join(self.dir.name, "config.json")
+        with open(path, "w") as f:
+            f.write('{"subsystems": [{"subsystem": "bdev", "config": [{"method": '
+                    '"bdev_null_delete", "params": {"name": "x"}}]}]}')
+        for args, part in ((("-c", path), 'entry 1 (bdev_null_delete): No such device'),
+                           (("-c", path + "x"), "No such file"),
+                           (("-m", "zz"), "mask"), (("-r", "/nowhere/s"), "/nowhere/s"),
+                           (("--spin", "x"), "--spin"), (("--net", "x"), "--net"),
+                           (("-L", "x"), "-L"), (("x",), "unexpected")):
+            r = subprocess.run([BIN + "/weftd", "-r", self.path, *args], capture_output=True,
+                               text=True, timeout=60)
+            self.assertEqual(r.returncode, 1, args)
+            self.assertIn(part, r.stderr)
+
+    def test_socket_in_use(self):
+        self.start()
+        r = subprocess.run([BIN + "/weftd", "-r", self.path], capture_output=True, text=True,
+                           timeout=60)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("Address already in use", r.stderr)
+        self.assertIn('"version"', self.ctl("spdk_get_version"))
+        # what a killed one leaves is replaced
+        self.daemon.kill()
+        self.daemon.wait()
+        self.daemon.stderr.close()
+        self.notify.close()
+        os.unlink(os.path.join(self.dir.name, "n"))
+        self.assertTrue(os.path.exists(self.path))
+        self.start()
+        self.end()
+
+    def test_like_rpc_py(self):
+        """One request without a newline, in pieces; reads until the text is complete."""
+        self.start()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path)
+            request = json.dumps({"jsonrpc": "2.0", "method": "nvmf_get_subsystems", "id": 1})
+            for c in request:
+                s.sendall(c.encode())
+            text = ""
+            while True:
+                data = s.recv(4096)
+                self.assertTrue(data)
+                text += data.decode()
+                try:
+                    reply = json.loads(text)
+                    break
+                except ValueError:
+                    continue
+            self.assertEqual(reply["id"], 1)
+            self.assertEqual(reply["result"][0]["subtype"], "Discovery")
+        self.end()
+
+    def test_signal_with_waiting_call(self):
+        self.start()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path)
+            s.sendall(b'{"id":1,"method":"bdev_get_bdevs","params":{"name":"x",'
+                      b'"timeout":80000000}}{"id":2,"method":"log_get_level"}')
+            self.assertIn(b'"id":2', s.recv(4096))
+            self.end()
+            self.assertEqual(s.recv(4096), b"")
+
+    def test_crash_dumps_trace(self):
+        self.start()
+        self.configure(free_port())
+        err = self.end(signal.SIGABRT, -signal.SIGABRT)
+        self.assertIn("the last events of each reactor", err)
+        self.assertIn("ns.state", err)
+        self.assertIn("end of events", err)
+
+    def test_unreachable(self):
+        err = self.ctl("spdk_get_version", status=1)
+        self.assertIn("Is weftd running?", err)
+
+    def test_help(self):
+        text = self.ctl("--help")
+        for line in text.split("Methods:")[1].split("\n"):
+            if line.strip():
+                self.assertIn("usage: weftctl " + line.split()[0],
+                              self.ctl(line.split()[0], "--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()
