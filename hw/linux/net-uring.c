@@ -293,7 +293,7 @@ static void fetch_round(struct uring *u)
 		submit_lost(u);
 	if (io_uring_sq_ready(&u->ring) > 0)
 		io_uring_submit_and_get_events(&u->ring);
-	else if (__atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) &
+	else if (__atomic_load_n(u->ring.sq.kflags, __ATOMIC_SEQ_CST) &
 		 (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
 		io_uring_get_events(&u->ring);
 	io_uring_for_each_cqe(&u->ring, head, cqe)
@@ -319,9 +319,8 @@ static void uring_arm(struct net_ctx *ctx)
 {
 	struct uring *u = ctx->poller_data;
 
-	io_uring_cq_eventfd_toggle(&u->ring, true);
-	/* The look that follows must not be done before. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* Ordered before the look that follows, whose loads are as strong. */
+	__atomic_fetch_and(u->ring.cq.kflags, ~IORING_CQ_EVENTFD_DISABLED, __ATOMIC_SEQ_CST);
 }
 
 static void uring_disarm(struct net_ctx *ctx)

@@ -379,9 +379,12 @@ static void kick(struct hw_runner *r)
 
 void linux_runner_wake(struct hw_runner *r)
 {
-	/* What the caller queued must be visible before state is looked at. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&r->state, memory_order_relaxed) != KICKED)
+	/*
+	 * A read-modify-write, not a load: either it comes after the runner's
+	 * exchange and finds SLEEPING, or that one comes after it and the
+	 * runner's look finds what the caller has queued.
+	 */
+	if (atomic_fetch_add(&r->state, 0) != KICKED)
 		kick(r);
 }
 

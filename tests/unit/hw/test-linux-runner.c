@@ -32,8 +32,8 @@ struct fake {
 	_Atomic uint64_t deadline;
 	atomic_bool armed;
 	atomic_bool refuse_arm; /* once: work came between arm and look */
-	int fd;			/* -1: none */
-	GThread *thread;
+	atomic_int fd;		/* -1: none */
+	_Atomic(GThread *) thread;
 	GMutex lock;
 	GCond cond;
 };
