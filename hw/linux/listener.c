@@ -287,6 +287,9 @@ void linux_listener_close(struct net_listener *l)
 	reactor_timer_cancel(l->ctx->reactor, &l->pause);
 	net_ctx_remove(l->ctx, &l->watch);
 	remove_file(l);
+	/* A ring whose thread has ended lets go of the file some time later; the port is free now.
+	 */
+	shutdown(l->watch.fd, SHUT_RDWR);
 	close(l->watch.fd);
 	free(l);
 }

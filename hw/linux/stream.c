@@ -245,6 +245,9 @@ static void stream_close(struct net_stream *stream)
 				 s->eof ? sizeof(buf) : CLOSE_DRAIN_MAX, MSG_TRUNC);
 			drained += n > 0 ? (size_t)n : 0;
 		} while (n > 0 && drained < CLOSE_DRAIN_MAX);
+	} else if (!s->tcp) {
+		/* A ring may hold the file a moment longer; the peer is to see the end now. */
+		shutdown(s->watch.fd, SHUT_RDWR);
 	}
 	close(s->watch.fd);
 	free(s);
@@ -258,6 +261,8 @@ static void stream_abort(struct net_stream *stream)
 	leave(s);
 	if (s->tcp)
 		setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	else
+		shutdown(s->watch.fd, SHUT_RDWR);
 	close(s->watch.fd);
 	free(s);
 }

@@ -503,6 +503,10 @@ static void test_move(struct fixture *fx, gconstpointer data)
 	}
 	core_stop(fx->core);
 	fx->net->listener_close(sv.l);
+	/* The port is free at once. */
+	g_assert_cmpint(fx->net->listen(first->reactors[0]->net, &sv.addr, NULL, &cb, &m, &sv.l),
+			==, 0);
+	fx->net->listener_close(sv.l);
 	m.end.s->ops->close(m.end.s);
 	g_assert_cmpint(recv(fd, buf, 8, 0), ==, 0);
 	close(fd);
