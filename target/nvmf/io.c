@@ -107,8 +107,11 @@ static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
 
 static inline void exec_write(struct nvmf_request *req, struct nvmf_ns_group *ng)
 {
+	uint32_t came = req->data_len;
 	uint16_t status = check_rw(req, ng);
 
+	if (status == NVME_SUCCESS && came != req->data_len)
+		status = NVME_SC_SGL_LENGTH_INVALID | NVME_DNR; /* SGLS: no longer than the data */
 	if (status != NVME_SUCCESS) {
 		nvmf_request_complete(req, status);
 		return;
