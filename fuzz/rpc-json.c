@@ -37,6 +37,7 @@ static void check_raw(const struct jv *v)
 	uint64_t magnitude;
 
 	g_assert_nonnull(doc);
+	g_assert_true(g_utf8_validate(described, -1, NULL));
 	check_same(v, jv_root(doc));
 	jv_doc_unref(doc);
 	if (v->type == JV_NUMBER)
