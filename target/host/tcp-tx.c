@@ -246,8 +246,6 @@ static void complete_late(struct tcp_qpair *t)
 
 	if (!late.head)
 		return;
-	if (late.tail == &t->late.head)
-		late.tail = &late.head;
 	host_slots_init(&t->late);
 	while (late.head && tcp_live(t)) {
 		struct host_slot *s = host_slots_pop(&late);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -169,6 +170,7 @@ int app_run(struct app *app)
 	unsigned source = watch_signals(app);
 
 	app->loop = g_main_loop_new(NULL, FALSE);
+	app->garbage = g_ptr_array_new_with_free_func(free);
 	if (!setup(app, &error) || !begin(app, &error)) {
 		app_error(error);
 		app->status = 1;
@@ -179,6 +181,7 @@ int app_run(struct app *app)
 		core_stop(app->core);
 		core_free(app->core);
 	}
+	g_ptr_array_unref(app->garbage);
 	linux_hw_free(app->lhw);
 	g_source_remove(source);
 	close(app->signal_fd);

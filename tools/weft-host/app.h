@@ -62,8 +62,9 @@ struct app {
 	int signal_fd;
 	bool interrupted;
 	bool finishing;
-	int status; /* exit status */
-	void *work; /* the command's */
+	int status;	    /* exit status */
+	void *work;	    /* the command's */
+	GPtrArray *garbage; /* freed when no reactor runs any more: messages may point to it */
 };
 
 /* options.c. False: error. help: the text was asked for (*help is set, caller frees). */

@@ -139,8 +139,8 @@ void perf_report(struct perf *p)
 			   (guint64)errors, status ? nvme_status_name(status) : "not connected",
 			   status);
 	g_free(h);
-	free(p->workers);
-	g_free(p);
+	g_ptr_array_add(app->garbage, p->workers);
+	g_ptr_array_add(app->garbage, p);
 	app->work = NULL;
 	app_finish(app, errors ? 1 : 0);
 }

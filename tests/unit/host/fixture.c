@@ -166,7 +166,7 @@ void tio_scatter(struct tio *t, unsigned n)
 	size_t len = (size_t)t->io.blocks * RESP_BLOCK, off = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		size_t part = i + 1 == n ? len - off : MIN(len - off, 7 + i * 333);
+		size_t part = i + 1 == n ? len - off : MIN(len - off, 7 + i * 333 % 1000);
 
 		t->iov[i] = (struct iovec){ t->data + off, part };
 		off += part;

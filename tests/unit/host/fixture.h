@@ -27,7 +27,7 @@ struct fix {
 struct tio {
 	struct host_io io;
 	struct host_qpair *q;
-	struct iovec iov[8];
+	struct iovec iov[HOST_IOV_MAX];
 	uint8_t *data;
 	int submit; /* what submit returned */
 	unsigned done;

@@ -75,7 +75,7 @@ static void on_connect(struct conn *c, const struct nvme_connect_cmd *cmd, const
 	} else {
 		g_assert_cmpuint(d->cntlid, ==, cmd->qid ? 5 : 0xffff);
 		r->io_qid_mask |= (uint16_t)(1u << cmd->qid);
-		conn_resp(c, cmd->cid, 0, 5);
+		conn_resp(c, cmd->cid, 0, cmd->qid && r->cntlid ? r->cntlid : 5);
 	}
 }
 
@@ -95,7 +95,8 @@ static void on_property(struct conn *c, const struct nvme_property_cmd *cmd)
 		value = 0x20000;
 	} else {
 		value = (r->cc & NVME_CC_EN && !r->never_ready ? NVME_CSTS_RDY : 0) |
-			(NVME_CC_SHN(r->cc) ? NVME_CSTS_SHST_COMPLETE : 0);
+			(r->fatal ? NVME_CSTS_CFS : 0) |
+			(NVME_CC_SHN(r->cc) && !r->never_shut ? NVME_CSTS_SHST_COMPLETE : 0);
 	}
 	conn_resp(c, cmd->cid, 0, value);
 }
@@ -223,6 +224,12 @@ void conn_h2c_data(struct conn *c, const struct nvme_tcp_data *h, const uint8_t 
 	uint32_t n;
 
 	g_assert_cmpuint(i, <, G_N_ELEMENTS(c->xfer));
+	if (c->resp->answer_early) {
+		if (c->xfer[i].used)
+			conn_resp(c, h->cccid, NVME_SC_WRITE_FAULT, 0);
+		c->xfer[i].used = false;
+		return;
+	}
 	g_assert_true(c->xfer[i].used);
 	g_assert_cmpuint(h->cccid, ==, c->xfer[i].cid);
 	g_assert_cmpuint(h->datao, ==, c->xfer[i].off);

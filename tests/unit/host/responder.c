@@ -162,6 +162,9 @@ static void on_icreq(struct conn *c, const struct nvme_tcp_icreq *req)
 	c->cpda = 4 * (r->cpda + 1u);
 	pdu.digest = (req->digest & 1 && !r->no_hdgst ? 1 : 0) |
 		     (req->digest & 2 && !r->no_ddgst ? 2 : 0);
+	pdu.hdr.hlen = r->ic_hlen ? r->ic_hlen : pdu.hdr.hlen;
+	pdu.hdr.plen = r->ic_plen ? r->ic_plen : pdu.hdr.plen;
+	pdu.hdr.type = r->ic_type ? r->ic_type : pdu.hdr.type;
 	conn_bytes(c, &pdu, sizeof(pdu));
 	conn_flush(c);
 	c->hdgst = pdu.digest & 1;
@@ -242,6 +245,10 @@ static void readable(struct net_stream *stream, void *user)
 
 	if (n == -EAGAIN)
 		return;
+	if (n == 0 && c->resp->ignore_eof) {
+		stream->ops->pause(stream, true);
+		return;
+	}
 	if (n <= 0) {
 		c->resp->ends++;
 		conn_end(c);

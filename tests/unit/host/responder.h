@@ -62,6 +62,14 @@ struct resp {
 	uint8_t mdts;
 	unsigned cut; /* of what is sent after a command: this many bytes, the rest later */
 	bool cut_on;
+	bool answer_early; /* writes fail at their first H2CData */
+	bool ignore_eof;   /* the host half-closed: keep the connection */
+	uint8_t ic_hlen;   /* of ICResp, when not 0 */
+	uint32_t ic_plen;
+	uint8_t ic_type;
+	uint16_t cntlid; /* of I/O queues, when not 0 */
+	bool fatal;	 /* CSTS.CFS */
+	bool never_shut;
 	struct resp_ns ns[RESP_NS_MAX]; /* nsid 0: none */
 	uint32_t nlog;			/* discovery entries */
 	uint64_t genctr;

@@ -311,8 +311,7 @@ static void test_command_only(void)
 	}
 }
 
-/* --- a write that is answered while its data is still on the way --------------------------------
- */
+/* --- early answers: to a write whose data is still on the way --- */
 
 static bool early(struct resp *r, struct conn *c, const struct nvme_cmd *cmd, void *arg)
 {
@@ -352,8 +351,108 @@ static void test_early_answer(void)
 	fix_down(&f);
 }
 
-/* --- connecting
- * ------------------------------------------------------------------------------------ */
+/* The same with the data on its way: the caller gets its buffer back when it has left. */
+static void test_late_answer(void)
+{
+	struct world_link_params link;
+	struct fix f;
+
+	fix_up(&f, 45, 1);
+	world_link_default(&link);
+	link.sndbuf = 4096;
+	link.rcvbuf = 4096;
+	link.bytes_per_sec = 1000000;
+	world_link_set_all(f.world, &link);
+	f.resp.capsule = 0;
+	f.resp.maxh2c = 4096;
+	f.resp.r2t_max = 131072;
+	f.resp.answer_early = true;
+	g_assert_true(fix_connect(&f));
+	g_assert_cmphex(tio_run(tio_new(&f, 0, 1, 0, 256, true)), ==, NVME_SC_WRITE_FAULT);
+	/* Nearly all 32 PDUs came although the answer was out after the first. */
+	g_assert_cmpuint(f.resp.h2c_pdus, >=, 30);
+	g_assert_cmpuint(f.events[HOST_EVENT_LOST], ==, 0);
+	g_assert_cmphex(tio_run(tio_new(&f, 0, 1, 0, 8, false)), ==, 0);
+	fix_down(&f);
+}
+
+/* Answers a command whose capsule is still in the host's hands. */
+static void answer_unsent(struct fix *f, unsigned kind)
+{
+	static const uint8_t data[512];
+
+	for (struct conn *c = f->resp.conns; c; c = c->next) {
+		if (c->qid == 0)
+			continue;
+		if (kind == 0)
+			conn_data(c, 1, 0, data, 512, 0);
+		else if (kind == 1)
+			conn_r2t(c, 1, 1, 0, 512);
+		else
+			conn_resp(c, 1, 0, 0);
+		conn_flush(c);
+	}
+}
+
+static void test_premature(void)
+{
+	for (unsigned kind = 0; kind < 3; kind++) {
+		struct world_link_params link;
+		struct tio *t[2];
+		struct fix f;
+
+		fix_up(&f, 46, 1);
+		world_link_default(&link);
+		link.bytes_per_sec = 100000;
+		link.sndbuf = link.rcvbuf = 2048;
+		world_link_set_all(f.world, &link);
+		f.resp.capsule = 16384;
+		f.params.reconnect_delay_ms = 10;
+		g_assert_true(fix_connect(&f));
+		t[0] = tio_new(&f, 0, 1, 0, 32, true);
+		t[1] = tio_new(&f, 0, 1, 64, 33, kind == 1);
+		tio_submit(t[0]);
+		tio_submit(t[1]);
+		answer_unsent(&f, kind);
+		tio_wait(t[0]);
+		tio_wait(t[1]);
+		g_assert_cmphex(t[0]->io.status, ==, NVME_SC_TRANSIENT_TRANSPORT);
+		g_assert_cmphex(t[1]->io.status, ==, NVME_SC_INTERNAL_PATH_ERROR);
+		g_assert_true(fix_wait(&f, &f.events[HOST_EVENT_LIVE], 1));
+		/* In the middle of a PDU there can be no TermReq. */
+		g_assert_cmpuint(f.resp.terms, ==, 0);
+		g_assert_cmpuint(f.events[HOST_EVENT_LOST], ==, 1);
+		tio_free(t[0]);
+		tio_free(t[1]);
+		fix_down(&f);
+	}
+}
+
+/* A target that does not close after the TermReq is left after a second. */
+static void test_linger(void)
+{
+	static const struct hostile h = { .name = "linger", .act = type_unknown };
+	uint64_t start;
+	struct fix f;
+
+	fix_up(&f, 47, 1);
+	f.params.reconnect_delay_ms = 10;
+	g_assert_true(fix_connect(&f));
+	f.resp.ignore_eof = true;
+	f.resp.hook = misbehave;
+	f.resp.arg = (void *)&h;
+	start = world_now(f.world);
+	g_assert_cmphex(tio_run(tio_new(&f, 0, 1, 0, 8, false)), ==, NVME_SC_TRANSIENT_TRANSPORT);
+	g_assert_cmpuint(world_now(f.world) - start, <, WORLD_SEC / 2);
+	f.resp.hook = NULL;
+	g_assert_true(fix_wait(&f, &f.events[HOST_EVENT_LIVE], 1));
+	g_assert_cmpuint(world_now(f.world) - start, >=, WORLD_SEC);
+	g_assert_cmpuint(f.resp.terms, ==, 1);
+	f.resp.ignore_eof = false;
+	fix_down(&f);
+}
+
+/* --- connecting --- */
 
 static void refused(struct fix *f, const char *what)
 {
@@ -400,6 +499,21 @@ static void test_connect_errors(void)
 	fix_up(&f, 60, 1);
 	f.params.queue_size = 1;
 	refused(&f, "2 to 4096");
+	fix_up(&f, 61, 1);
+	f.resp.ic_hlen = 127;
+	refused(&f, "ICResp with a bad header length");
+	fix_up(&f, 62, 1);
+	f.resp.ic_plen = 132;
+	refused(&f, "ICResp with a bad length");
+	fix_up(&f, 63, 1);
+	f.resp.ic_type = NVME_TCP_CAPSULE_RESP;
+	refused(&f, "another PDU before ICResp");
+	fix_up(&f, 64, 1);
+	f.resp.cntlid = 6;
+	refused(&f, "another controller id");
+	fix_up(&f, 65, 1);
+	f.resp.fatal = true;
+	refused(&f, "CSTS.CFS");
 }
 
 int main(int argc, char **argv)
@@ -412,6 +526,9 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/host/hostile/command-only", test_command_only);
 	g_test_add_func("/host/hostile/early-answer", test_early_answer);
+	g_test_add_func("/host/hostile/late-answer", test_late_answer);
+	g_test_add_func("/host/hostile/premature", test_premature);
+	g_test_add_func("/host/hostile/linger", test_linger);
 	g_test_add_func("/host/hostile/connect", test_connect_errors);
 	return g_test_run();
 }

@@ -136,6 +136,19 @@ static void test_timeout(void)
 	tio_free(t);
 	f.resp.hook = NULL;
 	g_assert_true(fix_wait(&f, &f.events[HOST_EVENT_LIVE], 1));
+	/* One is done, so that its limit passes; another began later and goes on. */
+	f.resp.hook = NULL;
+	g_assert_cmphex(tio_run(tio_new(&f, 0, 1, 0, 8, false)), ==, 0);
+	world_run_for(f.world, 300 * WORLD_MS);
+	f.resp.hook = ignore_io;
+	t = tio_new(&f, 0, 1, 0, 8, false);
+	start = world_now(f.world);
+	tio_submit(t);
+	tio_wait(t);
+	g_assert_cmpuint(world_now(f.world) - start, >=, 500 * WORLD_MS);
+	g_assert_cmpuint(world_now(f.world) - start, <, 600 * WORLD_MS);
+	tio_free(t);
+	g_assert_true(fix_wait(&f, &f.events[HOST_EVENT_LIVE], 2));
 	/* One that is slow, but not too slow for its own limit. */
 	f.resp.hook = ignore_io;
 	t = tio_new(&f, 0, 1, 0, 8, false);
@@ -190,6 +203,39 @@ static void test_disconnect_anywhere(void)
 		host_ctrlr_reset(f.c);
 		world_run_for(f.world, us * WORLD_US);
 		fix_disconnect(&f);
+		fix_down(&f);
+	}
+}
+
+static void cancelled(struct host_ctrlr *c, const GError *error, void *arg)
+{
+	unsigned *n = arg;
+
+	(void)c;
+	*n += error ? 1 : 1000;
+}
+
+static void gone(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* The first connect, given up at every stage: both callbacks, once each, nothing left behind. */
+static void test_cancel_connect(void)
+{
+	for (unsigned us = 0; us < 2500; us += 20) {
+		unsigned connects = 0, ends = 0;
+		struct host_ctrlr *c;
+		struct fix f;
+
+		fix_up(&f, 11, 2);
+		f.params.io_queues = 2;
+		c = host_ctrlr_connect(core_main(f.hcore), &f.params, cancelled, &connects, NULL);
+		g_assert_nonnull(c);
+		world_run_for(f.world, us * WORLD_US);
+		host_ctrlr_disconnect(c, gone, &ends);
+		g_assert_true(fix_wait(&f, &ends, 1));
+		g_assert_true(connects == 1 || connects == 1000);
 		fix_down(&f);
 	}
 }
@@ -312,6 +358,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/recovery/timeout", test_timeout);
 	g_test_add_func("/host/recovery/keep-alive", test_keep_alive);
 	g_test_add_func("/host/recovery/disconnect-anywhere", test_disconnect_anywhere);
+	g_test_add_func("/host/recovery/cancel-connect", test_cancel_connect);
 	g_test_add_func("/host/recovery/namespaces", test_namespaces);
 	g_test_add_func("/host/recovery/replaced-namespace", test_replaced_namespace);
 	g_test_add_func("/host/recovery/discovery", test_discovery);

@@ -144,6 +144,9 @@ static void test_shapes(void)
 		fix_write_read(&f, 0, 9, 9, 4);
 		fix_write_read(&f, 1, 100, 64, 8);
 		fix_write_read(&f, 0, 200, 256, 2);
+		/* More elements than one receive takes, and as many as there may be. */
+		fix_write_read(&f, 1, 600, 256, 100);
+		fix_write_read(&f, 0, 900, 256, HOST_IOV_MAX);
 		fix_down(&f);
 	}
 }
