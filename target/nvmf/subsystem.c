@@ -241,13 +241,8 @@ static void drop_sgroup(struct reactor *r, void *arg)
 	g->sgroups->pdata[d->s->index] = NULL;
 }
 
-static void dropped(void *arg)
+void nvmf_subsystem_free(struct nvmf_subsystem *s)
 {
-	struct deletion *d = arg;
-	struct nvmf_subsystem *s = d->s;
-	struct nvmf_tgt *tgt = s->tgt;
-
-	tgt->subsystems->pdata[s->index] = NULL;
 	g_ptr_array_unref(s->listeners);
 	g_ptr_array_unref(s->hosts);
 	g_ptr_array_unref(s->priv->ctrlrs);
@@ -255,6 +250,15 @@ static void dropped(void *arg)
 	g_free(s->priv);
 	g_free(s->nss);
 	g_free(s);
+}
+
+static void dropped(void *arg)
+{
+	struct deletion *d = arg;
+	struct nvmf_tgt *tgt = d->s->tgt;
+
+	tgt->subsystems->pdata[d->s->index] = NULL;
+	nvmf_subsystem_free(d->s);
 	d->done(d->arg, NULL);
 	g_free(d);
 	nvmf_tgt_subsystem_freed(tgt);

@@ -23,5 +23,7 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 void nvmf_listener_drop(struct nvmf_subsystem *s, unsigned index);
 /* Calls done with error (which becomes its own) later, on the main reactor. */
 void nvmf_fail_later(struct nvmf_tgt *tgt, nvmf_done done, void *arg, GError *error);
+/* Frees it and what it consists of; nothing refers to it any more. */
+void nvmf_subsystem_free(struct nvmf_subsystem *s);
 /* A subsystem is gone; a shutdown may go on. */
 void nvmf_tgt_subsystem_freed(struct nvmf_tgt *tgt);

@@ -127,6 +127,11 @@ void nvmf_tgt_free(struct nvmf_tgt *tgt)
 		g_ptr_array_unref(t->ports);
 		g_free(t);
 	}
+	/* Only when the core was never started; a shutdown leaves none. */
+	for (unsigned i = 0; i < tgt->subsystems->len; i++) {
+		if (g_ptr_array_index(tgt->subsystems, i) != NULL)
+			nvmf_subsystem_free(g_ptr_array_index(tgt->subsystems, i));
+	}
 	for (unsigned i = 0; i < tgt->core->nreactors; i++) {
 		g_ptr_array_unref(tgt->groups[i]->sgroups);
 		g_ptr_array_unref(tgt->groups[i]->ctrlrs);
