@@ -80,11 +80,11 @@ static void test_nqn_length(void)
 	nqn[224] = '\0';
 	g_assert_nonnull(strstr(nvme_nqn_check(nqn), "223"));
 	/* a label of 63 bytes and one of 64 */
-	strcpy(nqn, "nqn.2014-08.com.");
+	g_strlcpy(nqn, "nqn.2014-08.com.", sizeof(nqn));
 	memset(nqn + 16, 'a', 64);
-	strcpy(nqn + 16 + 63, ":x");
+	g_strlcpy(nqn + 16 + 63, ":x", sizeof(nqn) - 16 - 63);
 	g_assert_cmpstr(nvme_nqn_check(nqn), ==, NULL);
-	strcpy(nqn + 16 + 63, "a:x");
+	g_strlcpy(nqn + 16 + 63, "a:x", sizeof(nqn) - 16 - 63);
 	g_assert_nonnull(strstr(nvme_nqn_check(nqn), "63"));
 }
 
