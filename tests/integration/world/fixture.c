@@ -33,8 +33,15 @@ void fx_done(void *arg, const GError *error)
 
 struct fx *fx_new(uint64_t seed, unsigned reactors)
 {
+	const struct core_options core = { .nreactors = reactors };
+
+	return fx_new_with(seed, &core);
+}
+
+struct fx *fx_new_with(uint64_t seed, const struct core_options *core)
+{
 	struct fx *fx = g_new0(struct fx, 1);
-	const struct target_options options = { .core = { .nreactors = reactors } };
+	const struct target_options options = { .core = *core };
 	GError *error = NULL;
 
 	fx->world = world_new(seed);
@@ -114,9 +121,12 @@ static void connected(struct host_ctrlr *c, const GError *error, void *arg)
 	if (error != NULL)
 		h->error = g_strdup(error->message);
 	h->fx->waiting--;
+	if (h->ctrlr != NULL && h->connected != NULL)
+		h->connected(h);
 }
 
-bool fx_connect(struct fx_host *h, struct host_params *params)
+void fx_connect_start(struct fx_host *h, struct host_params *params,
+		      void (*on_connected)(struct fx_host *h))
 {
 	GError *error = NULL;
 
@@ -126,9 +136,15 @@ bool fx_connect(struct fx_host *h, struct host_params *params)
 	memset(params->hostid, 0x11 + (int)h->index, sizeof(params->hostid));
 	params->event = event;
 	params->event_arg = h;
+	h->connected = on_connected;
 	fx_begin(h->fx);
 	g_assert_nonnull(host_ctrlr_connect(core_main(h->core), params, connected, h, &error));
 	g_assert_no_error(error);
+}
+
+bool fx_connect(struct fx_host *h, struct host_params *params)
+{
+	fx_connect_start(h, params, NULL);
 	fx_wait(h->fx, LIMIT);
 	return h->ctrlr != NULL;
 }
@@ -155,6 +171,13 @@ static void shut_down(void *arg)
 	((struct fx *)arg)->waiting--;
 }
 
+void fx_shutdown(struct fx *fx)
+{
+	fx->shut = true;
+	fx_begin(fx);
+	target_shutdown(fx->target, shut_down, fx);
+}
+
 uint64_t fx_free(struct fx *fx)
 {
 	g_autofree char *leaks = NULL;
@@ -162,8 +185,8 @@ uint64_t fx_free(struct fx *fx)
 
 	for (unsigned i = 0; i < fx->nhosts; i++)
 		fx_disconnect(fx->hosts[i]);
-	fx_begin(fx);
-	target_shutdown(fx->target, shut_down, fx);
+	if (!fx->shut)
+		fx_shutdown(fx);
 	fx_wait(fx, LIMIT);
 	target_free(fx->target);
 	for (unsigned i = 0; i < fx->nhosts; i++) {

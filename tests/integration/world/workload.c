@@ -172,6 +172,11 @@ struct workload *workload_start(struct fx_host *h, const struct workload_params 
 	return wl;
 }
 
+unsigned workload_finished(const struct workload *wl)
+{
+	return wl->finished;
+}
+
 void workload_free(struct workload *wl)
 {
 	g_assert_cmpuint(wl->finished, ==, wl->p.ios);

@@ -18,4 +18,6 @@ struct workload_params {
 
 /* Starts; fx->waiting counts it until all I/Os are done. Free it after that. */
 struct workload *workload_start(struct fx_host *h, const struct workload_params *params);
+/* I/Os done so far. */
+unsigned workload_finished(const struct workload *wl);
 void workload_free(struct workload *wl);
