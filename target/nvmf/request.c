@@ -79,6 +79,15 @@ void nvmf_request_exec(struct nvmf_request *req)
 		nvmf_admin_exec(req);
 }
 
+/* FFFFh in Connect's response consents to do without SQ flow control; then the field is reserved. */
+static uint16_t no_head(const struct nvmf_request *req)
+{
+	bool connect = req->cmd.opcode == NVME_OP_FABRICS &&
+		       nvme_cmd_fctype(&req->cmd) == NVME_FCTYPE_CONNECT;
+
+	return connect ? 0xffff : 0;
+}
+
 /*
  * The SQ head moves when a command completes, not when it is taken: so a host
  * that fills the queue by it never has more commands outstanding than entries.
@@ -90,7 +99,7 @@ void nvmf_request_complete(struct nvmf_request *req, uint16_t status)
 	trace_write(q->reactor->trace, TRACE_REQ_DONE, trace_id(req), status);
 	if (q->sq_size != 0 && ++q->sq_head == q->sq_size)
 		q->sq_head = 0;
-	req->rsp.sqhd = q->no_sq_flow_control ? 0 : q->sq_head;
+	req->rsp.sqhd = q->no_sq_flow_control ? no_head(req) : q->sq_head;
 	req->rsp.sqid = 0;
 	req->rsp.cid = req->cmd.cid;
 	req->rsp.status = (uint16_t)(status << 1);
