@@ -21,7 +21,7 @@
 #define FORGET_NS UINT64_C(1000000000)
 /* So many windows of napping, then a trial whether it is still right. */
 #define RETRIAL_WINDOWS 512u
-#define EMPTY_NAPS_MAX 4u
+#define EMPTY_NAPS_MAX 1u
 /* Windows with half the progress before napping is doubted. */
 #define LOW_WINDOWS 2u
 /* What a sleep takes from the processor besides passes: arming, poll, the switches. */
@@ -44,6 +44,7 @@ static void set_mode(struct spin *s, enum spin_mode mode)
 	s->mode = mode;
 	s->windows = 0;
 	s->empty_naps = 0;
+	s->sparse = false;
 	s->trial_naps = false;
 	s->open = 0;
 	s->closed = 0;
@@ -97,7 +98,7 @@ static bool worth_a_trial(const struct spin *s, uint64_t now, uint64_t len, uint
 	uint64_t busy_ns = s->win.awake_ns - s->win.idle_ns;
 
 	return now >= s->retry_at && rate > 0 && s->win.busy >= TRIAL_PASSES &&
-	       s->win.awake_ns >= len / 4 && busy_ns <= len - len / 8;
+	       s->win.awake_ns >= len / 4 && busy_ns <= len - len / 32;
 }
 
 static void trial_window(struct spin *s, uint64_t now, uint64_t rate)
@@ -150,6 +151,10 @@ static void window_end(struct spin *s, uint64_t now)
 			set_mode(s, SPIN_TRIAL);
 		else if (s->low == 0)
 			s->ref_rate = (s->ref_rate * 7 + rate) / 8;
+		if (s->sparse)
+			s->sparse = s->win.busy * SPIN_NAP_NS < 2 * len;
+		else
+			s->sparse = s->win.empty * 3 > s->win.naps;
 		break;
 	}
 	window_start(s, now);
@@ -161,6 +166,9 @@ static void account(struct spin *s, uint64_t now, unsigned work, uint64_t amount
 
 	s->amount = amount;
 	s->win.awake_ns += spent;
+	if (s->napped && work == 0)
+		s->win.empty++;
+	s->napped = false;
 	if (work > 0) {
 		s->win.busy++;
 		if (s->idle_since != HW_NEVER)
@@ -178,6 +186,19 @@ static void account(struct spin *s, uint64_t now, unsigned work, uint64_t amount
 		window_end(s, now);
 }
 
+static bool naps_now(const struct spin *s)
+{
+	return napping(s) && !s->sparse;
+}
+
+static enum spin_action nap(struct spin *s)
+{
+	s->slept = false;
+	s->napped = true;
+	s->win.naps++;
+	return SPIN_NAP;
+}
+
 enum spin_action spin_step(struct spin *s, uint64_t now, unsigned work, uint64_t amount)
 {
 	uint64_t budget = s->spin_ns;
@@ -191,14 +212,14 @@ enum spin_action spin_step(struct spin *s, uint64_t now, unsigned work, uint64_t
 		 * of passes goes on until there is nothing: that may be full load.
 		 */
 		if (work > 0) {
+			if (naps_now(s) && now - s->rested_at < SPIN_NAP_NS / 2)
+				return nap(s);
 			s->slept = false;
-			return napping(s) && now - s->rested_at < SPIN_NAP_NS / 2 ? SPIN_NAP
-										  : SPIN_PASS;
+			return SPIN_PASS;
 		}
-		if (napping(s) && s->empty_naps < EMPTY_NAPS_MAX) {
+		if (naps_now(s) && s->empty_naps < EMPTY_NAPS_MAX) {
 			s->empty_naps++;
-			s->slept = false;
-			return SPIN_NAP;
+			return nap(s);
 		}
 		budget = s->spinning && !napping(s) ? SPIN_BUDGET_NS : 0;
 		/* Awake again for nothing: the budget was spent before. */

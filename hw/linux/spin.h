@@ -19,6 +19,9 @@
  * each time. A trial is the best of three pairs of windows, without and with
  * naps side by side: on a busy machine one alone would measure the scheduler.
  *
+ * Where less than two requests would come during a nap, an open loop is served by
+ * plain sleep: a nap costs a sleep too.
+ *
  * Is there work in every pass? Then neither.
  */
 #pragma once
@@ -43,10 +46,11 @@ enum spin_mode {
 /* What happened since start. */
 struct spin_window {
 	uint64_t start;
-	uint64_t awake_ns; /* in passes, with or without work */
-	uint64_t idle_ns;  /* of these, without */
-	uint64_t amount;   /* value of the progress counter at start */
-	unsigned busy;	   /* passes with work */
+	uint64_t awake_ns;    /* in passes, with or without work */
+	uint64_t idle_ns;     /* of these, without */
+	uint64_t amount;      /* value of the progress counter at start */
+	unsigned busy;	      /* passes with work */
+	unsigned naps, empty; /* naps, and those after which there was nothing */
 };
 
 struct spin {
@@ -57,6 +61,7 @@ struct spin {
 
 	bool spinning;
 	bool slept;	    /* the last answer was to sleep */
+	bool napped;	    /* the last answer was to nap */
 	bool rested;	    /* slept or napped since work ran out */
 	uint64_t rested_at; /* end of the last rest */
 	unsigned near;	    /* short gaps in a row while not spinning */
@@ -73,12 +78,13 @@ struct spin {
 	unsigned windows;    /* of this mode */
 	unsigned low;	     /* windows of napping in a row with little progress */
 	unsigned empty_naps; /* in a row */
+	bool sparse;	     /* gathering: too little comes for a nap, sleep until it does */
 	uint64_t retry_at;   /* no trial before */
 	uint64_t backoff_ns;
 };
 
 #define SPIN_BUDGET_NS UINT64_C(100000)
-#define SPIN_NAP_NS UINT64_C(40000)
+#define SPIN_NAP_NS UINT64_C(60000)
 #define SPIN_WINDOW_NS UINT64_C(2000000)
 
 void spin_init(struct spin *s, uint64_t spin_ns, uint64_t now);
