@@ -171,7 +171,7 @@ static void capsule_data(struct tcp_conn *c, struct tcp_req *r, uint32_t capsule
 	const uint8_t *data = rx_at(c);
 	uint32_t crc;
 
-	if (c->rx == &c->small || pending(c) < capsule_len + ddgst_len(c)) {
+	if (pending(c) < capsule_len + ddgst_len(c)) {
 		r->state = TCP_REQ_WAIT_BUFFER;
 		c->rx_left = capsule_len;
 		block(c);
@@ -412,6 +412,21 @@ static bool check_hdgst(struct tcp_conn *c, uint8_t hlen)
 	return broken(c, NVME_TCP_FES_HDGST, crc);
 }
 
+/*
+ * A capsule with its data is taken as a whole where the staging buffer can hold
+ * it, so that it needs no other: that one might never come, with the H2CData of
+ * commands that hold the buffers waiting behind the capsule.
+ */
+static inline bool capsule_is_short(struct tcp_conn *c, uint32_t hdr_len, uint32_t data_len)
+{
+	uint32_t len = hdr_len + data_len + ddgst_len(c);
+
+	if (data_len == 0 || pending(c) >= len || len > c->rx->size || len > c->small.size)
+		return false;
+	c->rx_need = len - pending(c);
+	return true;
+}
+
 /* Takes one header apart. False: more bytes are needed, or parsing stops. */
 static inline bool take_header(struct tcp_conn *c)
 {
@@ -422,6 +437,8 @@ static inline bool take_header(struct tcp_conn *c)
 		return false;
 	memcpy(&h, rx_at(c), sizeof(h));
 	if (!check_header(c, &h, &hdr_len, &data_len) || pending(c) < hdr_len)
+		return false;
+	if (h.type == NVME_TCP_CAPSULE_CMD && capsule_is_short(c, hdr_len, data_len))
 		return false;
 	if (c->hdgst && h.type != NVME_TCP_ICREQ && h.type != NVME_TCP_H2C_TERM &&
 	    !check_hdgst(c, h.hlen))
@@ -480,41 +497,73 @@ static void use_staging(struct tcp_conn *c, struct buf *buf)
 	c->rx_len = n;
 }
 
-static struct buf *small_staging(struct tcp_conn *c)
+bool tcp_rx_reserve(struct tcp_conn *c)
 {
-	c->small = (struct buf){ .data = c->small_data, .size = TCP_RX_SIZE_SMALL, .refs = 1 };
-	return &c->small;
+	uint32_t size = TCP_HDR_SPACE + capsule_limit(c) + NVME_TCP_DIGEST_LEN;
+
+	g_assert(c->small.refs == 1);
+	c->small_mem = g_try_malloc(size);
+	if (c->small_mem == NULL)
+		return false;
+	if (c->rx == &c->small)
+		memcpy(c->small_mem, c->small.data, c->rx_len);
+	c->small.data = c->small_mem;
+	c->small.size = size;
+	return true;
 }
 
-/* Makes space for a whole header in the staging buffer. */
-static void make_space(struct tcp_conn *c)
+static inline bool has_space(const struct tcp_conn *c)
+{
+	return c->rx->size - c->rx_off >= TCP_HDR_SPACE &&
+	       c->rx->size - c->rx_len >= MAX(RX_MIN_SPACE, c->rx_need);
+}
+
+/* Where the pool has nothing. False: what is in it is still in use. */
+static bool make_small_space(struct tcp_conn *c)
+{
+	if (c->small.refs > 1) {
+		if (c->rx == &c->small && has_space(c))
+			return true;
+		c->rx_wait_small = true;
+		block(c);
+		return false;
+	}
+	use_staging(c, &c->small);
+	return true;
+}
+
+/* Makes space for a whole header (and rx_need) in the staging buffer. False: it has to wait. */
+static bool make_space(struct tcp_conn *c)
 {
 	uint32_t n = c->rx != NULL ? pending(c) : 0;
-	struct buf *buf;
+	struct buf *buf = NULL;
 
 	if (c->rx != NULL && c->rx->refs == 1 && c->rx->size >= c->rx_size) {
 		if (n == 0) {
 			c->rx_off = c->rx_len = 0;
-		} else if (c->rx->size - c->rx_off < TCP_HDR_SPACE) {
+		} else if (!has_space(c)) {
 			memmove(c->rx->data, rx_at(c), n);
 			c->rx_off = 0;
 			c->rx_len = n;
 		}
-		return;
+		return true;
 	}
-	if (c->rx != NULL && c->rx->size - c->rx_off >= TCP_HDR_SPACE &&
-	    c->rx->size - c->rx_len >= RX_MIN_SPACE)
-		return;
-	buf = buf_get(c->q.reactor->bufs, c->rx_size);
-	use_staging(c, buf != NULL ? buf : small_staging(c));
+	if (c->rx != NULL && c->rx != &c->small && has_space(c))
+		return true;
+	if (n + TCP_HDR_SPACE <= BUF_MAX_SIZE)
+		buf = buf_get(c->q.reactor->bufs, MAX(c->rx_size, n + TCP_HDR_SPACE));
+	if (buf == NULL)
+		return make_small_space(c);
+	use_staging(c, buf);
+	return true;
 }
 
 bool tcp_rx_restore(struct tcp_conn *c, const uint8_t *data, uint32_t len)
 {
 	struct buf *buf = buf_get(c->q.reactor->bufs, MAX(c->rx_size, len));
 
-	if (buf == NULL && len <= TCP_RX_SIZE_SMALL)
-		buf = small_staging(c);
+	if (buf == NULL && len <= c->small.size && c->small.refs == 1)
+		buf = &c->small;
 	if (buf == NULL)
 		return false;
 	memcpy(buf->data, data, len);
@@ -546,7 +595,8 @@ static ssize_t receive(struct tcp_conn *c)
 	iov[k].iov_base = (uint8_t *)c->rx->data + c->rx_len;
 	iov[k].iov_len = c->rx->size - c->rx_len;
 	if (c->r2ts > 0)
-		iov[k].iov_len = MIN(iov[k].iov_len, (size_t)H2C_HEADER_READ);
+		iov[k].iov_len = MIN(iov[k].iov_len, (size_t)MAX(H2C_HEADER_READ, c->rx_need));
+	c->rx_need = 0;
 	n = net_recv(c->stream, iov, k + 1);
 	if (n <= 0)
 		return n;
@@ -588,7 +638,8 @@ void tcp_readable(struct net_stream *s, void *user)
 	}
 	if (c->resume_task.queued)
 		return; /* what is there already comes first */
-	make_space(c);
+	if (!make_space(c))
+		return;
 	n = receive(c);
 	if (n <= 0)
 		tcp_rx_idle(c);

@@ -30,10 +30,17 @@ struct tcp_req *tcp_req_get(struct tcp_conn *c)
 
 void tcp_req_drop_rx(struct tcp_req *r)
 {
-	if (r->rx != NULL) {
+	struct tcp_conn *c = tcp_conn_of(r->req.qpair);
+
+	if (r->rx == NULL)
+		return;
+	if (r->rx != &c->small) {
 		buf_put(r->rx);
-		r->rx = NULL;
+	} else if (--c->small.refs == 1 && c->rx_wait_small) {
+		c->rx_wait_small = false;
+		tcp_rx_unblock(c);
 	}
+	r->rx = NULL;
 }
 
 void tcp_req_free(struct tcp_conn *c, struct tcp_req *r)
@@ -77,6 +84,7 @@ static void accepted(struct net_listener *listener, struct net_stream *stream, v
 	c->stream = stream;
 	c->hpda = 4;
 	c->rx_size = TCP_RX_SIZE_ADMIN;
+	c->small = (struct buf){ .data = c->small_data, .size = sizeof(c->small_data), .refs = 1 };
 	c->tx_tail = &c->tx_head;
 	c->flush_task.fn = tcp_flush;
 	c->resume_task.fn = tcp_rx_resume;
@@ -183,6 +191,9 @@ static bool tcp_qpair_enable(struct nvmf_qpair *q)
 	if (c->reqs == NULL)
 		return false;
 	c->nreqs = q->sq_size;
+	tcp_req_drop_rx(&c->first); /* the Connect's data has been copied */
+	if (!tcp_rx_reserve(c))
+		return false;
 	c->free = NULL;
 	for (unsigned i = c->nreqs; i-- > 0;)
 		init_req(c, &c->reqs[i], (uint16_t)i);
@@ -238,6 +249,7 @@ static void tcp_qpair_free(struct nvmf_qpair *q)
 
 	reactor_cancel_task(q->reactor, &c->flush_task);
 	reactor_cancel_task(q->reactor, &c->resume_task);
+	g_free(c->small_mem);
 	g_free(c->reqs);
 	g_free(c);
 }

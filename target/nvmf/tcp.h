@@ -8,7 +8,8 @@
  * the buffer), else it gets a buffer of its own, and what is still to come is
  * received straight into that, with the staging buffer behind it. An idle
  * connection has no staging buffer; and where the pool is empty a small one of the
- * connection's own serves, so that a command that holds a buffer can always go on.
+ * connection's own serves, with room for a header and in-capsule data: so that a
+ * write that holds a buffer always gets its data, whatever comes before that.
  *
  * Sending: a response waits in the connection's queue until the end of the
  * pass, when all of them go out with one gather send.
@@ -68,7 +69,7 @@ enum tcp_rx_phase {
 #define TCP_RX_SIZE_ADMIN 16384
 #define TCP_RCVBUF (1024 * 1024) /* of the socket: a queue of in-capsule writes, twice over */
 #define TCP_RX_SIZE_IO 65536
-/* Staging where the pool has nothing: a header, and some data behind it. */
+/* The connection's own staging before Connect: a header, and some data behind it. */
 #define TCP_RX_SIZE_SMALL 512
 /* In-capsule data of the admin queue and of Connect (SGLs, ioccsz do not bound it). */
 #define TCP_ADMIN_ICD 8192
@@ -82,12 +83,15 @@ struct tcp_conn {
 	uint8_t hpda;      /* alignment of data in PDUs to the host, bytes */
 
 	struct buf *rx;   /* of the pool, or &small, or NULL */
-	struct buf small; /* small_data */
+	struct buf small; /* never in the pool; its first reference is the connection's */
+	uint8_t *small_mem;
 	uint32_t rx_off, rx_len;
 	uint32_t rx_size;
+	uint32_t rx_need; /* bytes more, for a capsule that is taken as a whole */
 	bool rx_blocked; /* no request, no buffer for data, or Connect under way: do not parse */
 	bool rx_paused;   /* the stream is told so */
 	bool rx_wait_req; /* blocked until a request is free */
+	bool rx_wait_small; /* blocked until nobody uses what is in small */
 	uint8_t rx_phase;
 	struct tcp_req *rx_req; /* whose data is being received; NULL in RX_DATA: skipped */
 	uint8_t *rx_dst;   /* next byte of data goes here; NULL: skipped */
@@ -140,6 +144,8 @@ void tcp_rx_resume(struct task *task);
 void tcp_rx_drop(struct tcp_conn *c);
 /* The same if there is nothing in it and no more data to come. */
 void tcp_rx_idle(struct tcp_conn *c);
+/* The connection's own staging, for capsules up to the limit. False: no memory. */
+bool tcp_rx_reserve(struct tcp_conn *c);
 /* Staging for what was received on another reactor. False: no memory. */
 bool tcp_rx_restore(struct tcp_conn *c, const uint8_t *data, uint32_t len);
 

@@ -13,8 +13,8 @@ static bool busy(void *arg)
 void fx_wait(struct fx *fx, uint64_t limit_ns)
 {
 	if (!world_run_while(fx->world, busy, fx, limit_ns))
-		g_error("seed %" G_GUINT64_FORMAT ": %u operations have not ended after %" G_GUINT64_FORMAT
-			" ns",
+		g_error("seed %" G_GUINT64_FORMAT
+			": %u operations have not ended after %" G_GUINT64_FORMAT " ns",
 			world_seed(fx->world), fx->waiting, limit_ns);
 }
 
@@ -74,7 +74,8 @@ void fx_config_default(struct fx *fx, unsigned blocks)
 		"{\"method\":\"nvmf_subsystem_add_ns\",\"params\":{\"nqn\":\"" FX_NQN "\","
 		"\"namespace\":{\"bdev_name\":\"Malloc0\"}}},"
 		"{\"method\":\"nvmf_subsystem_add_listener\",\"params\":{\"nqn\":\"" FX_NQN "\","
-		"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"" FX_ADDR "\","
+		"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"" FX_ADDR
+		"\","
 		"\"trsvcid\":\"4420\"}}}]}]}",
 		blocks);
 
@@ -98,7 +99,8 @@ struct fx_host *fx_host_new(struct fx *fx, unsigned reactors)
 	g_assert_no_error(error);
 	g_assert_true(core_start(h->core, &error));
 	h->hostnqn = g_strdup_printf("nqn.2014-08.org.nvmexpress:uuid:00000000-0000-4000-8000-"
-				     "00000000000%u", fx->nhosts);
+				     "00000000000%u",
+				     fx->nhosts);
 	fx->hosts[fx->nhosts++] = h;
 	return h;
 }

@@ -16,7 +16,7 @@ struct fx {
 	struct target *target;
 	struct fx_host *hosts[FX_HOSTS_MAX];
 	unsigned nhosts;
-	bool shut; /* down */
+	bool shut;	  /* down */
 	unsigned waiting; /* operations under way: see fx_wait() */
 };
 
@@ -27,8 +27,8 @@ struct fx_host {
 	struct core *core;
 	struct host_ctrlr *ctrlr;
 	char *hostnqn;
-	char *error;            /* of the last connect; NULL: good */
-	unsigned events[8];     /* by enum host_event */
+	char *error;	    /* of the last connect; NULL: good */
+	unsigned events[8]; /* by enum host_event */
 	void *user;
 	void (*connected)(struct fx_host *h); /* of fx_connect_start() */
 };

@@ -110,7 +110,8 @@ static void check_views(struct fx *fx)
 
 		g_assert_true((ns != NULL) == (s->nss[1] != NULL));
 		if (ns != NULL)
-			g_assert_cmpuint(ns->blocks, ==, bdev_desc_bdev(s->nss[1]->desc)->num_blocks);
+			g_assert_cmpuint(ns->blocks, ==,
+					 bdev_desc_bdev(s->nss[1]->desc)->num_blocks);
 		g_assert_cmpuint(fx->hosts[i]->events[HOST_EVENT_LOST], ==, 0);
 	}
 }
@@ -163,8 +164,8 @@ static void test_seeds(void)
 		if (first != second)
 			g_error("seed %" G_GUINT64_FORMAT ": two runs differ", seed);
 		if (g_test_verbose())
-			g_test_message("seed %" G_GUINT64_FORMAT " %016" G_GINT64_MODIFIER "x", seed,
-				       first);
+			g_test_message("seed %" G_GUINT64_FORMAT " %016" G_GINT64_MODIFIER "x",
+				       seed, first);
 	}
 }
 
@@ -174,7 +175,8 @@ int main(int argc, char **argv)
 		uint64_t last = strtoull(argv[3], NULL, 10);
 
 		for (uint64_t seed = strtoull(argv[2], NULL, 10); seed <= last; seed++)
-			printf("%" G_GUINT64_FORMAT " %016" G_GINT64_MODIFIER "x\n", seed, run(seed));
+			printf("%" G_GUINT64_FORMAT " %016" G_GINT64_MODIFIER "x\n", seed,
+			       run(seed));
 		return 0;
 	}
 	g_test_init(&argc, &argv, NULL);

@@ -60,9 +60,10 @@ static void check(struct slot *s)
 			uint64_t want = version ? word(wl, s->block + b, version, i) : 0;
 
 			if (*w != want)
-				g_error("seed %" G_GUINT64_FORMAT ": host %u block %" G_GUINT64_FORMAT
-					" word %u: %016" G_GINT64_MODIFIER "x instead of %016"
-					G_GINT64_MODIFIER "x (write %u)",
+				g_error("seed %" G_GUINT64_FORMAT
+					": host %u block %" G_GUINT64_FORMAT
+					" word %u: %016" G_GINT64_MODIFIER
+					"x instead of %016" G_GINT64_MODIFIER "x (write %u)",
 					world_seed(wl->h->fx->world), wl->h->index,
 					wl->p.first_lba + s->block + b, i, *w, want, version);
 		}

@@ -11,9 +11,9 @@
 struct workload_params {
 	uint32_t nsid;
 	uint64_t first_lba, blocks; /* the range */
-	unsigned ios;               /* to do in all */
-	unsigned depth;             /* outstanding */
-	unsigned max_blocks;        /* of one I/O */
+	unsigned ios;		    /* to do in all */
+	unsigned depth;		    /* outstanding */
+	unsigned max_blocks;	    /* of one I/O */
 };
 
 /* Starts; fx->waiting counts it until all I/Os are done. Free it after that. */
