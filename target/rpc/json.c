@@ -83,6 +83,7 @@ static bool parse_hex4(struct parser *p, unsigned *out)
 {
 	unsigned code = 0;
 
+	*out = 0; /* gcc -O3 does not see that nobody looks at it after a failure */
 	if (p->end - p->pos < 4)
 		return fail(p, "\\u needs four hexadecimal digits");
 	for (int i = 0; i < 4; i++) {
