@@ -261,6 +261,7 @@ int linux_listen(struct net_ctx *ctx, const struct net_addr *addr,
 	l->watch.event = listener_event;
 	l->watch.run = listener_run;
 	l->watch.fd = -1;
+	l->watch.listens = true;
 	l->ctx = ctx;
 	l->cb = cb;
 	l->user = user;
@@ -287,9 +288,6 @@ void linux_listener_close(struct net_listener *l)
 	reactor_timer_cancel(l->ctx->reactor, &l->pause);
 	net_ctx_remove(l->ctx, &l->watch);
 	remove_file(l);
-	/* A ring whose thread has ended lets go of the file some time later; the port is free now.
-	 */
-	shutdown(l->watch.fd, SHUT_RDWR);
 	close(l->watch.fd);
 	free(l);
 }

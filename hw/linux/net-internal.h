@@ -75,6 +75,7 @@ struct watch {
 	/* Its turn on the ready list: makes the callbacks. */
 	void (*run)(struct watch *w);
 	int fd;
+	bool listens;  /* a listening socket: nobody but its process may hold it open */
 	bool added;    /* to the poller */
 	uint32_t slot; /* the poller's */
 };

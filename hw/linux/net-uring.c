@@ -15,6 +15,11 @@
  * its watch was removed matches nothing. A poll in flight holds its file open,
  * so that close(2) alone would not end a connection: removal is completed
  * before it returns.
+ *
+ * Nobody removes the polls of a process that is killed, and the kernel takes its
+ * ring down some milliseconds after the process can be waited for. Its ports and
+ * UNIX sockets would be taken for so long. So what the ring polls for a listener
+ * is an epoll set with the listener alone in it: a set does not hold its members.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -38,6 +43,7 @@ struct slot {
 	uint32_t generation;
 	uint32_t next_free; /* index plus one; 0: none */
 	bool lost;	    /* has no poll in the kernel; to be submitted */
+	int set;	    /* the epoll set of a listener, polled in its place; else -1 */
 };
 
 struct uring {
@@ -180,7 +186,8 @@ static void slot_submit(struct uring *u, uint32_t index)
 		u->any_lost = true;
 		return;
 	}
-	io_uring_prep_poll_multishot(sqe, slot->watch->fd, POLL_EVENTS);
+	io_uring_prep_poll_multishot(sqe, slot->set >= 0 ? slot->set : slot->watch->fd,
+				     POLL_EVENTS);
 	io_uring_sqe_set_data64(sqe, slot_id(u, index));
 }
 
@@ -193,22 +200,46 @@ static int slots_grow(struct uring *u)
 		return -ENOMEM;
 	u->slots = slots;
 	for (uint32_t i = n; i-- > u->nslots;) {
-		slots[i] = (struct slot){ .generation = 1, .next_free = u->free };
+		slots[i] = (struct slot){ .generation = 1, .next_free = u->free, .set = -1 };
 		u->free = i + 1;
 	}
 	u->nslots = n;
 	return 0;
 }
 
+/* An epoll set of fd. Nothing is ever fetched from it: it is readable while fd is. */
+static int set_of(int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	if (set < 0)
+		return -errno;
+	if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) != 0) {
+		int err = errno;
+
+		close(set);
+		return -err;
+	}
+	return set;
+}
+
 static int uring_add(struct net_ctx *ctx, struct watch *w)
 {
 	struct uring *u = ctx->poller_data;
 	uint32_t index;
+	int set = -1;
 
 	if (u->free == 0 && slots_grow(u) != 0)
 		return -ENOMEM;
+	if (w->listens) {
+		set = set_of(w->fd);
+		if (set < 0)
+			return set;
+	}
 	index = u->free - 1;
 	u->free = u->slots[index].next_free;
+	u->slots[index].set = set;
 	u->slots[index].watch = w;
 	w->slot = index;
 	if (on_owner(u)) {
@@ -220,24 +251,10 @@ static int uring_add(struct net_ctx *ctx, struct watch *w)
 	return 0;
 }
 
-static void uring_remove(struct net_ctx *ctx, struct watch *w)
+static void cancel(struct uring *u, uint64_t id)
 {
-	struct uring *u = ctx->poller_data;
-	struct slot *slot = &u->slots[w->slot];
-	uint64_t id = slot_id(u, w->slot);
-	bool lost = slot->lost;
-	struct io_uring_sqe *sqe;
+	struct io_uring_sqe *sqe = get_sqe(u);
 
-	slot->watch = NULL;
-	slot->lost = false;
-	if (++slot->generation == 0)
-		slot->generation = 1;
-	slot->next_free = u->free;
-	u->free = w->slot + 1;
-	/* The polls of a thread that has ended ended with it. */
-	if (lost || !on_owner(u))
-		return;
-	sqe = get_sqe(u);
 	if (sqe == NULL)
 		return;
 	/* Not a poll remove: that one gives up (EALREADY) on a poll that has just been woken. */
@@ -245,6 +262,25 @@ static void uring_remove(struct net_ctx *ctx, struct watch *w)
 	io_uring_sqe_set_data64(sqe, NOBODY);
 	/* Entering also runs the work by which the poll lets go of the file. */
 	io_uring_submit_and_get_events(&u->ring);
+}
+
+static void uring_remove(struct net_ctx *ctx, struct watch *w)
+{
+	struct uring *u = ctx->poller_data;
+	struct slot *slot = &u->slots[w->slot];
+
+	/* The polls of a thread that has ended ended with it. */
+	if (!slot->lost && on_owner(u))
+		cancel(u, slot_id(u, w->slot));
+	if (slot->set >= 0)
+		close(slot->set);
+	slot->set = -1;
+	slot->watch = NULL;
+	slot->lost = false;
+	if (++slot->generation == 0)
+		slot->generation = 1;
+	slot->next_free = u->free;
+	u->free = w->slot + 1;
 }
 
 static void enable(struct uring *u)

@@ -159,10 +159,6 @@ static bool start(struct weftd *d)
 		return false;
 	}
 	d->target = target_new(linux_hw_get(d->lhw), &options, &error);
-	if (!d->target && error->code == -EADDRINUSE && weftd_socket_dies(o->rpc_path)) {
-		g_clear_error(&error);
-		d->target = target_new(linux_hw_get(d->lhw), &options, &error);
-	}
 	if (!d->target) {
 		complain(error);
 		if (!o->rpc_path_given && (error->code == -EACCES || error->code == -EPERM ||

@@ -37,9 +37,6 @@ bool weftd_parse_spin(const char *text, uint64_t *spin_ns);
 /* Tells the service manager ($NOTIFY_SOCKET), if there is one: "READY=1", ... */
 void weftd_notify(const char *state);
 
-/* Waits a second at most. True: nobody accepts on the UNIX socket any more. */
-bool weftd_socket_dies(const char *path);
-
 /* On SIGSEGV, SIGBUS and SIGABRT the trace rings of core go to stderr first. */
 void weftd_crash_init(const struct core *core);
 /* core is about to go. */
