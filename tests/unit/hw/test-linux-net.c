@@ -6,10 +6,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -324,6 +327,87 @@ static void test_out_of_descriptors(struct fixture *fx, gconstpointer data)
 	server_close(&sv);
 }
 
+/* A listener needs as many descriptors as it needs, and gives back what it had. */
+static void test_listen_lacks_descriptor(struct fixture *fx, gconstpointer data)
+{
+	struct net_listener *l = NULL;
+	struct server sv = { .fx = fx };
+	struct net_addr addr;
+	rlim_t first = next_fd();
+	unsigned failed = 0;
+
+	(void)data;
+	g_assert_true(net_addr_parse(&addr, "127.0.0.1", "0", NULL));
+	for (unsigned room = 0; l == NULL; room++) {
+		rlim_t old = limit_fds(first + room);
+		int rc = fx->net->listen(fx->ctx, &addr, NULL, &server_cb, &sv, &l);
+
+		limit_fds(old);
+		if (rc == 0)
+			break;
+		g_assert_cmpint(rc, ==, -EMFILE);
+		g_assert_null(l);
+		g_assert_cmpuint(next_fd(), ==, first);
+		failed++;
+	}
+	g_assert_cmpuint(failed, >=, 1);
+	g_assert_cmpuint(failed, <=, 2);
+	fx->net->listener_close(l);
+	g_assert_cmpuint(next_fd(), ==, first);
+}
+
+static int listener_rcvbuf(struct fixture *fx, unsigned bytes)
+{
+	struct net_listen_opts opts = { .rcvbuf = bytes };
+	int fd = (int)next_fd(), value = 0;
+	struct net_listener *l = NULL;
+	struct server sv = { .fx = fx };
+	socklen_t len = sizeof(value);
+	struct net_addr addr;
+
+	g_assert_true(net_addr_parse(&addr, "127.0.0.1", "0", NULL));
+	g_assert_cmpint(fx->net->listen(fx->ctx, &addr, &opts, &server_cb, &sv, &l), ==, 0);
+	g_assert_cmpint(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len), ==, 0);
+	fx->net->listener_close(l);
+	return value;
+}
+
+/* Without CAP_NET_ADMIN, or with it again. */
+static void net_admin(bool allowed)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	g_assert_cmpint(syscall(SYS_capget, &head, caps), ==, 0);
+	caps[0].effective &= ~(1u << CAP_NET_ADMIN);
+	if (allowed)
+		caps[0].effective |= caps[0].permitted & 1u << CAP_NET_ADMIN;
+	g_assert_cmpint(syscall(SYS_capset, &head, caps), ==, 0);
+}
+
+/* The kernel reports twice what it was asked for. */
+static void test_rcvbuf(struct fixture *fx, gconstpointer data)
+{
+	g_autofree char *text = NULL;
+	int untouched = listener_rcvbuf(fx, 0);
+	unsigned limit;
+
+	(void)data;
+	if (!g_file_get_contents("/proc/sys/net/core/rmem_max", &text, NULL, NULL)) {
+		g_test_skip("the system does not tell its limit");
+		return;
+	}
+	limit = (unsigned)g_ascii_strtoull(text, NULL, 10);
+	g_assert_cmpint(listener_rcvbuf(fx, 30000), ==, 60000);
+	/* What would be cut short is left to the kernel. */
+	net_admin(false);
+	g_assert_cmpint(listener_rcvbuf(fx, 30000), ==, 60000);
+	g_assert_cmpint(listener_rcvbuf(fx, limit), ==, (int)(2 * limit));
+	g_assert_cmpint(listener_rcvbuf(fx, limit + 1), ==, untouched);
+	g_assert_cmpint(listener_rcvbuf(fx, UINT_MAX), ==, untouched);
+	net_admin(true);
+}
+
 static void test_refused(struct fixture *fx, gconstpointer data)
 {
 	g_autofree char *path = g_build_filename(fx->dir, "nobody", NULL);
@@ -548,6 +632,8 @@ int main(int argc, char **argv)
 		{ "pause", test_pause },
 		{ "close-in-callback", test_close_in_callback },
 		{ "out-of-descriptors", test_out_of_descriptors },
+		{ "listen-lacks-descriptor", test_listen_lacks_descriptor },
+		{ "rcvbuf", test_rcvbuf },
 		{ "refused", test_refused },
 		{ "unix-file", test_unix_file },
 		{ "crowd", test_crowd },
