@@ -65,7 +65,7 @@ static void echo_once(struct rig *rig, struct server *s, uint64_t total)
 	g_assert_cmpuint(client.connects, ==, 1);
 }
 
-static void echo_sizes(const struct net_addr *addr)
+static void echo_sizes(const struct net_addr *addr, const struct net_listen_opts *opts)
 {
 	static const uint64_t sizes[] = { 0, 1, 2, 4095, 4096, 65536, 1u << 20, 6u << 20 };
 	struct server s = {
@@ -74,7 +74,7 @@ static void echo_sizes(const struct net_addr *addr)
 	struct rig rig;
 
 	rig_up(&rig);
-	g_assert_cmpint(server_listen(&s, &rig, addr, NULL), ==, 0);
+	g_assert_cmpint(server_listen(&s, &rig, addr, opts), ==, 0);
 	for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++)
 		echo_once(&rig, &s, sizes[i]);
 	server_close(&s);
@@ -86,7 +86,7 @@ static void test_echo(void)
 	struct net_addr addr;
 
 	loopback(&addr);
-	echo_sizes(&addr);
+	echo_sizes(&addr, NULL);
 }
 
 static void test_echo_inet6(void)
@@ -94,7 +94,17 @@ static void test_echo_inet6(void)
 	struct net_addr addr;
 
 	g_assert_true(net_addr_parse(&addr, "::1", "0", NULL));
-	echo_sizes(&addr);
+	echo_sizes(&addr, NULL);
+}
+
+/* Options are wishes: a backend without them takes them, and nothing is lost either way. */
+static void test_listen_options(void)
+{
+	static const struct net_listen_opts opts = { .backlog = 3, .priority = 5, .rcvbuf = 4096 };
+	struct net_addr addr;
+
+	loopback(&addr);
+	echo_sizes(&addr, &opts);
 }
 
 /* ---- addresses ---------------------------------------------------------------------- */
@@ -452,6 +462,7 @@ static void add_tests(void)
 	cover("slot", "ctx_close");
 	g_test_add_func("/net/echo", test_echo);
 	g_test_add_func("/net/echo-inet6", test_echo_inet6);
+	g_test_add_func("/net/listen-options", test_listen_options);
 	g_test_add_func("/net/addresses", test_addresses);
 	g_test_add_func("/net/backpressure", test_backpressure);
 	g_test_add_func("/net/level-triggered", test_level_triggered);
