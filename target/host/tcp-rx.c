@@ -223,7 +223,7 @@ static bool on_data(struct tcp_qpair *t)
 		return bad_header(t, HDR_FIELD(flags), "C2HData with success before the last");
 	t->rx.slot = s;
 	t->rx.left = t->rx.last_datal = p->datal;
-	t->rx.crc = ~0u;
+	t->rx.crc = 0;
 	t->rx.state = RX_DATA;
 	return true;
 }
@@ -242,7 +242,7 @@ static bool on_header(struct tcp_qpair *t)
 	}
 	if (t->hdgst) {
 		memcpy(&got, t->rx.hdr.bytes + h->hlen, sizeof(got));
-		if (got != (uint32_t)~tcp_crc(~0u, t->rx.hdr.bytes, h->hlen))
+		if (got != nvme_tcp_digest(0, t->rx.hdr.bytes, h->hlen))
 			return violation(t, NVME_TCP_FES_HDGST, got, "header digest error");
 	}
 	if (h->type == NVME_TCP_CAPSULE_RESP)
@@ -275,7 +275,8 @@ static bool data_landed(struct tcp_qpair *t, size_t n)
 		size_t m = MIN(n, iov->iov_len - s->iov_off);
 
 		if (t->ddgst)
-			t->rx.crc = tcp_crc(t->rx.crc, (uint8_t *)iov->iov_base + s->iov_off, m);
+			t->rx.crc = nvme_tcp_digest(t->rx.crc,
+						    (uint8_t *)iov->iov_base + s->iov_off, m);
 		n -= m;
 		s->iov_off += (uint32_t)m;
 		if (s->iov_off == iov->iov_len) {
@@ -298,7 +299,7 @@ static bool digest_end(struct tcp_qpair *t)
 	uint32_t got;
 
 	memcpy(&got, t->rx.digest, sizeof(got));
-	if (got != (uint32_t)~t->rx.crc)
+	if (got != t->rx.crc)
 		t->rx.slot->status = NVME_SC_TRANSIENT_TRANSPORT;
 	return data_end(t);
 }

@@ -73,7 +73,7 @@ static void finish_hdr(struct tcp_qpair *t, struct nvme_tcp_hdr *hdr, uint32_t d
 	hdr->flags |= datal && t->ddgst ? NVME_TCP_DDGSTF : 0;
 	hdr->plen = len + datal + (datal && t->ddgst ? NVME_TCP_DIGEST_LEN : 0);
 	if (t->hdgst) {
-		uint32_t crc = ~tcp_crc(~0u, hdr, hdr->hlen);
+		uint32_t crc = nvme_tcp_digest(0, hdr, hdr->hlen);
 
 		memcpy((uint8_t *)hdr + hdr->hlen, &crc, sizeof(crc));
 	}
@@ -83,7 +83,7 @@ static void finish_hdr(struct tcp_qpair *t, struct nvme_tcp_hdr *hdr, uint32_t d
 /* len bytes of the slot's data from its cursor on, and their digest. */
 static void put_data(struct tcp_qpair *t, struct host_slot *s, uint32_t len)
 {
-	uint32_t crc = ~0u;
+	uint32_t crc = 0;
 
 	while (len) {
 		const struct iovec *iov = &s->io->iov[s->iov_pos];
@@ -93,7 +93,7 @@ static void put_data(struct tcp_qpair *t, struct host_slot *s, uint32_t len)
 		if (n) {
 			seg_data(t, base, n);
 			if (t->ddgst)
-				crc = tcp_crc(crc, base, n);
+				crc = nvme_tcp_digest(crc, base, n);
 		}
 		len -= n;
 		s->iov_off += n;
@@ -103,7 +103,6 @@ static void put_data(struct tcp_qpair *t, struct host_slot *s, uint32_t len)
 		}
 	}
 	if (t->ddgst) {
-		crc = ~crc;
 		memcpy(t->hdrs + t->hdrs_used, &crc, sizeof(crc));
 		seg_hdr(t, sizeof(crc));
 	}

@@ -7,19 +7,12 @@
  * that the TermReq is not lost in a reset.
  */
 #include <errno.h>
-#include <isa-l/crc.h>
 #include <string.h>
 
 #include "target/core/trace.h"
 #include "target/host/tcp.h"
 
 #define container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-
-/* ISA-L neither presets nor inverts: TCP transport 3.3.1.1 wants both. */
-uint32_t tcp_crc(uint32_t crc, const void *p, size_t len)
-{
-	return crc32_iscsi((unsigned char *)p, (int)len, crc);
-}
 
 static struct host_qpair *tcp_create(struct host_ctrlr *c, uint16_t size)
 {

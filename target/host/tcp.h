@@ -102,4 +102,3 @@ void tcp_rx_readable(struct tcp_qpair *t);
 /* The target broke the protocol: TermReq, then the end. fei: field offset or digest. */
 void tcp_violation(struct tcp_qpair *t, uint16_t fes, uint32_t fei, const char *text);
 void tcp_icresp(struct tcp_qpair *t, const struct nvme_tcp_icresp *pdu);
-uint32_t tcp_crc(uint32_t crc, const void *p, size_t len);
