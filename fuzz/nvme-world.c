@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fuzz/nvme-world.h"
 
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/integration/world/workload.h"
@@ -23,12 +25,20 @@ void fuzz_bytes(struct fuzz_input *in, void *to, size_t len)
 	in->len -= n;
 }
 
+/* g_error() ends in SIGTRAP, of which libFuzzer does not know. */
+static void trapped(int signal_number)
+{
+	(void)signal_number;
+	abort();
+}
+
 void fuzz_world_init(struct fuzz_world *w)
 {
 	const struct nvmf_ns_options ns = { .bdev_name = "Malloc1", .nsid = 2 };
 	struct host_params params;
 	GError *error = NULL;
 
+	signal(SIGTRAP, trapped);
 	w->fx = fx_new(1, 2);
 	fx_config_default(w->fx, 64);
 	bdev_malloc_create(w->fx->target->bdevs, "Malloc1", 2048, 512, NULL, &error);

@@ -190,6 +190,19 @@ static void capsule_data(struct tcp_conn *c, struct tcp_req *r, uint32_t capsule
 	execute(c, r);
 }
 
+/*
+ * A command waits for a free request, and all of them wait for the host: it has
+ * more commands outstanding than the queue has entries, and what could free one
+ * would come behind this command.
+ */
+static bool stuck(const struct tcp_conn *c)
+{
+	unsigned n = c->reqs != NULL ? c->nreqs : 1;
+	unsigned aers = c->q.ctrlr != NULL && c->q.qid == 0 ? c->q.ctrlr->naers : 0;
+
+	return c->rx_wait_req && c->r2ts + aers >= n;
+}
+
 static void r2t_buffer_ready(struct nvmf_request *req)
 {
 	struct tcp_conn *c = tcp_conn_of(req->qpair);
@@ -198,6 +211,8 @@ static void r2t_buffer_ready(struct nvmf_request *req)
 	r->state = TCP_REQ_R2T;
 	c->r2ts++;
 	tcp_send_r2t(c, r);
+	if (stuck(c))
+		broken(c, NVME_TCP_FES_SEQUENCE, 0);
 }
 
 /* What the command says of its data. Returns a status; *in_capsule: it is in the capsule. */
@@ -243,6 +258,8 @@ static bool take_capsule(struct tcp_conn *c, uint32_t hdr_len, uint32_t capsule_
 
 	if (r == NULL) {
 		c->rx_wait_req = true;
+		if (stuck(c))
+			return broken(c, NVME_TCP_FES_SEQUENCE, 0);
 		block(c);
 		return false;
 	}

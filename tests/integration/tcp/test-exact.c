@@ -493,6 +493,43 @@ static void test_queue_full(void)
 	env_free(e);
 }
 
+/*
+ * More commands than entries, and all that were taken wait for the host: what
+ * they wait for can only come behind the next one. That is the end.
+ */
+static void test_stuck(void)
+{
+	struct env *e = env_new();
+	uint16_t cntlid;
+	struct raw *admin = raw_admin(e->fx, e->core, false, false, 0, &cntlid);
+	struct raw *r = raw_io(e->fx, e->core, false, false, cntlid, 2, 1);
+	g_autofree uint8_t *sent = NULL;
+	GByteArray *pdu = NULL;
+	uint8_t sqe[64];
+
+	for (unsigned i = 0; i < 3; i++) {
+		raw_rw(sqe, true, (uint16_t)i, 1, 0, 16, SGL_TRANSPORT, 8192);
+		pdu = raw_capsule(r, sqe, NULL, 0);
+		g_free(sent);
+		sent = g_memdup2(pdu->data, 72);
+		raw_send_bytes(r, pdu);
+	}
+	expect_term(r, "all wait for the host", 2, 0, sent, 72);
+	raw_free(admin);
+	/* AERs on the smallest admin queue. */
+	r = raw_open_ic(e->fx, e->core, false, false);
+	g_assert_cmphex(raw_connect(r, 0, 1, 0, 0xffff, NULL), ==, 0);
+	raw_prop(sqe, true, 2, 0x14, 4, 0x460001);
+	g_assert_cmphex(raw_cmd(r, sqe, NULL, 0, NULL), ==, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		raw_sqe(sqe, 0x0c, (uint16_t)(10 + i), 0, SGL_NONE, 0);
+		raw_send_bytes(r, raw_capsule(r, sqe, NULL, 0));
+	}
+	memcpy(sent + 8, sqe, 64);
+	expect_term(r, "AERs only", 2, 0, sent, 72);
+	env_free(e);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -505,5 +542,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/tcp/exact/data-digest", test_data_digest);
 	g_test_add_func("/tcp/exact/status", test_status);
 	g_test_add_func("/tcp/exact/queue-full", test_queue_full);
+	g_test_add_func("/tcp/exact/stuck", test_stuck);
 	return g_test_run();
 }
