@@ -448,7 +448,7 @@ static inline bool capsule_is_short(struct tcp_conn *c, uint32_t hdr_len, uint32
 static inline bool take_header(struct tcp_conn *c)
 {
 	struct nvme_tcp_hdr h;
-	uint32_t hdr_len, data_len;
+	uint32_t hdr_len = 0, data_len = 0;
 
 	if (pending(c) < sizeof(h))
 		return false;

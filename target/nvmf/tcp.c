@@ -160,6 +160,9 @@ static void tcp_qpair_detach(struct nvmf_qpair *q)
 	tcp_rx_drop(c);
 	c->rx_len = n;
 	reactor_cancel_task(q->reactor, &c->flush_task);
+	if (c->rx_paused) /* a stream stays paused wherever it goes */
+		c->stream->ops->pause(c->stream, false);
+	c->rx_paused = false;
 	c->stream->ops->detach(c->stream);
 }
 
@@ -170,7 +173,6 @@ static bool tcp_qpair_attach(struct nvmf_qpair *q)
 
 	uint32_t n = c->rx_len;
 
-	c->rx_paused = false;
 	c->tx_blocked = false; /* who was to tell stayed behind */
 	c->rx_len = 0;
 	if (ok && c->moved != NULL)

@@ -268,6 +268,34 @@ static void test_pipelined(void)
 /* --- times
  * ---------------------------------------------------------------------------------------- */
 
+/* A host that is gone, or says more, while its Connect is on the way between reactors. */
+static void test_gone_meanwhile(void)
+{
+	struct env e;
+
+	env_init(&e, 4);
+	for (uint64_t ns = 0; ns < 60 * WORLD_US; ns += 100) {
+		struct raw *r = raw_open_ic(e.fx, e.core, false, false);
+		uint8_t sqe[64], data[1024];
+
+		raw_connect_sqe(sqe, 1, 0, 31, 0);
+		raw_connect_data(data, 0xffff, RAW_HOSTNQN, 0xaa);
+		raw_send_bytes(r, raw_capsule(r, sqe, data, sizeof(data)));
+		world_run_for(e.fx->world, ns);
+		if (ns % 200 == 0) {
+			raw_abort(r);
+			raw_settle(e.fx, 0, 10 * WORLD_MS);
+		} else {
+			raw_prop(sqe, false, 2, 0, 8, 0);
+			raw_send_bytes(r, raw_capsule(r, sqe, NULL, 0));
+			g_assert_true(raw_wait(r, 2, 10 * WORLD_MS));
+		}
+		raw_free(r);
+		raw_settle(e.fx, 0, 10 * WORLD_MS);
+	}
+	env_clear(&e);
+}
+
 static void test_timeout(void)
 {
 	for (unsigned far = 0; far < 3; far++) {
@@ -358,6 +386,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/tcp/connect/not-allowed", test_not_allowed);
 	g_test_add_func("/tcp/connect/before", test_before_connect);
 	g_test_add_func("/tcp/connect/pipelined", test_pipelined);
+	g_test_add_func("/tcp/connect/gone-meanwhile", test_gone_meanwhile);
 	g_test_add_func("/tcp/connect/timeout", test_timeout);
 	g_test_add_func("/tcp/connect/keep-alive", test_keep_alive);
 	g_test_add_func("/tcp/connect/no-keep-alive", test_no_keep_alive);
