@@ -132,7 +132,8 @@ bool nvmf_trid_parse(struct nvmf_trid *trid, const char *trtype, const char *adr
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
 				      "traddr or trsvcid is too long");
 	if (!net_addr_parse(&trid->addr, traddr, trsvcid, &cause))
-		return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s", cause->message);
+		return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s",
+				      weft_error_detail(cause));
 	if (adrfam != NULL && g_ascii_strcasecmp(adrfam, "ipv4") && g_ascii_strcasecmp(adrfam, "ipv6"))
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
 				      "adrfam is '%s'; it may be ipv4 or ipv6", adrfam);

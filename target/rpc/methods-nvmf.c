@@ -98,7 +98,8 @@ static void nvmf_create_transport(struct rpc_request *req)
 		return;
 	}
 	p->o.acceptor_backlog = p->acceptor_backlog;
-	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL, &error);
+	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL,
+	    &error);
 }
 
 /* --- subsystems ------------------------------------------------------------------------------ */
@@ -246,13 +247,14 @@ static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
  * ------------------------------------------------------------------------------------- */
 
 struct ns {
-	const char *bdev_name;
+	const char *bdev_name, *ptpl_file;
 	uint32_t nsid, anagrpid;
 	struct rpc_bytes uuid, nguid, eui64;
 };
 
 static const struct rpc_param ns_params[] = {
 	RPC_PARAM("bdev_name", RPC_STR, RPC_REQUIRED, struct ns, bdev_name, .min = 1),
+	RPC_PARAM("ptpl_file", RPC_STR, 0, struct ns, ptpl_file),
 	RPC_PARAM("nsid", RPC_U32, 0, struct ns, nsid, .max = NVMF_MAX_NSID),
 	RPC_PARAM("nguid", RPC_HEX, 0, struct ns, nguid, .max = 16),
 	RPC_PARAM("eui64", RPC_HEX, 0, struct ns, eui64, .max = 8),
@@ -300,8 +302,15 @@ static void nvmf_subsystem_add_ns_method(struct rpc_request *req)
 		.anagrpid = p->ns.anagrpid,
 	};
 
-	if (s)
-		nvmf_subsystem_add_ns(s, &o, &p->nsid, ns_added, req);
+	if (!s)
+		return;
+	if (p->ns.ptpl_file) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"namespace.ptpl_file\" is given, and weft has no persistent "
+			      "reservations so far that a file could keep; leave it out");
+		return;
+	}
+	nvmf_subsystem_add_ns(s, &o, &p->nsid, ns_added, req);
 }
 
 struct remove_ns {
