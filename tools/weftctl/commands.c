@@ -188,5 +188,8 @@ const struct command *command_find(const char *method)
 	for (const struct command *c = commands; c->method; c++)
 		if (strcmp(c->method, method) == 0)
 			return c;
+	for (const struct command *c = saved_commands; c->method; c++)
+		if (strcmp(c->method, method) == 0)
+			return c;
 	return NULL;
 }

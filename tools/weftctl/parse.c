@@ -300,6 +300,8 @@ void help_all(void)
 		"weftctl METHOD --help shows its arguments. Methods:\n\n");
 	for (const struct command *c = commands; c->method; c++)
 		g_print("  %-32s %s\n", c->method, c->summary);
+	for (const struct command *c = saved_commands; c->method; c++)
+		g_print("  %-32s %s\n", c->method, c->summary);
 }
 
 static void help_usage(const struct command *c)

@@ -113,20 +113,45 @@ static int finish(const struct options *o, const char *request, const struct jv 
 	return EXIT_FAILED;
 }
 
-static int call(const struct options *o, const char *method, const char *params, enum output output)
+/* The answer, or NULL: it has been said what went wrong. */
+static struct jv_doc *answer_of(const struct options *o, const char *method, const char *params,
+				enum output output)
 {
 	g_autofree char *request = make_request(method, params);
 	g_autoptr(GError) error = NULL;
 	struct jv_doc *doc = rpc_exchange(o->socket_path, request, o->timeout, &error);
-	int status;
 
 	if (!doc) {
 		g_printerr("weftctl: %s\n", weft_error_detail(error));
-		return EXIT_FAILED;
+		return NULL;
 	}
-	status = finish(o, request, jv_root(doc), output);
+	if (finish(o, request, jv_root(doc), output) == EXIT_OK)
+		return doc;
 	jv_doc_unref(doc);
-	return status;
+	return NULL;
+}
+
+static int call(const struct options *o, const char *method, const char *params, enum output output)
+{
+	struct jv_doc *doc = answer_of(o, method, params, output);
+
+	jv_doc_unref(doc);
+	return doc ? EXIT_OK : EXIT_FAILED;
+}
+
+static struct jv_doc *call_part(void *arg, const char *method, const char *params)
+{
+	return answer_of(arg, method, params, OUT_NONE);
+}
+
+static bool is_saved(const struct command *c)
+{
+	return c && c->method && (c == &saved_commands[0] || c == &saved_commands[1]);
+}
+
+static int call_saved(struct options *o, const struct command *c, const char *params)
+{
+	return saved_run(c, params, call_part, o) ? EXIT_OK : EXIT_FAILED;
 }
 
 /* METHOD '{...}': also for methods that the table does not have. */
@@ -142,7 +167,7 @@ static int call_raw(const struct options *o, const char *method, const char *par
 	return call(o, method, params, c ? c->output : OUT_JSON);
 }
 
-static int run(const struct options *o, char **argv)
+static int run(struct options *o, char **argv)
 {
 	const char *method = *argv++;
 	const struct command *c = command_find(method);
@@ -166,7 +191,7 @@ static int run(const struct options *o, char **argv)
 			   error->message, method);
 		return EXIT_USAGE;
 	}
-	return call(o, method, params, c->output);
+	return is_saved(c) ? call_saved(o, c, params) : call(o, method, params, c->output);
 }
 
 /* --- options of weftctl itself ------------------------------------------------------------------

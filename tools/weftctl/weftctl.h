@@ -44,6 +44,11 @@ struct command {
 
 extern const struct command commands[];
 const struct command *command_find(const char *method);
+/* Those that weftctl makes of several methods (saved.c). */
+extern const struct command saved_commands[];
+/* Runs one of them. call: makes one call, NULL when it failed and has said why. */
+typedef struct jv_doc *saved_call(void *arg, const char *method, const char *params);
+bool saved_run(const struct command *c, const char *params, saved_call *call, void *arg);
 
 /* Help of all commands, and of one. */
 void help_all(void);

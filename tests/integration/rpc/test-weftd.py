@@ -76,9 +76,9 @@ class Weftd(unittest.TestCase):
             {"subsystem": n, "config": json.loads(self.ctl("framework_get_config", n))}
             for n in ("bdev", "nvmf")]}
 
-    def ctl(self, *args, status=0):
+    def ctl(self, *args, status=0, text=""):
         r = subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
-                           capture_output=True, text=True, timeout=60)
+                           input=text or "", capture_output=True, text=True, timeout=60)
         self.assertEqual(r.returncode, status, r.stderr)
         return r.stdout if status == 0 else r.stderr
 
@@ -128,6 +128,49 @@ class Weftd(unittest.TestCase):
             json.dump(config, f)
         self.start("-c", path)
         self.assertEqual(self.ctl("nvmf_get_subsystems"), before)
+        self.end()
+
+    def test_save_and_load(self):
+        """What is saved makes the same of an empty weftd, by file, by standard input, by -c."""
+        self.start()
+        self.configure(free_port())
+        self.ctl("nvmf_subsystem_add_host", NQN, "nqn.2014-08.org.weft:host")
+        saved = self.ctl("save_config")
+        self.assertEqual(json.loads(saved), self.config())
+        self.assertEqual(saved, json.dumps(json.loads(saved), indent=2) + "\n")
+        path = os.path.join(self.dir.name, "config.json")
+        with open(path, "w") as f:
+            f.write(saved)
+        for args, text in ((("-j", path), None), ((), saved), (None, None)):
+            self.end()
+            self.forget()
+            self.start(*([] if args is not None else ["-c", path]))
+            if args is not None:
+                self.assertNotEqual(self.ctl("save_config"), saved)
+                self.assertEqual(self.ctl("load_config", *args, text=text), "")
+            self.assertEqual(self.ctl("save_config"), saved)
+        # once more: the first call that fails ends it
+        err = self.ctl("load_config", "-j", path, status=1)
+        self.assertEqual(err.count("Got JSON-RPC error response"), 1)
+        self.assertEqual(self.ctl("save_config"), saved)
+        for text, part in (("{", "not JSON"), ("[]", "expected"), ("", "not JSON"),
+                           ('{"subsystems": [{"config": [{}]}]}', "without a method")):
+            self.assertIn(part, self.ctl("load_config", text=text, status=1))
+        self.assertIn("No such file", self.ctl("load_config", "-j", path + "x", status=1))
+        self.end()
+        self.assertIn("Is weftd running?", self.ctl("save_config", status=1))
+
+    def test_refusals_have_reasons(self):
+        self.start()
+        self.configure(free_port())
+        err = self.ctl("nvmf_subsystem_add_ns", NQN, "Null0", "-p", "/tmp/f", status=1)
+        self.assertIn("no persistent reservations", err)
+        err = self.ctl("nvmf_subsystem_add_listener", NQN, "-t", "tcp", "-a", "nowhere", "-s", "1",
+                       status=1)
+        data = json.loads(err.split("response:")[-1])["data"]
+        self.assertIn('"nowhere" is not a numeric IP address', data)
+        self.assertNotIn("Invalid argument", data)
+        self.assertNotIn("\n", data)
         self.end()
 
     def test_bad_config_file(self):
