@@ -48,14 +48,14 @@ static gboolean signalled(gint fd, GIOCondition condition, gpointer user)
 	struct signalfd_siginfo info;
 
 	(void)condition;
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return G_SOURCE_CONTINUE;
-	if (d->stopping) {
-		g_printerr("weftd: asked again, ending at once\n");
-		unlink(d->options.rpc_path);
-		_exit(d->status);
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (d->stopping) {
+			g_printerr("weftd: asked again, ending at once\n");
+			unlink(d->options.rpc_path);
+			_exit(d->status);
+		}
+		stop(d);
 	}
-	stop(d);
 	return G_SOURCE_CONTINUE;
 }
 

@@ -220,6 +220,58 @@ class Weftd(unittest.TestCase):
             self.start("-m", "0x1", "-c", path)
         self.end()
 
+    def load(self, port, *args):
+        """weft-host perf without end; returns when I/O has been seen to complete."""
+        host = subprocess.Popen([BIN + "/weft-host", "perf", "-t", "tcp", "-a", "127.0.0.1", "-s",
+                                 str(port), "-n", NQN, "-q", "64", "-w", "randrw", "-T", "600",
+                                 "--timeout", "2", *args],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+        def end():
+            host.kill()
+            host.wait()
+            host.stderr.close()
+        self.addCleanup(end)
+        before = self.commands()
+        limit = time.monotonic() + 60
+        while self.commands() < before + 2000:
+            self.assertIsNone(host.poll())
+            self.assertLess(time.monotonic(), limit)
+        return host
+
+    def commands(self):
+        stats = json.loads(self.ctl("nvmf_get_stats"))
+        return sum(g["completed_nvme_io"] for g in stats["poll_groups"])
+
+    def test_signal_with_io(self):
+        """All of it ends in order; under a leak checker this is also a test of what is freed."""
+        for args in ((), ("-m", "0x3")):
+            port = free_port()
+            self.start(*args)
+            self.configure(port)
+            host = self.load(port, "-P", "3")
+            self.end()
+            self.assertFalse(os.path.exists(self.path))
+            self.assertNotEqual(host.wait(60), 0)
+            self.forget()
+
+    def test_second_signal(self):
+        """One that comes while the first is still being obeyed ends weftd at once."""
+        port = free_port()
+        self.start()
+        self.configure(port)
+        host = self.load(port)
+        # nothing moves while both are sent
+        self.daemon.send_signal(signal.SIGSTOP)
+        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.send_signal(signal.SIGINT)
+        self.daemon.send_signal(signal.SIGCONT)
+        err = self.daemon.stderr.read()
+        self.assertEqual(self.daemon.wait(30), 0, err)
+        self.assertIn("asked again", err)
+        self.assertFalse(os.path.exists(self.path))
+        self.assertNotEqual(host.wait(60), 0)
+
     def test_like_rpc_py(self):
         """One request without a newline, in pieces; reads until the text is complete."""
         self.start()
