@@ -268,31 +268,40 @@ static void test_pipelined(void)
 /* --- times
  * ---------------------------------------------------------------------------------------- */
 
-/* A host that is gone, or says more, while its Connect is on the way between reactors. */
+/*
+ * A host that is gone, or says more, while its second Connect is on the way from
+ * the reactor that refused the first one, over the main one, to another.
+ */
 static void test_gone_meanwhile(void)
 {
 	struct env e;
+	struct raw *admin;
+	uint16_t id;
 
 	env_init(&e, 4);
+	admin = raw_admin(e.fx, e.core, false, false, 0, &id);
 	for (uint64_t ns = 0; ns < 60 * WORLD_US; ns += 100) {
 		struct raw *r = raw_open_ic(e.fx, e.core, false, false);
+		uint16_t qid = (uint16_t)(1 + ns / 100 % 4);
 		uint8_t sqe[64], data[1024];
 
-		raw_connect_sqe(sqe, 1, 0, 31, 0);
-		raw_connect_data(data, 0xffff, RAW_HOSTNQN, 0xaa);
+		g_assert_cmphex(raw_connect(r, qid, 0, 0, id, NULL), ==, DNR | 0x182);
+		raw_connect_sqe(sqe, 1, qid % 4 + 1, 31, 0);
+		raw_connect_data(data, id, RAW_HOSTNQN, 0xaa);
 		raw_send_bytes(r, raw_capsule(r, sqe, data, sizeof(data)));
 		world_run_for(e.fx->world, ns);
-		if (ns % 200 == 0) {
+		if (ns / 400 % 2) {
 			raw_abort(r);
-			raw_settle(e.fx, 0, 10 * WORLD_MS);
+			raw_settle(e.fx, 1, 10 * WORLD_MS);
 		} else {
-			raw_prop(sqe, false, 2, 0, 8, 0);
+			raw_sqe(sqe, 0, 2, 1, SGL_NONE, 0);
 			raw_send_bytes(r, raw_capsule(r, sqe, NULL, 0));
 			g_assert_true(raw_wait(r, 2, 10 * WORLD_MS));
 		}
 		raw_free(r);
-		raw_settle(e.fx, 0, 10 * WORLD_MS);
+		raw_settle(e.fx, 1, 10 * WORLD_MS);
 	}
+	raw_free(admin);
 	env_clear(&e);
 }
 
