@@ -276,11 +276,19 @@ GArray *record_copy(const GArray *pdus)
 
 void record_replay(struct oracle_wire *o, const GArray *pdus, uint32_t piece)
 {
+	record_replay_corrupted(o, pdus, piece, 0);
+}
+
+void record_replay_corrupted(struct oracle_wire *o, const GArray *pdus, uint32_t piece,
+			     uint64_t corrupted)
+{
 	for (unsigned i = 0; i < pdus->len; i++) {
 		const struct record_pdu *p = &g_array_index(pdus, struct record_pdu, i);
 
 		if (p->open) {
 			oracle_wire_open(o, p->conn, i);
+			if (p->conn == corrupted)
+				oracle_wire_corrupted(o, p->conn);
 			continue;
 		}
 		for (uint32_t at = 0, n; at < p->len; at += n) {

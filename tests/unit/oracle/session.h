@@ -40,3 +40,6 @@ void record_free(GArray *pdus);
 GArray *record_copy(const GArray *pdus);
 /* Shows the oracle all of it, in pieces of at most `piece` bytes (0: PDUs). */
 void record_replay(struct oracle_wire *o, const GArray *pdus, uint32_t piece);
+/* The same; connection `corrupted` is told to have had bits flipped (0: none). */
+void record_replay_corrupted(struct oracle_wire *o, const GArray *pdus, uint32_t piece,
+			     uint64_t corrupted);

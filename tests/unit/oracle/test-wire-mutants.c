@@ -230,11 +230,13 @@ static bool on_queue(const struct record_pdu *p, int queue)
 
 static bool is_command(const struct record_pdu *p, const struct mutant *m)
 {
-	const uint8_t *sqe = p->data + 8;
+	const uint8_t *sqe;
 	int about;
 
-	if (p->open || p->data[0] != CMD || !on_queue(p, m->queue) || sqe[0] != m->opcode ||
-	    (m->fctype >= 0 && sqe[4] != m->fctype))
+	if (p->open || p->data[0] != CMD || !on_queue(p, m->queue))
+		return false;
+	sqe = p->data + 8;
+	if (sqe[0] != m->opcode || (m->fctype >= 0 && sqe[4] != m->fctype))
 		return false;
 	about = sqe[0] == 0x7f ? get16(sqe + 44) : sqe[40];
 	/* 100h: the discovery log behind its header is read */
@@ -541,6 +543,37 @@ static void test_mutants(void)
 		record_free(good[i]);
 }
 
+/* Violations of a tolerated side are counted; of a connection whose bits flipped, nothing is said.
+ */
+static void test_tolerance(void)
+{
+	const struct session_params params = { .seed = 3, .ios = 60, .hosts = 1 };
+	const struct mutant host = M("", PLAIN, IO, READ, ABOUT_ANY, CMD, SET8, 9, 0);
+	const struct mutant target = M("", PLAIN, IO, READ, ABOUT_ANY, C2H, XOR8, 9, 0x40);
+	const struct mutant *const both[] = { &host, &target };
+	GArray *good = record_session(&params);
+
+	for (unsigned i = 0; i < 4; i++) {
+		GArray *pdus = record_copy(good);
+		struct oracle_wire *o = oracle_wire_new(NULL);
+		struct oracle_wire_stats st;
+		unsigned cmd, at;
+
+		g_assert_true(find_pdu(pdus, both[i % 2], &cmd, &at));
+		change(pdus, both[i % 2], cmd, at);
+		if (i < 2)
+			oracle_wire_tolerate(o, (enum oracle_side)i);
+		record_replay_corrupted(o, pdus, 0, i == 3 ? pdu_at(pdus, at)->conn : 0);
+		oracle_wire_stats(o, &st);
+		/* A PSDT is wrong by itself, whatever the other side did; a CID is not. */
+		g_assert_cmpuint(oracle_wire_violations(o, NULL), ==, i == 2);
+		g_assert_cmpuint(st.tolerated, ==, i < 2);
+		oracle_wire_free(o);
+		record_free(pdus);
+	}
+	record_free(good);
+}
+
 /* No rule without a mutant that breaks it, so none that cannot fail. */
 static void test_complete(void)
 {
@@ -562,6 +595,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/oracle/wire/mutants", test_mutants);
+	g_test_add_func("/oracle/wire/tolerance", test_tolerance);
 	g_test_add_func("/oracle/wire/mutants-complete", test_complete);
 	return g_test_run();
 }
