@@ -174,10 +174,10 @@ static void test_keep_alive_and_close(void)
 		raw_close(q[1]);
 		world_run_for(fx->world, 600);
 		raw_abort(q[0]);
-		/* Queues that left before the look count as activity: then the next one. */
+		/* A queue that left before a look counts as activity: then the next one. */
 		world_run_for(fx->world, 200 * WORLD_US);
 		at_once += admin->closed;
-		world_run_for(fx->world, 10 * WORLD_SEC);
+		world_run_for(fx->world, 20 * WORLD_SEC);
 		g_assert_true(admin->closed);
 		raw_settle(fx, 0, WORLD_MS);
 		raw_free(q[0]);
