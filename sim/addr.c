@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/net-priv.h"
+#include "sim/tcp.h"
 
 static bool same_ip(const struct net_addr *a, const struct net_addr *b)
 {
@@ -28,10 +29,21 @@ bool sim_net_has_addr(const struct world_node *node, const struct net_addr *addr
 	if (addr->family == NET_UNIX || is_loopback(addr))
 		return true;
 	for (guint i = 0; i < node->net.addrs->len; i++) {
-		if (same_ip(&g_array_index(node->net.addrs, struct net_addr, i), addr))
+		if (same_ip(&g_array_index(node->net.addrs, struct node_addr, i).addr, addr))
 			return true;
 	}
 	return false;
+}
+
+struct world_port *sim_net_port(const struct world_node *node, const struct net_addr *addr)
+{
+	for (guint i = 0; i < node->net.addrs->len; i++) {
+		const struct node_addr *a = &g_array_index(node->net.addrs, struct node_addr, i);
+
+		if (same_ip(&a->addr, addr))
+			return a->port;
+	}
+	return NULL;
 }
 
 struct world_node *sim_net_route(struct world_node *node, const struct net_addr *addr)
@@ -49,18 +61,23 @@ struct world_node *sim_net_route(struct world_node *node, const struct net_addr 
 	return NULL;
 }
 
+bool world_port_add_addr(struct world_port *port, const char *host)
+{
+	struct node_addr a = { .port = port };
+
+	if (!net_addr_parse(&a.addr, host, NULL, NULL))
+		return false;
+	a.addr.scope = 0;
+	if (sim_net_route(port->node, &a.addr))
+		return false;
+	g_array_append_val(port->node->net.addrs, a);
+	sim_addrs_changed(port->node->world);
+	return true;
+}
+
 bool world_node_add_addr(struct world_node *node, const char *host)
 {
-	struct net_addr addr;
-
-	if (!net_addr_parse(&addr, host, NULL, NULL))
-		return false;
-	addr.scope = 0;
-	if (sim_net_route(node, &addr))
-		return false;
-	g_array_append_val(node->net.addrs, addr);
-	sim_addrs_changed(node->world);
-	return true;
+	return world_port_add_addr(node->ports, host);
 }
 
 void world_node_del_addr(struct world_node *node, const char *host)
@@ -71,7 +88,7 @@ void world_node_del_addr(struct world_node *node, const char *host)
 	if (!net_addr_parse(&addr, host, NULL, NULL))
 		return;
 	for (guint i = 0; i < addrs->len; i++) {
-		if (same_ip(&g_array_index(addrs, struct net_addr, i), &addr)) {
+		if (same_ip(&g_array_index(addrs, struct node_addr, i).addr, &addr)) {
 			g_array_remove_index(addrs, i);
 			break;
 		}
@@ -153,7 +170,7 @@ static bool port_connected(struct node_net *n, const struct net_addr *addr)
 		    e->local.port == addr->port)
 			return true;
 	}
-	return false;
+	return sim_tcp_port_used(n->node, addr);
 }
 
 /* 0: all are taken. */
@@ -240,7 +257,7 @@ static int choose_source(struct node_net *n, const struct net_addr *remote, stru
 		return 0;
 	}
 	for (guint i = 0; i < n->addrs->len; i++) {
-		const struct net_addr *a = &g_array_index(n->addrs, struct net_addr, i);
+		const struct net_addr *a = &g_array_index(n->addrs, struct node_addr, i).addr;
 
 		if (a->family == remote->family) {
 			memcpy(out->ip, a->ip, sizeof(out->ip));
@@ -277,5 +294,7 @@ int sim_net_source(struct node_net *n, const struct net_addr *remote, const stru
 	out->port = local && local->port ? local->port : free_port(n, out);
 	if (out->port == 0)
 		return -EADDRNOTAVAIL;
-	return local && local->port && port_taken(n, out) ? -EADDRINUSE : 0;
+	if (local && local->port && (port_taken(n, out) || sim_tcp_taken(n->node, out, remote)))
+		return -EADDRINUSE;
+	return 0;
 }

@@ -12,9 +12,6 @@
 
 #include "sim/priv.h"
 
-/* 2026-01-01 00:00:00 UTC, when the clock of a world shows 0. */
-#define WALL_EPOCH (UINT64_C(1767225600) * WORLD_SEC)
-
 enum runner_state { RUNNER_ASLEEP, RUNNER_WAITING, RUNNER_READY, RUNNER_PASSING };
 
 struct hw_runner {
@@ -27,6 +24,7 @@ struct hw_runner {
 	bool woken;	       /* while passing */
 	bool armed;
 	uint64_t busy_until;
+	uint64_t starved_until;
 	uint64_t activity;		 /* of its node when it was last looked at */
 	uint64_t quiet_busy, quiet_idle; /* passes since it slept or bytes moved */
 };
@@ -38,14 +36,14 @@ static struct world_node *env_node(struct hw_env *env)
 
 static uint64_t env_now(struct hw_env *env)
 {
-	return env_node(env)->world->now;
+	return sim_node_clock(env_node(env));
 }
 
 static uint64_t env_wall(struct hw_env *env)
 {
 	struct world_node *node = env_node(env);
 
-	return WALL_EPOCH + node->world->now + (uint64_t)node->wall_offset;
+	return SIM_WALL_EPOCH + sim_node_clock(node) + (uint64_t)node->wall_offset;
 }
 
 static void env_random(struct hw_env *env, void *buf, size_t len)
@@ -78,7 +76,7 @@ static void env_log_line(struct hw_env *env, const char *line, size_t len)
 static void make_ready(struct hw_runner *r)
 {
 	struct world *w = r->node->world;
-	uint64_t when = MAX(r->busy_until, r->node->paused_until);
+	uint64_t when = MAX(MAX(r->busy_until, r->starved_until), r->node->paused_until);
 
 	world_event_cancel(w, &r->ev);
 	if (when <= w->now) {
@@ -110,7 +108,7 @@ static void go_to_sleep(struct hw_runner *r)
 	if (deadline == HW_NEVER)
 		return;
 	r->ev.background = true;
-	world_event_set(w, &r->ev, MAX(deadline, r->busy_until));
+	world_event_set(w, &r->ev, MAX(sim_node_when(r->node, deadline), r->busy_until));
 }
 
 static bool arm(struct hw_runner *r)
@@ -151,6 +149,8 @@ static void pass(struct hw_runner *r)
 	work = r->params.pass(r->params.arg);
 	world_trace(w, WORLD_PASS, r->node->index, r->id, work);
 	r->busy_until = w->now + (work ? w->costs.busy_pass_ns : w->costs.idle_pass_ns);
+	if (world_rng_chance(&w->sched, w->sched_params.starve_ppm))
+		r->busy_until += world_rng_range(&w->sched, 1, MAX(w->sched_params.starve_ns, 1));
 	if (work == 0 && !r->woken && arm(r) && !r->woken) {
 		go_to_sleep(r);
 		world_trace(w, WORLD_SLEEP, r->node->index, r->id, r->ev.slot ? r->ev.time : 0);
@@ -192,6 +192,36 @@ void sim_runners_look_again(struct world *w)
 	}
 }
 
+static void held_up(struct hw_runner *r)
+{
+	if (r->state == RUNNER_READY)
+		g_ptr_array_remove(r->node->world->ready, r);
+	if (r->state == RUNNER_READY || r->state == RUNNER_WAITING)
+		make_ready(r);
+}
+
+bool world_runner_starve(struct world_node *node, unsigned runner, uint64_t until)
+{
+	struct world *w = node->world;
+
+	for (guint i = 0; i < w->runners->len; i++) {
+		struct hw_runner *r = g_ptr_array_index(w->runners, i);
+
+		if (r->node != node || runner-- > 0)
+			continue;
+		world_trace(w, WORLD_STARVE, node->index, r->id, until);
+		r->starved_until = until;
+		held_up(r);
+		return true;
+	}
+	return false;
+}
+
+void world_sched_set(struct world *w, const struct world_sched_params *params)
+{
+	w->sched_params = *params;
+}
+
 void sim_runners_paused(struct world_node *node)
 {
 	struct world *w = node->world;
@@ -199,12 +229,8 @@ void sim_runners_paused(struct world_node *node)
 	for (guint i = 0; i < w->runners->len; i++) {
 		struct hw_runner *r = g_ptr_array_index(w->runners, i);
 
-		if (r->node != node)
-			continue;
-		if (r->state == RUNNER_READY)
-			g_ptr_array_remove(w->ready, r);
-		if (r->state == RUNNER_READY || r->state == RUNNER_WAITING)
-			make_ready(r);
+		if (r->node == node)
+			held_up(r);
 	}
 }
 

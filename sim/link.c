@@ -3,7 +3,7 @@
  * Links: parameters, stalls, and the time a packet needs. One each way between
  * two nodes, made when it is first asked for.
  */
-#include "sim/net.h"
+#include "sim/ip.h"
 
 void world_link_default(struct world_link_params *p)
 {
@@ -17,6 +17,7 @@ void world_link_default(struct world_link_params *p)
 		.rcvbuf = 256 * 1024,
 		.short_send_ppm = 10000,
 		.short_recv_ppm = 10000,
+		.mtu = 9000,
 	};
 }
 
@@ -39,15 +40,41 @@ struct link *sim_link(struct world_node *from, struct world_node *to)
 		link->params.latency_ns = 2 * WORLD_US;
 	stream = g_strdup_printf("link.%s.%s", from->name, to->name);
 	world_rng_init(w, &link->rng, stream);
+	sim_parking_init(&link->stalled, w, sim_link_again);
+	link->flight_last = &link->flight;
+	world_event_init(&link->ev, sim_link_event);
 	g_ptr_array_index(from->links, to->index) = link;
 	return link;
 }
 
 void sim_links_free(struct world_node *node)
 {
-	for (guint i = 0; i < node->links->len; i++)
-		g_free(g_ptr_array_index(node->links, i));
+	for (guint i = 0; i < node->links->len; i++) {
+		struct link *link = g_ptr_array_index(node->links, i);
+
+		if (!link)
+			continue;
+		sim_parking_free(&link->stalled);
+		world_event_cancel(node->world, &link->ev);
+		g_free(link);
+	}
 	g_ptr_array_free(node->links, TRUE);
+}
+
+void sim_links_moved(struct world *w, struct world_node *from, struct world_node *to)
+{
+	for (guint i = 0; i < w->nodes->len; i++) {
+		struct world_node *node = g_ptr_array_index(w->nodes, i);
+
+		for (guint j = 0; j < node->links->len; j++) {
+			struct link *link = g_ptr_array_index(node->links, j);
+
+			if (link && link->from == from)
+				link->from = to;
+			if (link && link->to == from)
+				link->to = to;
+		}
+	}
 }
 
 uint64_t sim_link_delay(struct link *link)
@@ -57,7 +84,15 @@ uint64_t sim_link_delay(struct link *link)
 
 bool sim_link_stalled(const struct link *link)
 {
-	return link->stalled_until > link->from->world->now;
+	return sim_parking_closed(&link->stalled);
+}
+
+uint64_t sim_serialize(const struct world *w, uint64_t *free_at, uint64_t bytes_per_sec, size_t len)
+{
+	uint64_t ns = (uint64_t)((unsigned __int128)len * WORLD_SEC / bytes_per_sec);
+
+	*free_at = MAX(*free_at, w->now) + ns;
+	return *free_at;
 }
 
 static void set(struct link *link, const struct world_link_params *params)
@@ -87,13 +122,20 @@ void world_link_set_all(struct world *w, const struct world_link_params *params)
 	set(&sane, params);
 	w->link_default = sane.params;
 	w->link_default_set = true;
+	/* Those that nobody asked for yet begin with the default. */
 	for (guint i = 0; i < w->nodes->len; i++) {
-		for (guint j = 0; j < w->nodes->len; j++) {
-			set(sim_link(g_ptr_array_index(w->nodes, i),
-				     g_ptr_array_index(w->nodes, j)),
-			    params);
+		struct world_node *node = g_ptr_array_index(w->nodes, i);
+
+		for (guint j = 0; j < node->links->len; j++) {
+			if (g_ptr_array_index(node->links, j))
+				set(g_ptr_array_index(node->links, j), params);
 		}
 	}
+}
+
+void world_link_stats(struct world_node *from, struct world_node *to, struct world_link_stats *out)
+{
+	*out = sim_link(from, to)->stats;
 }
 
 void world_link_stall(struct world_node *from, struct world_node *to, uint64_t until)
@@ -102,6 +144,6 @@ void world_link_stall(struct world_node *from, struct world_node *to, uint64_t u
 
 	world_trace(from->world, WORLD_STALL, NO_NODE, (uint64_t)from->index << 16 | to->index,
 		    until);
-	link->stalled_until = until;
+	sim_parking_set(&link->stalled, until);
 	sim_pipes_kick(link);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * hw/net.h of a node: contexts with their ready queue, listeners, streams.
- * Addresses and what listens where are in addr.c, the bytes in pipe.c.
+ * Addresses and what listens where are in addr.c, the bytes in pipe.c and tcp.c.
  *
  * A stream is in its context's ready queue when a callback is due. The queue is
  * worked through by the reactor's pass; nothing here calls back otherwise.
@@ -19,12 +19,19 @@
 
 static void ready_push(struct net_ctx *ctx, struct ready *item)
 {
+	struct node_net *net = &ctx->node->net;
+
 	if (item->queued)
 		return;
 	item->queued = true;
-	item->next = NULL;
-	*ctx->ready_tail = item;
-	ctx->ready_tail = &item->next;
+	if (ctx->ready && world_rng_chance(&net->rng, ctx->node->world->sched_params.shuffle_ppm)) {
+		item->next = ctx->ready;
+		ctx->ready = item;
+	} else {
+		item->next = NULL;
+		*ctx->ready_tail = item;
+		ctx->ready_tail = &item->next;
+	}
 	if (ctx->reactor->runner)
 		ctx->reactor->hw->env->ops->runner_wake(ctx->reactor->runner);
 }
@@ -76,9 +83,9 @@ static void stream_kick(struct sim_stream *s)
 
 static void look_for_room(struct sim_stream *s)
 {
-	size_t buffer, room = sim_end_room(s->end, &buffer);
+	size_t buffer, room = s->end->ops->room(s->end, &buffer);
 
-	if (s->want_room && (room >= s->room_wanted || sim_end_reset(s->end)))
+	if (s->want_room && (room >= s->room_wanted || s->end->ops->error(s->end)))
 		s->has_room = true;
 }
 
@@ -89,7 +96,7 @@ void sim_end_changed(struct conn_end *e)
 	if (!e->stream)
 		return;
 	s = container(e->stream, struct sim_stream, base);
-	if (sim_end_readable(e))
+	if (e->ops->readable(e))
 		s->readable = true;
 	look_for_room(s);
 	stream_kick(s);
@@ -151,8 +158,8 @@ static ssize_t stream_recv(struct net_stream *stream, const struct iovec *iov, i
 		return -EAGAIN;
 	if (s->error)
 		return s->error;
-	ret = sim_end_recv(s->end, iov, n, &more, &all);
-	if (ret == -ECONNRESET)
+	ret = s->end->ops->recv(s->end, iov, n, &more, &all);
+	if (ret < 0 && ret != -EAGAIN)
 		s->error = (int)ret;
 	s->readable = ret > 0 && (more || all);
 	stream_kick(s);
@@ -172,15 +179,16 @@ static ssize_t stream_send(struct net_stream *stream, const struct iovec *iov, i
 		return -EPIPE;
 	if (s->error)
 		return s->error;
-	if (sim_end_reset(s->end))
-		return -ECONNRESET;
+	ret = s->end->ops->error(s->end);
+	if (ret < 0)
+		return ret;
 	for (int i = 0; i < n; i++)
 		len += iov[i].iov_len;
 	if (len == 0)
 		return 0;
-	ret = s->decided ? sim_end_send(s->end, iov, n) : -EAGAIN;
+	ret = s->decided ? s->end->ops->send(s->end, iov, n) : -EAGAIN;
 	if (ret < 0 || (size_t)ret < len) {
-		sim_end_room(s->end, &buffer);
+		s->end->ops->room(s->end, &buffer);
 		s->want_room = true;
 		s->has_room = false;
 		s->room_wanted = world_rng_range(&s->node->net.rng, 1, MAX(1, buffer / 2));
@@ -195,7 +203,7 @@ static void stream_shutdown(struct net_stream *stream)
 	struct sim_stream *s = container(stream, struct sim_stream, base);
 
 	s->shut = true;
-	sim_end_shutdown(s->end);
+	s->end->ops->shutdown(s->end);
 }
 
 static void stream_detach(struct net_stream *stream)
@@ -220,7 +228,7 @@ static void stream_close(struct net_stream *stream)
 {
 	struct sim_stream *s = container(stream, struct sim_stream, base);
 
-	sim_end_close(s->end);
+	s->end->ops->close(s->end);
 	stream_free(s);
 }
 
@@ -228,7 +236,7 @@ static void stream_abort(struct net_stream *stream)
 {
 	struct sim_stream *s = container(stream, struct sim_stream, base);
 
-	sim_end_abort(s->end);
+	s->end->ops->abort(s->end);
 	stream_free(s);
 }
 
@@ -409,7 +417,7 @@ static void net_listener_close(struct net_listener *l)
 		struct conn_end *e = l->pending;
 
 		l->pending = e->next;
-		sim_end_abort(e);
+		e->ops->abort(e);
 	}
 	world_event_cancel(node->world, &l->retry);
 	ready_remove(l->ctx, &l->ready);
@@ -520,13 +528,16 @@ static const struct hw_net_ops net_ops = {
 void sim_net_init(struct world_node *node)
 {
 	struct node_net *n = &node->net;
-	g_autofree char *stream = g_strdup_printf("net.%s", node->name);
+	g_autofree char *stream = g_strdup_printf("net.%s#%u", node->name, node->incarnation);
 
 	n->net.ops = &net_ops;
 	n->node = node;
-	n->addrs = g_array_new(FALSE, FALSE, sizeof(struct net_addr));
+	n->addrs = g_array_new(FALSE, FALSE, sizeof(struct node_addr));
 	n->next_port = 49152;
 	world_rng_init(node->world, &n->rng, stream);
+	g_free(stream);
+	stream = g_strdup_printf("tcp.%s#%u", node->name, node->incarnation);
+	world_rng_init(node->world, &n->tcp_rng, stream);
 }
 
 void sim_net_fini(struct node_net *n)

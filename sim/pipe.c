@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Connections as byte pipes: what TCP does for its user, without packets.
+ * Connections within a node (loopback, UNIX sockets) as byte pipes: what TCP does
+ * for its user, without packets.
  *
  * A sender's bytes go into a ring; segments of drawn sizes leave it as the
  * receiver's window and the link allow, and arrive in order. FIN follows the
  * last byte; RST follows what is under way already and drops what is not. What
  * arrives at a closed end is answered by RST. Acknowledgements and window
- * updates take no time (a TCP engine will know better).
+ * updates take no time. Between nodes there is TCP (tcp.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 
 /* A SYN that got lost (link stalled, backlog full) is repeated after this. */
 #define SYN_RETRY WORLD_SEC
-#define RING_MIN 4096u
 
 static uint64_t conn_side(const struct pipe *p)
 {
@@ -41,56 +41,7 @@ static void tap(struct pipe *p, enum world_tap_kind kind, const void *data, size
 		.time = w->now,
 	};
 
-	for (struct world_tap *t = w->taps; t; t = t->next)
-		t->fn(t, kind, &info, data, len);
-}
-
-/* ---- ring --------------------------------------------------------------------------- */
-
-static void ring_grow(struct pipe *p, size_t need)
-{
-	size_t size = p->size ? p->size : RING_MIN;
-	uint8_t *ring;
-
-	while (size < need)
-		size *= 2;
-	if (size == p->size)
-		return;
-	ring = g_malloc(size);
-	for (uint64_t at = p->head; at < p->tail;) {
-		size_t n = MIN(p->tail - at, p->size - (at & (p->size - 1)));
-
-		n = MIN(n, size - (at & (size - 1)));
-		memcpy(ring + (at & (size - 1)), p->ring + (at & (p->size - 1)), n);
-		at += n;
-	}
-	g_free(p->ring);
-	p->ring = ring;
-	p->size = size;
-}
-
-static void ring_put(struct pipe *p, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		size_t at = p->tail & (p->size - 1), n = MIN(len, p->size - at);
-
-		memcpy(p->ring + at, data, n);
-		p->tail += n;
-		data += n;
-		len -= n;
-	}
-}
-
-static void ring_get(struct pipe *p, uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		size_t at = p->head & (p->size - 1), n = MIN(len, p->size - at);
-
-		memcpy(data, p->ring + at, n);
-		p->head += n;
-		data += n;
-		len -= n;
-	}
+	sim_tap(w, kind, &info, data, len);
 }
 
 /* ---- segments ----------------------------------------------------------------------- */
@@ -103,7 +54,7 @@ static void set_arrival(struct pipe *p)
 	world_event_cancel(w, &p->ev);
 	if (p->nsegments == 0)
 		return;
-	when = MAX(p->segments[p->first].arrives, p->link->stalled_until);
+	when = MAX(p->segments[p->first].arrives, p->link->stalled.until);
 	/* Stalled for ever, or the address is gone: somebody kicks the pipe. */
 	if (when == HW_NEVER || p->conn->ends[0].addr_gone || p->conn->ends[1].addr_gone)
 		return;
@@ -118,14 +69,10 @@ static void depart(struct pipe *p, int kind, size_t len)
 	const struct world_link_params *lp = &link->params;
 	uint64_t arrives;
 
-	if (lp->bytes_per_sec > 0) {
-		uint64_t ns = (uint64_t)((unsigned __int128)len * WORLD_SEC / lp->bytes_per_sec);
-
-		link->free_at = MAX(link->free_at, w->now) + ns;
-		arrives = link->free_at + sim_link_delay(link);
-	} else {
-		arrives = w->now + sim_link_delay(link);
-	}
+	arrives = w->now;
+	if (lp->bytes_per_sec > 0)
+		arrives = sim_serialize(w, &link->free_at, lp->bytes_per_sec, len);
+	arrives += sim_link_delay(link);
 	if (world_rng_chance(&link->rng, lp->stall_ppm))
 		arrives += lp->stall_ns;
 	if (p->nsegments > 0) {
@@ -189,7 +136,7 @@ static void corrupt(struct pipe *p, uint64_t from, uint64_t to)
 {
 	uint64_t bit = world_rng_below(&p->link->rng, (to - from) * 8);
 
-	p->ring[(from + bit / 8) & (p->size - 1)] ^= (uint8_t)(1u << (bit % 8));
+	p->ring.buf[(from + bit / 8) & (p->ring.size - 1)] ^= (uint8_t)(1u << (bit % 8));
 	world_trace(p->conn->world, WORLD_CORRUPT, pipe_node(p), conn_side(p), from * 8 + bit);
 }
 
@@ -267,7 +214,7 @@ static void conn_free(struct conn *c)
 		if (!c->pipes[i])
 			continue;
 		world_event_cancel(c->world, &c->pipes[i]->ev);
-		g_free(c->pipes[i]->ring);
+		ring_free(&c->pipes[i]->ring);
 		g_free(c->pipes[i]);
 	}
 	*c->prev = c->next;
@@ -346,7 +293,7 @@ static void conn_step(struct world_event *ev)
 	}
 	back = sim_link(c->ends[1].node, c->ends[0].node);
 	if (sim_link_stalled(back))
-		world_event_set(w, ev, MIN(back->stalled_until, w->now + SYN_RETRY));
+		world_event_set(w, ev, MIN(back->stalled.until, w->now + SYN_RETRY));
 	else
 		connect_over(c, c->answer);
 }
@@ -361,41 +308,7 @@ static void conn_timeout(struct world_event *ev)
 		send_rst(c->pipes[0]);
 }
 
-struct conn_end *sim_conn_open(struct world_node *node, const struct net_addr *local,
-			       const struct net_addr *remote)
-{
-	struct world *w = node->world;
-	struct conn *c = g_new0(struct conn, 1);
-	struct world_node *to = sim_net_route(node, remote);
-	uint64_t delay = SYN_RETRY;
-
-	c->world = w;
-	c->id = ++w->next_conn;
-	for (unsigned i = 0; i < 2; i++) {
-		c->ends[i].conn = c;
-		c->ends[i].side = i;
-	}
-	c->ends[0].node = node;
-	c->ends[0].local = *local;
-	c->ends[0].remote = *remote;
-	c->ends[0].open = true;
-	world_event_init(&c->step, conn_step);
-	world_event_init(&c->timeout, conn_timeout);
-	c->next = w->conns;
-	c->prev = &w->conns;
-	if (c->next)
-		c->next->prev = &c->next;
-	w->conns = c;
-	w->nconns++;
-	world_trace(w, WORLD_SYN, node->index, c->id, remote->port);
-	if (to)
-		delay = sim_link_delay(sim_link(node, to));
-	world_event_set(w, &c->step, w->now + delay);
-	world_event_set(w, &c->timeout, w->now + w->connect_timeout);
-	return &c->ends[0];
-}
-
-void sim_conns_free(struct world *w)
+void sim_pipes_free(struct world *w)
 {
 	while (w->conns)
 		conn_free(w->conns);
@@ -423,33 +336,18 @@ static void conn_reset(struct conn *c)
 	}
 }
 
-unsigned world_net_reset(struct world *w, struct world_node *a, struct world_node *b)
+unsigned sim_pipes_reset(struct world *w, const struct world_node *a, const struct world_node *b,
+			 uint64_t id)
 {
 	unsigned n = 0;
 
 	for (struct conn *c = w->conns; c; c = c->next) {
-		if (!c->pipes[0] || !involves(c, a) || !involves(c, b))
+		if (!c->pipes[0] || !involves(c, a) || !involves(c, b) || (id && c->id != id))
 			continue;
 		conn_reset(c);
 		n++;
 	}
 	return n;
-}
-
-bool world_net_reset_conn(struct world *w, uint64_t id)
-{
-	for (struct conn *c = w->conns; c; c = c->next) {
-		if (c->id == id && c->pipes[0]) {
-			conn_reset(c);
-			return true;
-		}
-	}
-	return false;
-}
-
-unsigned world_net_conns(struct world *w)
-{
-	return w->nconns;
 }
 
 void sim_pipes_kick(struct link *link)
@@ -462,7 +360,7 @@ void sim_pipes_kick(struct link *link)
 	}
 }
 
-void sim_addrs_changed(struct world *w)
+void sim_pipes_addrs_changed(struct world *w)
 {
 	for (struct conn *c = w->conns; c; c = c->next) {
 		for (unsigned i = 0; i < 2; i++) {
@@ -486,33 +384,17 @@ static size_t scatter(struct pipe *p, const struct iovec *iov, int n, size_t len
 	for (int i = 0; i < n && done < len; i++) {
 		size_t part = MIN(iov[i].iov_len, len - done);
 
-		ring_get(p, iov[i].iov_base, part);
+		ring_read(&p->ring, p->head, iov[i].iov_base, part);
+		p->head += part;
 		done += part;
 	}
 	return done;
 }
 
-static size_t iov_total(const struct iovec *iov, int n)
-{
-	size_t len = 0;
-
-	for (int i = 0; i < n; i++)
-		len += iov[i].iov_len;
-	return len;
-}
-
-/* Cuts len down to 1..len at random, sometimes. */
-static size_t shorten(struct link *link, size_t len, uint32_t ppm)
-{
-	if (len < 2 || !world_rng_chance(&link->rng, ppm))
-		return len;
-	return (size_t)world_rng_range(&link->rng, 1, len - 1);
-}
-
-ssize_t sim_end_recv(struct conn_end *e, const struct iovec *iov, int n, bool *more, bool *all)
+static ssize_t pipe_recv(struct conn_end *e, const struct iovec *iov, int n, bool *more, bool *all)
 {
 	struct pipe *p = e->conn->pipes[!e->side];
-	size_t want = iov_total(iov, n), len;
+	size_t want = sim_iov_total(iov, n), len;
 
 	*more = false;
 	*all = false;
@@ -520,7 +402,7 @@ ssize_t sim_end_recv(struct conn_end *e, const struct iovec *iov, int n, bool *m
 		return -EAGAIN;
 	len = MIN(want, p->arrived - p->head);
 	if (len > 0) {
-		len = shorten(p->link, len, p->link->params.short_recv_ppm);
+		len = sim_shorten(p->link, len, p->link->params.short_recv_ppm);
 		scatter(p, iov, n, len);
 		*more = p->arrived > p->head || p->fin_arrived || p->rst_arrived;
 		*all = len == want;
@@ -534,7 +416,7 @@ ssize_t sim_end_recv(struct conn_end *e, const struct iovec *iov, int n, bool *m
 	return p->fin_arrived ? 0 : -EAGAIN;
 }
 
-size_t sim_end_room(const struct conn_end *e, size_t *buffer)
+static size_t pipe_room(const struct conn_end *e, size_t *buffer)
 {
 	struct pipe *p = e->conn->pipes[e->side];
 	size_t used;
@@ -546,18 +428,18 @@ size_t sim_end_room(const struct conn_end *e, size_t *buffer)
 	return used < p->sndbuf ? p->sndbuf - used : 0;
 }
 
-ssize_t sim_end_send(struct conn_end *e, const struct iovec *iov, int n)
+static ssize_t pipe_send(struct conn_end *e, const struct iovec *iov, int n)
 {
 	struct pipe *p = e->conn->pipes[e->side];
-	size_t len = iov_total(iov, n), room, buffer;
+	size_t len = sim_iov_total(iov, n), room, buffer;
 	uint64_t from, h = 0;
 
-	room = sim_end_room(e, &buffer);
+	room = pipe_room(e, &buffer);
 	len = MIN(len, room);
 	if (len == 0)
 		return -EAGAIN;
-	len = shorten(p->link, len, p->link->params.short_send_ppm);
-	ring_grow(p, p->tail - p->head + len);
+	len = sim_shorten(p->link, len, p->link->params.short_send_ppm);
+	ring_reserve(&p->ring, p->head, p->tail, p->tail - p->head + len);
 	from = p->tail;
 	for (int i = 0; i < n && p->tail - from < len; i++) {
 		size_t part = MIN(iov[i].iov_len, len - (p->tail - from));
@@ -565,7 +447,8 @@ ssize_t sim_end_send(struct conn_end *e, const struct iovec *iov, int n)
 		h = world_hash_bytes(h, iov[i].iov_base, part);
 		if (e->conn->world->taps)
 			tap(p, WORLD_TAP_DATA, iov[i].iov_base, part);
-		ring_put(p, iov[i].iov_base, part);
+		ring_write(&p->ring, p->tail, iov[i].iov_base, part);
+		p->tail += part;
 	}
 	e->node->activity++;
 	world_trace(e->conn->world, WORLD_SEND, e->node->index, conn_side(p), h);
@@ -573,21 +456,21 @@ ssize_t sim_end_send(struct conn_end *e, const struct iovec *iov, int n)
 	return (ssize_t)len;
 }
 
-bool sim_end_reset(const struct conn_end *e)
+static int pipe_error(const struct conn_end *e)
 {
 	struct pipe *p = e->conn->pipes[!e->side];
 
-	return p && p->rst_arrived;
+	return p && p->rst_arrived ? -ECONNRESET : 0;
 }
 
-bool sim_end_readable(const struct conn_end *e)
+static bool pipe_readable(const struct conn_end *e)
 {
 	struct pipe *p = e->conn->pipes[!e->side];
 
 	return p && (p->arrived > p->head || p->fin_arrived || p->rst_arrived);
 }
 
-void sim_end_shutdown(struct conn_end *e)
+static void pipe_shutdown(struct conn_end *e)
 {
 	struct pipe *p = e->conn->pipes[e->side];
 
@@ -615,7 +498,7 @@ static void end_gone(struct conn_end *e)
 		conn_free(c);
 }
 
-void sim_end_close(struct conn_end *e)
+static void pipe_close(struct conn_end *e)
 {
 	struct pipe *in = e->conn->pipes[!e->side];
 
@@ -623,32 +506,59 @@ void sim_end_close(struct conn_end *e)
 	if (in && in->arrived > in->head && !in->rst_arrived)
 		send_rst(e->conn->pipes[e->side]);
 	else
-		sim_end_shutdown(e);
+		pipe_shutdown(e);
 	end_gone(e);
 }
 
-void sim_end_abort(struct conn_end *e)
+static void pipe_abort(struct conn_end *e)
 {
-	if (e->conn->pipes[0] && !sim_end_reset(e))
+	if (e->conn->pipes[0] && !pipe_error(e))
 		send_rst(e->conn->pipes[e->side]);
 	end_gone(e);
 }
 
-void world_tap_add(struct world *w, struct world_tap *t)
+static const struct end_ops pipe_end_ops = {
+	.recv = pipe_recv,
+	.send = pipe_send,
+	.room = pipe_room,
+	.error = pipe_error,
+	.readable = pipe_readable,
+	.shutdown = pipe_shutdown,
+	.close = pipe_close,
+	.abort = pipe_abort,
+};
+
+struct conn_end *sim_pipe_open(struct world_node *node, const struct net_addr *local,
+			       const struct net_addr *remote)
 {
-	struct world_tap **p = &w->taps;
+	struct world *w = node->world;
+	struct conn *c = g_new0(struct conn, 1);
+	struct world_node *to = sim_net_route(node, remote);
+	uint64_t delay = SYN_RETRY;
 
-	while (*p)
-		p = &(*p)->next;
-	t->next = NULL;
-	*p = t;
-}
-
-void world_tap_remove(struct world *w, struct world_tap *t)
-{
-	struct world_tap **p = &w->taps;
-
-	while (*p != t)
-		p = &(*p)->next;
-	*p = t->next;
+	c->world = w;
+	c->id = ++w->next_conn;
+	for (unsigned i = 0; i < 2; i++) {
+		c->ends[i].ops = &pipe_end_ops;
+		c->ends[i].conn = c;
+		c->ends[i].side = i;
+	}
+	c->ends[0].node = node;
+	c->ends[0].local = *local;
+	c->ends[0].remote = *remote;
+	c->ends[0].open = true;
+	world_event_init(&c->step, conn_step);
+	world_event_init(&c->timeout, conn_timeout);
+	c->next = w->conns;
+	c->prev = &w->conns;
+	if (c->next)
+		c->next->prev = &c->next;
+	w->conns = c;
+	w->nconns++;
+	world_trace(w, WORLD_SYN, node->index, c->id, remote->port);
+	if (to)
+		delay = sim_link_delay(sim_link(node, to));
+	world_event_set(w, &c->step, w->now + delay);
+	world_event_set(w, &c->timeout, w->now + w->connect_timeout);
+	return &c->ends[0];
 }

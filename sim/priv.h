@@ -11,6 +11,14 @@
 struct conn;
 struct conn_end;
 struct link;
+struct packet;
+struct packet_rule;
+struct tcp;
+struct tcp_conn;
+
+/* enum tcp_state of tcp.h */
+#define TCP_STATES 10
+#define PACKET_CLASSES 4
 
 struct heap_item {
 	uint64_t time, seq;
@@ -55,6 +63,25 @@ struct world {
 	struct world_link_params link_default;
 	bool link_default_set;
 	struct world_tap *taps;
+
+	/* packets */
+	uint64_t route_gen; /* moves when addresses do */
+	struct packet *free_packets[PACKET_CLASSES];
+	struct packet *packets; /* all that are not free */
+	GPtrArray *rules;	/* struct packet_rule */
+	struct world_pcap *pcaps;
+	struct world_link_stats net_stats;
+
+	/* TCP */
+	struct world_tcp_params tcp_params;
+	struct world_tcp_stats tcp_stats;
+	uint64_t tcp_edges[TCP_STATES][TCP_STATES];
+	struct tcp **tcp_table; /* by addresses and ports */
+	unsigned tcp_table_size, tcp_table_used;
+	struct tcp_conn *tcp_conns;
+
+	GPtrArray *corpses; /* struct world_node that crashed */
+	struct world_sched_params sched_params;
 };
 
 /* One of hw/env.h, hw/mem.h, hw/net.h, and whose it is. */
@@ -79,11 +106,19 @@ struct unix_file {
 	char path[108];
 };
 
+struct node_addr {
+	struct net_addr addr; /* port 0 */
+	struct world_port *port;
+};
+
 struct node_net {
 	struct hw_net net;
 	struct world_node *node;
 	struct world_rng rng;
-	GArray *addrs; /* struct net_addr, ports 0 */
+	struct world_rng tcp_rng;
+	GArray *addrs; /* struct node_addr */
+	uint16_t ip_id;
+	struct tcp *tcps;
 	struct net_listener *listeners;
 	struct unix_file *files;
 	uint16_t next_port;
@@ -116,6 +151,14 @@ struct world_node {
 	struct world_rng rng; /* hw_env.random */
 	struct world_limits limits;
 	uint64_t paused_until;
+	struct world_port *ports; /* in order of number */
+	unsigned nports;
+	bool down;	      /* crashed, not booted yet */
+	unsigned incarnation; /* from 0 */
+	void (*on_boot)(void *arg, struct world_node *node);
+	void *on_boot_arg;
+	int32_t drift_ppm;
+	uint64_t drift_world, drift_node; /* clocks when the drift was set */
 	uint64_t activity; /* moves with every byte sent or received: nobody here runs hot */
 	int64_t wall_offset;
 	GPtrArray *links; /* struct link, by index of the node it leads to */
@@ -125,11 +168,19 @@ struct world_node {
 
 #define NO_NODE 0xffff
 
+/* 2026-01-01 00:00:00 UTC, when the clock of a world shows 0. */
+#define SIM_WALL_EPOCH (UINT64_C(1767225600) * WORLD_SEC)
+
 #define container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 void world_trace(struct world *w, enum world_kind kind, uint16_t node, uint64_t a, uint64_t b);
 void world_failure(struct world *w, const char *format, ...) G_GNUC_PRINTF(2, 3);
 uint64_t world_hash_str(const char *s);
+
+/* node.c */
+uint64_t sim_node_clock(const struct world_node *node);
+/* The world's time when the node's clock will show t (or later). */
+uint64_t sim_node_when(const struct world_node *node, uint64_t t);
 
 /* event.c */
 struct world_event *world_event_first(const struct world *w);

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/net.h"
-#include "sim/priv.h"
+#include "sim/ip.h"
 
 /* Events in a row without the clock moving that no model needs. */
 #define STORM_LIMIT 10000000
@@ -35,6 +34,18 @@ struct world *world_new(uint64_t seed)
 	w->hot_busy = 1000000;
 	w->hot_idle = 10000;
 	w->connect_timeout = 20 * WORLD_SEC;
+	w->rules = g_ptr_array_new();
+	w->corpses = g_ptr_array_new();
+	w->tcp_params = (struct world_tcp_params){
+		.rto_init = WORLD_SEC,
+		.rto_min = 200 * WORLD_MS,
+		.rto_max = 60 * WORLD_SEC,
+		.retries = 8,
+		.syn_retries = 5,
+		.time_wait = WORLD_SEC,
+		.fin_wait = 60 * WORLD_SEC,
+		.ack_delay = 10 * WORLD_US,
+	};
 	world_link_default(&w->link_default);
 	world_rng_init(w, &w->sched, "sched");
 	return w;
@@ -55,6 +66,7 @@ static void node_free(struct world_node *node)
 	sim_mem_fini(&node->mem);
 	sim_faults_fini(node);
 	sim_links_free(node);
+	sim_ports_free(node);
 	for (unsigned i = 0; i < NODE_LOG_LINES; i++)
 		g_free(node->log[i].line);
 	g_free(node->name);
@@ -72,6 +84,13 @@ void world_free(struct world *w)
 		g_free(g_ptr_array_index(w->runners, i));
 	for (guint i = 0; i < w->nodes->len; i++)
 		node_free(g_ptr_array_index(w->nodes, i));
+	for (guint i = 0; i < w->corpses->len; i++)
+		node_free(g_ptr_array_index(w->corpses, i));
+	sim_packets_free(w);
+	sim_pcaps_free(w);
+	world_packet_rules_clear(w);
+	g_ptr_array_free(w->rules, TRUE);
+	g_ptr_array_free(w->corpses, TRUE);
 	g_ptr_array_free(w->nodes, TRUE);
 	g_ptr_array_free(w->runners, TRUE);
 	g_ptr_array_free(w->ready, TRUE);

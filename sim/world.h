@@ -176,12 +176,20 @@ void world_rng_fill(struct world_rng *rng, void *buf, size_t len);
 	X(CONNECTED, "net.connected", "conn", "error")                                             \
 	X(SEND, "net.send", "conn_side", "bytes_hash")                                             \
 	X(SEGMENT, "net.segment", "conn_side", "len")                                              \
+	X(PACKET, "net.packet", "conn_side", "header_hash")                                        \
+	X(DROP, "net.drop", "conn_side", "why")                                                    \
+	X(RULE, "net.rule", "rule", "conn_side")                                                   \
+	X(TCP, "tcp.state", "conn_side", "from_to")                                                \
+	X(PORT, "net.port", "port", "down_or_until")                                               \
 	X(RECV, "net.recv", "conn_side", "len")                                                    \
 	X(FIN, "net.fin", "conn_side", "")                                                         \
 	X(RST, "net.rst", "conn_side", "")                                                         \
 	X(CORRUPT, "net.corrupt", "conn_side", "bit")                                              \
 	X(STALL, "net.stall", "from_to", "until")                                                  \
-	X(PAUSE, "node.pause", "", "until")
+	X(PAUSE, "node.pause", "", "until")                                                        \
+	X(CRASH, "node.crash", "incarnation", "")                                                  \
+	X(BOOT, "node.boot", "incarnation", "")                                                    \
+	X(STARVE, "runner.starve", "runner", "until")
 
 enum world_kind {
 #define X(name, str, a, b) WORLD_##name,
@@ -240,10 +248,50 @@ bool world_node_add_addr(struct world_node *node, const char *host);
 /* Connections on it go silent (like a stalled link); listeners on it hear nothing. */
 void world_node_del_addr(struct world_node *node, const char *host);
 
-/* No runner of the node passes before `until`: a stopped virtual machine. */
+/*
+ * A stopped virtual machine: no runner of the node passes before `until`, its TCP
+ * does nothing, and packets wait in its NIC (at most WORLD_NIC_RING; more are lost).
+ */
 void world_node_pause(struct world_node *node, uint64_t until);
+#define WORLD_NIC_RING 512
 /* Moves the wall clock (hw_env.wall) by ns; the monotonic clock is not touched. */
 void world_node_step_wall(struct world_node *node, int64_t ns);
+/*
+ * From now on the clocks of the node (hw_env.now, and wall with it) run fast by
+ * ppm parts in a million (negative: slow; at least -500000). They do not step.
+ */
+void world_node_set_drift(struct world_node *node, int32_t ppm);
+/* What hw_env.now of the node says now. */
+uint64_t world_node_now(const struct world_node *node);
+
+/*
+ * The machine dies: its connections vanish without a packet, its addresses do not
+ * answer; peers find out by TCP. Returns the same machine (name, addresses, ports,
+ * links) without anything on it, still down; `node` is from now on only what was
+ * built on the dead one needs to be taken down: its seams work, cut off from the
+ * world (streams give -ECONNRESET, connects fail). What is left on it counts in
+ * world_leaks() as before.
+ */
+struct world_node *world_node_crash(struct world_node *node);
+/* Powers it on again, then calls its boot hook. */
+void world_node_boot(struct world_node *node);
+bool world_node_is_up(const struct world_node *node);
+/* What starts the node's software. Kept over crashes. */
+void world_node_on_boot(struct world_node *node, void (*fn)(void *arg, struct world_node *node),
+			void *arg);
+
+/*
+ * Scheduling faults, drawn from the seed: after a pass a runner is kept away for
+ * 1..starve_ns; a stream that becomes ready goes before those that wait already.
+ */
+struct world_sched_params {
+	uint32_t starve_ppm;
+	uint64_t starve_ns;
+	uint32_t shuffle_ppm;
+};
+void world_sched_set(struct world *w, const struct world_sched_params *params);
+/* Keeps one runner (by order of start on the node) away until then. False: there is none. */
+bool world_runner_starve(struct world_node *node, unsigned runner, uint64_t until);
 
 struct world_limits {
 	unsigned max_fds;  /* streams and listeners; more give -EMFILE; 0: no limit */
@@ -307,25 +355,38 @@ void world_fault_each(struct world_node *node,
 /* ---- network ------------------------------------------------------------------------ */
 
 /*
- * The way from one node to another (also from a node to itself: loopback and
- * UNIX sockets), one direction. Nodes reach each other by their addresses; there
- * is one link each way between each two nodes.
+ * A packet's way: the port (NIC) of its source address, the link from node to
+ * node, the port of its destination address. The ports hang on one switch; the
+ * link is what lies between two of them, one direction. Within a node (loopback,
+ * UNIX sockets) there are no packets, only the link of the node to itself.
+ *
+ * Streams between nodes are TCP (sim/tcp.c) over IP packets with the real bytes.
  */
 struct world_link_params {
 	uint64_t latency_ns;	 /* one way; default 20 us, 2 us within a node */
-	uint64_t jitter_ns;	 /* 0..this is added to each segment, order is kept; default 2 us */
+	uint64_t jitter_ns;	 /* 0..this is added to each packet, order is kept; default 2 us */
 	uint64_t bytes_per_sec;	 /* shared by all streams; 0: unlimited; default 1.25 G */
 	uint32_t seg_min;	 /* bytes in a segment, drawn; default 1 */
-	uint32_t seg_max;	 /* default 32768; at least seg_min */
+	uint32_t seg_max;	 /* default 32768; at least seg_min; the MTU limits it too */
 	uint32_t sndbuf;	 /* sender's buffer, for new streams; default 256 KiB */
 	uint32_t rcvbuf;	 /* receiver's window, for new streams; default 256 KiB */
 	uint32_t short_send_ppm; /* sends cut short although there is room; default 10,000 */
 	uint32_t short_recv_ppm; /* receives cut short although there are bytes; default 10,000 */
-	uint32_t corrupt_ppm;	 /* segments with one bit flipped; default 0 */
+	uint32_t corrupt_ppm;	 /* segments with one bit of data flipped, which reach the stream */
 	uint32_t stall_ppm;	 /* segments that are stall_ns late (and what follows them) */
 	uint64_t stall_ns;
 	uint32_t refuse_ppm; /* connects refused although somebody listens */
-	bool unreachable;    /* connects fail with -EHOSTUNREACH */
+	bool unreachable;    /* connects fail with -EHOSTUNREACH (ICMP) */
+	/* What follows is for packets: links between different nodes. */
+	uint32_t loss_ppm;
+	uint32_t dup_ppm;     /* come a second time, a little later */
+	uint32_t reorder_ppm; /* come up to reorder_ns later, others overtake them */
+	uint64_t reorder_ns;
+	uint32_t flip_ppm;    /* one bit flipped anywhere: a checksum finds it */
+	uint32_t queue_bytes; /* that wait for the wire; more are lost (tail drop); 0: no limit */
+	uint32_t mtu;	      /* of IP packets, 576..65535; default 9000; 0: default */
+	bool mtu_silent;      /* what is too big vanishes, without ICMP */
+	bool down;	      /* nothing gets through: a partition, one way */
 };
 
 void world_link_default(struct world_link_params *params);
@@ -336,12 +397,172 @@ void world_link_set(struct world_node *from, struct world_node *to,
 void world_link_set_all(struct world *w, const struct world_link_params *params);
 /*
  * Nothing arrives on the link until that time (HW_NEVER: until it is set again;
- * now or earlier: heals). Nothing is lost: what was under way arrives then, and
- * connects that do not get through end with -ETIMEDOUT.
+ * now or earlier: heals). Nothing is lost: what was under way arrives then. TCP
+ * notices by its timers: it repeats itself, and gives up after some time; connects
+ * that do not get through end with -ETIMEDOUT.
  */
 void world_link_stall(struct world_node *from, struct world_node *to, uint64_t until);
 /* How long a connect goes on before -ETIMEDOUT. Default 20 s. */
 void world_net_connect_timeout(struct world *w, uint64_t ns);
+
+/* Why packets got lost. X(NAME, "name") */
+#define WORLD_DROPS(X)                                                                             \
+	X(RULE, "rule")		  /* a packet rule */                                              \
+	X(LOSS, "loss")		  /* loss_ppm */                                                   \
+	X(QUEUE, "queue")	  /* queue of a link or port was full */                           \
+	X(PORT_DOWN, "port down") /* port or node */                                               \
+	X(LINK_DOWN, "link down")                                                                  \
+	X(MTU, "mtu")                                                                              \
+	X(UNREACHABLE, "unreachable")                                                              \
+	X(NO_ROUTE, "no route")	  /* nobody has the address */                                     \
+	X(CHECKSUM, "checksum")	  /* found wrong by the receiver */                                \
+	X(NO_ADDR, "no address")  /* the receiver has the address no more */                       \
+	X(OVERRUN, "overrun")	  /* the NIC of a paused node was full */
+
+enum world_drop {
+#define X(name, str) WORLD_DROP_##name,
+	WORLD_DROPS(X)
+#undef X
+		WORLD_DROP_COUNT
+};
+const char *world_drop_name(enum world_drop why);
+
+struct world_link_stats {
+	uint64_t packets, bytes; /* given to the link's sender */
+	uint64_t delivered;
+	uint64_t dropped[WORLD_DROP_COUNT];
+	uint64_t duplicated, delayed, reordered, flipped, corrupted;
+};
+void world_link_stats(struct world_node *from, struct world_node *to, struct world_link_stats *out);
+/* Of all links together. */
+void world_net_stats(struct world *w, struct world_link_stats *out);
+
+/* ---- ports -------------------------------------------------------------------------- */
+
+/* A NIC. Each node has one, number 0, which world_node_add_addr() gives addresses to. */
+struct world_port;
+
+struct world_port_params {
+	uint64_t bytes_per_sec;	 /* each direction; 0: unlimited, the default */
+	uint32_t tx_queue_bytes; /* of the NIC; more are lost; 0: no limit */
+	uint32_t rx_queue_bytes; /* of the switch, towards the NIC (incast) */
+	uint32_t mtu;		 /* smaller than the link's; 0: the link's */
+	bool down;		 /* cable pulled: what is under way is lost too */
+};
+
+struct world_port *world_port_new(struct world_node *node, const char *name);
+struct world_port *world_node_port(struct world_node *node, unsigned n);
+const char *world_port_name(const struct world_port *port);
+/* False: not an address, or in use by a node. */
+bool world_port_add_addr(struct world_port *port, const char *host);
+void world_port_get(const struct world_port *port, struct world_port_params *out);
+void world_port_set(struct world_port *port, const struct world_port_params *params);
+/* Flow control: nothing arrives on the port until then, nothing is lost. As world_link_stall. */
+void world_port_pause(struct world_port *port, uint64_t until);
+
+/* ---- packet rules ------------------------------------------------------------------- */
+
+/* X(NAME, bit, "name"): what a packet is. One may be several of them. */
+#define WORLD_PACKETS(X)                                                                           \
+	X(SYN, 1u, "syn")	/* the first of a connection */                                    \
+	X(SYNACK, 2u, "synack") /* its answer */                                                   \
+	X(DATA, 4u, "data")                                                                        \
+	X(ACK, 8u, "ack") /* nothing but an acknowledgement or window */                           \
+	X(FIN, 16u, "fin")                                                                         \
+	X(RST, 32u, "rst")                                                                         \
+	X(ICMP, 64u, "icmp")
+
+enum world_packet_kind {
+#define X(name, bit, str) WORLD_PACKET_##name = bit,
+	WORLD_PACKETS(X)
+#undef X
+};
+
+#define WORLD_ACTIONS(X)                                                                           \
+	X(DROP, "drop")                                                                            \
+	X(DUPLICATE, "duplicate") /* the second one ns later */                                    \
+	X(DELAY, "delay")	  /* by ns, and what follows it */                                 \
+	X(REORDER, "reorder")	  /* by ns, others overtake it */                                  \
+	X(FLIP, "flip")		  /* one bit, found by a checksum */                               \
+	X(CORRUPT, "corrupt")	  /* one bit of its data, with a right checksum: reaches the stream */
+
+enum world_action {
+#define X(name, str) WORLD_ACTION_##name,
+	WORLD_ACTIONS(X)
+#undef X
+		WORLD_ACTION_COUNT
+};
+/* NULL: no such. For scenarios: name to number, -1: no such. */
+const char *world_action_name(enum world_action action);
+int world_action_parse(const char *name);
+int world_packet_kind_parse(const char *name);
+
+/* Selector, budget, action; what is 0 or NULL selects all. Numbers count from 1. */
+struct world_packet_rule {
+	const char *from, *to;	 /* names of nodes */
+	uint16_t port;		 /* TCP port of either end */
+	uint64_t conn;		 /* number of the connection, as in struct world_tap_info */
+	unsigned side;		 /* 1: sent by who connected, 2: by who accepted */
+	unsigned kinds;		 /* any of enum world_packet_kind */
+	uint64_t first, last;	 /* numbers of packets in their flow (connection and side) */
+	uint64_t pos_first;	 /* carries any byte of the stream from this ... */
+	uint64_t pos_last;	 /* ... to this one */
+	unsigned tx;		 /* 1: sent for the first time, 2: repeated */
+	uint64_t since, until;	 /* virtual time; until 0: for ever */
+	uint64_t nth;		 /* of those that match so far, this one and later ones */
+	uint64_t times;		 /* how often it acts; 0: always */
+	uint32_t ppm;		 /* chance; 0: surely */
+	enum world_action action;
+	uint64_t ns;
+};
+
+/* Copied. Rules are asked in the order of adding; every one that fits acts. Returns its number. */
+unsigned world_packet_rule_add(struct world *w, const struct world_packet_rule *rule);
+/* How often it matched (before its budget) and acted. Numbers stay good until clear. */
+void world_packet_rule_stats(struct world *w, unsigned rule, uint64_t *matched, uint64_t *taken);
+void world_packet_rule_remove(struct world *w, unsigned rule);
+void world_packet_rules_clear(struct world *w);
+
+/* ---- captures ----------------------------------------------------------------------- */
+
+/*
+ * Writes packets to f in pcapng form (Wireshark reads it), until closed or the
+ * world is freed; f stays the caller's. Captures change nothing of the run.
+ */
+struct world_pcap;
+/* All packets put on the links between a and b (NULL: any), with a comment on each one's fate. */
+struct world_pcap *world_pcap_link(struct world *w, struct world_node *a, struct world_node *b,
+				   FILE *f);
+/* What the port sends and receives, as a capture on that machine would show it. */
+struct world_pcap *world_pcap_port(struct world_port *port, FILE *f);
+void world_pcap_close(struct world_pcap *pcap);
+
+/* ---- TCP ---------------------------------------------------------------------------- */
+
+struct world_tcp_params {
+	uint64_t rto_init;	   /* first retransmission; default 1 s */
+	uint64_t rto_min, rto_max; /* default 200 ms, 60 s */
+	unsigned retries;	   /* then -ETIMEDOUT; default 8 */
+	unsigned syn_retries;	   /* of the accepting side; default 5 */
+	uint64_t time_wait;	   /* default 1 s */
+	uint64_t fin_wait;	   /* of closed ones, for the peer's FIN; default 60 s */
+	uint64_t ack_delay;	   /* of lone segments in order; 0: none; default 10 us */
+};
+void world_tcp_get(const struct world *w, struct world_tcp_params *out);
+/* For all nodes, from now on. */
+void world_tcp_set(struct world *w, const struct world_tcp_params *params);
+
+struct world_tcp_stats {
+	uint64_t segments, repeated;	   /* sent; of these, not for the first time */
+	uint64_t timeouts, fast, probes;   /* retransmissions by timer, by dup ACKs; zero window */
+	uint64_t out_of_order, given_up;   /* segments; connections */
+	uint64_t resets_sent, resets_seen; /* RST segments, taken as valid when seen */
+};
+void world_tcp_stats(const struct world *w, struct world_tcp_stats *out);
+/* Each edge of the state machine that exists, and how often it was taken. */
+void world_tcp_edges(const struct world *w,
+		     void (*fn)(void *arg, const char *from, const char *to, uint64_t taken),
+		     void *arg);
 
 /* Resets connections (both ends see -ECONNRESET at once). Returns how many. NULL: any node. */
 unsigned world_net_reset(struct world *w, struct world_node *a, struct world_node *b);

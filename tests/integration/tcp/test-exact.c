@@ -29,9 +29,15 @@ static struct env *env_new(void)
 					   .ios = 200,
 					   .depth = 4,
 					   .max_blocks = 16 };
+	struct world_link_params whole;
 	struct host_params params;
 
 	e->fx = fx_new(7, 2);
+	/* Headers come in one piece: C2HTermReq holds what has come of them. */
+	world_link_default(&whole);
+	whole.seg_min = whole.seg_max;
+	whole.short_send_ppm = whole.short_recv_ppm = 0;
+	world_link_set_all(e->fx->world, &whole);
 	fx_config_default(e->fx, BLOCKS);
 	e->good = fx_host_new(e->fx, 1);
 	e->core = fx_host_new(e->fx, 1)->core;
