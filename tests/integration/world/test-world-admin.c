@@ -166,11 +166,12 @@ static void test_keep_alive_and_close(void)
 		raw_prop(sqe, true, 2, 0x14, 4, 0x460001);
 		g_assert_cmphex(raw_cmd(admin, sqe, NULL, 0, NULL), ==, 0);
 		enabled = world_now(fx->world);
-		for (unsigned i = 0; i < 2; i++)
-			q[i] = raw_io(fx, core, false, false, 1, (uint16_t)(i + 1), 31);
+		q[0] = raw_io(fx, core, false, false, 1, 1, 31);
+		world_run_until(fx->world, enabled + 11 * WORLD_SEC);
+		q[1] = raw_open_ic(fx, core, false, false); /* nobody's */
 		/* The answer took 20 us and some; the way of the end takes 20 us. */
 		world_run_until(fx->world, enabled + 20 * WORLD_SEC - 53 * WORLD_US + ns);
-		/* The first end makes a pass, the second and the timer fall into its time. */
+		/* Nobody's end makes a pass; the queue's and the timer fall into its time. */
 		raw_close(q[1]);
 		world_run_for(fx->world, 600);
 		raw_abort(q[0]);
