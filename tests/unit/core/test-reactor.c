@@ -370,6 +370,8 @@ static void test_runner(struct fixture *f, gconstpointer data)
 	reactor_stop(f->r);
 	reactor_post(f->r, &m[0].msg);
 	g_assert_cmpuint(atomic_load(&runner->wakes), ==, 2);
+	/* The message is not to outlive this function. */
+	g_assert_cmpuint(reactor_pass(f->r), ==, 1);
 }
 
 static void test_message_bound(struct fixture *f, gconstpointer data)
