@@ -81,8 +81,15 @@ void wire_connect_data(struct wire_conn *c, const struct wire_cmd *cmd)
 		holds = holds && end != NULL && end > d + at &&
 			wire_all_zero(end, (size_t)(d + at + 256 - end));
 	}
-	wire_check(c, ORACLE_HOST, R_CONNECT_DATA, holds && (qid != 0 || cntlid >= 0xfffe),
-		   "queue %u, controller id %04xh", qid, cntlid);
+	if (!wire_check(c, ORACLE_HOST, R_CONNECT_DATA, holds && (qid != 0 || cntlid >= 0xfffe),
+			"queue %u, controller id %04xh", qid, cntlid) ||
+	    qid == 0)
+		return;
+	/* It may be on its way out: the host's end of it may arrive later than this. */
+	wire_ctrl_unref(c->o, c->asked);
+	c->asked = wire_ctrl_find(c, (const char *)d + 256, cntlid);
+	if (c->asked != NULL)
+		c->asked->refs++;
 }
 
 static bool ipo_valid(uint32_t dw0)
@@ -112,19 +119,19 @@ static void connected(struct wire_conn *c, const struct wire_cmd *cmd, const uin
 	uint16_t qid = le16(cmd->sqe + 42), cntlid = le16(cqe), sqhd = le16(cqe + 8);
 	bool asked = cmd->sqe[46] & 4;
 	const char *subnqn = (const char *)cmd->data + 256;
-	struct wire_ctrl *ctrl = wire_ctrl_find(c, subnqn, cntlid);
+	struct wire_ctrl *ctrl = qid == 0 ? wire_ctrl_find(c, subnqn, cntlid) : c->asked;
 
 	if (!wire_check(c, ORACLE_TARGET, R_CONNECT_CNTLID,
 			cntlid < 0xfff0 &&
-				(qid == 0 ? ctrl == NULL
+				(qid == 0 ? ctrl == NULL || ctrl->gone
 					  : ctrl != NULL && cntlid == le16(cmd->data + 16)),
 			"queue %u of controller %u, id %u given, controller %s", qid,
 			le16(cmd->data + 16), cntlid, ctrl != NULL ? "is there" : "is not there"))
 		return;
-	if (ctrl != NULL)
-		ctrl->refs++;
-	else
+	if (qid == 0)
 		ctrl = wire_ctrl_new(c, subnqn, cntlid);
+	else
+		ctrl->refs++;
 	c->ctrl = ctrl;
 	c->connected = true;
 	c->qid = qid;

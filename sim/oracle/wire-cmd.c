@@ -94,18 +94,19 @@ static bool check_queue(struct wire_conn *c, const struct wire_cmd *cmd, uint32_
 			  "%u outstanding in a queue of %u", outstanding + 1, c->qsize);
 }
 
-/* What success takes of an I/O command: as much as the host has said, if that can be. */
+/* What success takes of an I/O command, where Identify has told the block size. */
 static uint32_t io_want(const struct wire_conn *c, const struct wire_cmd *cmd)
 {
 	uint32_t blocks = le16(cmd->sqe + 48) + 1u;
-	uint32_t unit = cmd->sgl_len / blocks;
+	unsigned shift;
 
 	if (cmd->opcode != 0x01 && cmd->opcode != 0x02)
 		return cmd->xfer == 0 ? 0 : UNKNOWN;
-	if (c->o->loose_blocks || cmd->sgl_len % blocks != 0 || unit < 512 ||
-	    (unit & (unit - 1)) != 0)
+	shift = GPOINTER_TO_UINT(
+		g_hash_table_lookup(c->ctrl->ns_shift, GUINT_TO_POINTER(le32(cmd->sqe + 4))));
+	if (c->o->loose_blocks || shift == 0)
 		return UNKNOWN;
-	return cmd->sgl_len;
+	return (uint32_t)MIN((uint64_t)blocks << shift, UNKNOWN);
 }
 
 void wire_command(struct wire_conn *c, struct wire_stream *s)

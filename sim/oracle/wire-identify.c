@@ -108,7 +108,7 @@ static void ctrlr(struct wire_conn *c, const uint8_t *d)
 
 /* --- namespaces ------------------------------------------------------------------------------ */
 
-static void ns(struct wire_conn *c, const uint8_t *d)
+static void ns(struct wire_conn *c, uint32_t nsid, const uint8_t *d)
 {
 	static const struct range r[] = { { 81, 92 }, { 96, 99 } };
 	uint64_t size = le64(d), capacity = le64(d + 8), used = le64(d + 16);
@@ -136,6 +136,7 @@ static void ns(struct wire_conn *c, const uint8_t *d)
 				i))
 			return;
 	}
+	g_hash_table_insert(c->ctrl->ns_shift, GUINT_TO_POINTER(nsid), GUINT_TO_POINTER(lbads));
 }
 
 static void list(struct wire_conn *c, const uint8_t *d, uint32_t after)
@@ -188,7 +189,7 @@ void wire_identify(struct wire_conn *c, const struct wire_cmd *cmd)
 
 	switch (cmd->sqe[40]) {
 	case 0x00:
-		ns(c, cmd->data);
+		ns(c, le32(cmd->sqe + 4), cmd->data);
 		break;
 	case 0x01:
 		ctrlr(c, cmd->data);

@@ -131,9 +131,11 @@ static bool check_common(struct wire_conn *c, enum oracle_side side)
 
 static void icreq(struct wire_conn *c, const uint8_t *h)
 {
-	if (!wire_check(c, ORACLE_HOST, R_IC_PFV, le16(h + 8) == 0, "PFV %u", le16(h + 8)) ||
-	    !wire_check(c, ORACLE_HOST, R_IC_PDA, h[10] <= 31, "HPDA %u", h[10]) ||
-	    !wire_check(c, ORACLE_HOST, R_IC_DIGEST, (h[11] & ~3) == 0, "DGST %02xh", h[11]))
+	/* A tolerated host's wrong ICReq is an ICReq none the less. */
+	if (wire_check(c, ORACLE_HOST, R_IC_PFV, le16(h + 8) == 0, "PFV %u", le16(h + 8)) &&
+	    wire_check(c, ORACLE_HOST, R_IC_PDA, h[10] <= 31, "HPDA %u", h[10]))
+		wire_check(c, ORACLE_HOST, R_IC_DIGEST, (h[11] & ~3) == 0, "DGST %02xh", h[11]);
+	if (c->judge == JUDGE_NONE)
 		return;
 	c->hdgst = h[11] & 1; /* as asked, until the answer */
 	c->ddgst = h[11] & 2;
@@ -163,8 +165,9 @@ static void icresp(struct wire_conn *c, const uint8_t *h)
 }
 
 /*
- * An invalid field is named by its offset in the header that follows; a header
- * digest error tells the digest; the others have no information.
+ * An invalid field is named by its offset in the header that follows (the common
+ * header has such offsets, too, where nothing follows); a header digest error
+ * tells the digest; the others have no information.
  */
 static void term(struct wire_conn *c, enum oracle_side side, const uint8_t *h, uint32_t len)
 {
@@ -175,8 +178,8 @@ static void term(struct wire_conn *c, enum oracle_side side, const uint8_t *h, u
 	if (!wire_check(c, side, R_TERM_FES, fes >= 1 && fes <= 6, "FES %04xh", fes))
 		return;
 	if (fes == 1 || fes == 6)
-		wire_check(c, side, R_TERM_FEI, fei < MAX(len, 1), "FEI %u, header of %u bytes",
-			   fei, len);
+		wire_check(c, side, R_TERM_FEI, fei < MAX(len, CH_LEN),
+			   "FEI %u, header of %u bytes", fei, len);
 	wire_check(c, side, R_TERM_CAUSE, false, "FES %04xh, FEI %u", fes, fei);
 }
 
@@ -189,8 +192,9 @@ static void header(struct wire_conn *c, enum oracle_side side)
 	for (unsigned i = 0; i < G_N_ELEMENTS(f->reserved); i++) {
 		unsigned from = f->reserved[i].from, to = f->reserved[i].to;
 
-		if (!wire_check(c, side, R_PDU_RESERVED, wire_all_zero(h + from, to - from),
-				"bytes %u to %u", from, to - 1))
+		wire_check(c, side, R_PDU_RESERVED, wire_all_zero(h + from, to - from),
+			   "bytes %u to %u", from, to - 1);
+		if (c->judge == JUDGE_NONE)
 			return;
 	}
 	if (h[0] == T_H2C_DATA || h[0] == T_C2H_DATA) {
@@ -292,8 +296,12 @@ static uint32_t take_common(struct wire_conn *c, enum oracle_side side, const ui
 	n = gather(s, CH_LEN, p, len);
 	if (s->have < CH_LEN)
 		return n;
-	if (!check_common(c, side))
+	if (!check_common(c, side)) {
 		s->mute = true;
+		/* Without its ICReq or ICResp nothing can be said of the other side, either. */
+		if (!s->ic_seen)
+			c->judge = JUDGE_NONE;
+	}
 	s->step = STEP_HEADER;
 	return n;
 }

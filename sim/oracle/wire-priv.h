@@ -143,6 +143,7 @@ struct wire_ctrl {
 	bool identified;
 	uint32_t icd_max; /* of I/O commands */
 	uint8_t aerl;
+	GHashTable *ns_shift; /* nsid -> log2 of the block size */
 
 	/* events */
 	uint32_t aec_now, aec_may; /* enabled; possibly enabled */
@@ -217,6 +218,7 @@ struct wire_conn {
 	bool fc_off;
 	uint64_t submitted, completed, head; /* since Connect, it included */
 	struct wire_ctrl *ctrl;
+	struct wire_ctrl *asked; /* whose queue Connect wants to be */
 };
 
 struct oracle_wire {
@@ -253,6 +255,7 @@ bool wire_all_zero(const uint8_t *p, size_t len);
 bool wire_check(struct wire_conn *c, enum oracle_side side, enum wire_rule rule, bool holds,
 		const char *format, ...) G_GNUC_PRINTF(5, 6);
 struct wire_ctrl *wire_ctrl_new(struct wire_conn *c, const char *subnqn, uint16_t cntlid);
+/* The newest; NULL: there is none. */
 struct wire_ctrl *wire_ctrl_find(struct wire_conn *c, const char *subnqn, uint16_t cntlid);
 void wire_ctrl_unref(struct oracle_wire *o, struct wire_ctrl *ctrl);
 void wire_cmd_free(void *cmd);

@@ -127,16 +127,17 @@ struct wire_ctrl *wire_ctrl_new(struct wire_conn *c, const char *subnqn, uint16_
 	ctrl->cntlid = cntlid;
 	ctrl->discovery = !strcmp(subnqn, "nqn.2014-08.org.nvmexpress.discovery");
 	ctrl->icd_max = UNKNOWN;
+	ctrl->ns_shift = g_hash_table_new(g_direct_hash, g_direct_equal);
 	g_ptr_array_add(c->o->ctrls, ctrl);
 	return ctrl;
 }
 
 struct wire_ctrl *wire_ctrl_find(struct wire_conn *c, const char *subnqn, uint16_t cntlid)
 {
-	for (unsigned i = 0; i < c->o->ctrls->len; i++) {
+	for (unsigned i = c->o->ctrls->len; i-- > 0;) {
 		struct wire_ctrl *ctrl = g_ptr_array_index(c->o->ctrls, i);
 
-		if (!ctrl->gone && ctrl->node == c->node && ctrl->cntlid == cntlid &&
+		if (ctrl->node == c->node && ctrl->cntlid == cntlid &&
 		    !strcmp(ctrl->subnqn, subnqn))
 			return ctrl;
 	}
@@ -148,6 +149,7 @@ void wire_ctrl_unref(struct oracle_wire *o, struct wire_ctrl *ctrl)
 	if (ctrl == NULL || --ctrl->refs > 0)
 		return;
 	g_ptr_array_remove(o->ctrls, ctrl);
+	g_hash_table_destroy(ctrl->ns_shift);
 	g_free(ctrl);
 }
 
@@ -168,6 +170,7 @@ static void conn_free(void *p)
 	if (c->ctrl != NULL && c->qid == 0)
 		c->ctrl->gone = true;
 	wire_ctrl_unref(c->o, c->ctrl);
+	wire_ctrl_unref(c->o, c->asked);
 	g_hash_table_destroy(c->cmds);
 	g_array_free(c->r2ts, TRUE);
 	g_free(c);
