@@ -266,8 +266,38 @@ void rig_send(struct rig *r, struct end *e)
 	world_run_for(r->world, 50 * WORLD_US);
 }
 
+#define EDGES_MAX 64
+
+static struct {
+	const char *from, *to;
+	uint64_t taken;
+} edges[EDGES_MAX];
+
+static void count_edge(void *arg, const char *from, const char *to, uint64_t taken)
+{
+	unsigned *n = arg;
+
+	g_assert_cmpuint(*n, <, EDGES_MAX);
+	edges[*n].from = from;
+	edges[*n].to = to;
+	edges[(*n)++].taken += taken;
+}
+
+char *rig_edges_missing(void)
+{
+	GString *s = g_string_new(NULL);
+
+	for (unsigned i = 0; i < EDGES_MAX && edges[i].from; i++) {
+		if (edges[i].taken == 0)
+			g_string_append_printf(s, "%s>%s ", edges[i].from, edges[i].to);
+	}
+	return g_string_free(s, FALSE);
+}
+
 uint64_t rig_down(struct rig *r)
 {
+	unsigned nedges = 0;
+
 	g_autofree char *leaks = NULL;
 	uint64_t hash;
 
@@ -276,6 +306,7 @@ uint64_t rig_down(struct rig *r)
 	leaks = world_leaks(r->world);
 	g_assert_cmpstr(leaks, ==, NULL);
 	g_assert_cmpuint(world_net_conns(r->world), ==, 0);
+	world_tcp_edges(r->world, count_edge, &nedges);
 	hash = world_hash(r->world);
 	world_free(r->world);
 	return hash;

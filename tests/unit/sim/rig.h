@@ -57,5 +57,7 @@ void rig_close(struct rig *r, struct end *e, bool abort);
 void rig_send(struct rig *r, struct end *e);
 /* Checks that nothing is left, frees the world, returns its hash. */
 uint64_t rig_down(struct rig *r);
+/* Edges of TCP's state machine that no world of this process took, as text. */
+char *rig_edges_missing(void);
 /* Both got all of the other's bytes as they were sent. */
 void rig_check(const struct rig *r);

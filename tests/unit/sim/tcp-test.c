@@ -270,6 +270,14 @@ static void test_close_unread(void)
 	rig_down(&r);
 }
 
+/* The last: what the others did. */
+static void test_edges(void)
+{
+	g_autofree char *missing = rig_edges_missing();
+
+	g_assert_cmpstr(missing, ==, "");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -281,5 +289,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/tcp/simultaneous-close", test_simultaneous_close);
 	g_test_add_func("/tcp/reset-races", test_reset_races);
 	g_test_add_func("/tcp/close-unread", test_close_unread);
+	g_test_add_func("/tcp/edges", test_edges);
 	return g_test_run();
 }
