@@ -8,6 +8,7 @@
  * one that arrives during an allocation, and why they must not allocate.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ struct linux_chunk {
 
 struct linux_mem {
 	struct hw_mem mem;
-	GMutex lock;
+	pthread_mutex_t lock; /* not a GMutex, which ThreadSanitizer does not see */
 	struct linux_chunk *chunks;
 	struct mem_watcher *watchers;
 	uint64_t next_iova;
@@ -73,7 +74,7 @@ static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 	/* Random access to a large malloc bdev misses the TLB each time otherwise. A wish. */
 	if (len >= HUGE_MIN)
 		madvise(c->chunk.base, len, MADV_HUGEPAGE);
-	g_mutex_lock(&m->lock);
+	pthread_mutex_lock(&m->lock);
 	c->chunk.iova = m->next_iova;
 	m->next_iova += ((len + IOVA_ALIGN - 1) & ~(IOVA_ALIGN - 1)) + IOVA_ALIGN;
 	rc = attach_all(m, &c->chunk);
@@ -83,7 +84,7 @@ static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 		m->in_use += len;
 		*out = &c->chunk;
 	}
-	g_mutex_unlock(&m->lock);
+	pthread_mutex_unlock(&m->lock);
 	if (rc != 0) {
 		munmap(c->chunk.base, len);
 		free(c);
@@ -98,7 +99,7 @@ static void mem_free(struct hw_mem *mem, struct mem_chunk *chunk)
 
 	if (chunk == NULL)
 		return;
-	g_mutex_lock(&m->lock);
+	pthread_mutex_lock(&m->lock);
 	for (link = &m->chunks; *link != NULL && &(*link)->chunk != chunk; link = &(*link)->next)
 		;
 	g_assert(*link != NULL);
@@ -106,7 +107,7 @@ static void mem_free(struct hw_mem *mem, struct mem_chunk *chunk)
 	for (struct mem_watcher *w = m->watchers; w != NULL; w = w->next)
 		w->detach(w, chunk);
 	m->in_use -= chunk->len;
-	g_mutex_unlock(&m->lock);
+	pthread_mutex_unlock(&m->lock);
 	munmap(chunk->base, chunk->len);
 	free((struct linux_chunk *)chunk);
 }
@@ -117,7 +118,7 @@ static int mem_watch(struct hw_mem *mem, struct mem_watcher *w)
 	struct linux_chunk *c;
 	int rc = 0;
 
-	g_mutex_lock(&m->lock);
+	pthread_mutex_lock(&m->lock);
 	for (c = m->chunks; c != NULL && rc == 0; c = c->next) {
 		rc = w->attach(w, &c->chunk);
 		if (rc == 0)
@@ -133,7 +134,7 @@ static int mem_watch(struct hw_mem *mem, struct mem_watcher *w)
 		w->next = NULL;
 		*tail = w;
 	}
-	g_mutex_unlock(&m->lock);
+	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
 
@@ -142,7 +143,7 @@ static void mem_unwatch(struct hw_mem *mem, struct mem_watcher *w)
 	struct linux_mem *m = (struct linux_mem *)mem;
 	struct mem_watcher **link;
 
-	g_mutex_lock(&m->lock);
+	pthread_mutex_lock(&m->lock);
 	for (link = &m->watchers; *link != NULL && *link != w; link = &(*link)->next)
 		;
 	if (*link != NULL) {
@@ -150,7 +151,7 @@ static void mem_unwatch(struct hw_mem *mem, struct mem_watcher *w)
 		for (struct linux_chunk *c = m->chunks; c != NULL; c = c->next)
 			w->detach(w, &c->chunk);
 	}
-	g_mutex_unlock(&m->lock);
+	pthread_mutex_unlock(&m->lock);
 }
 
 static size_t mem_in_use(struct hw_mem *mem)
@@ -158,9 +159,9 @@ static size_t mem_in_use(struct hw_mem *mem)
 	struct linux_mem *m = (struct linux_mem *)mem;
 	size_t n;
 
-	g_mutex_lock(&m->lock);
+	pthread_mutex_lock(&m->lock);
 	n = m->in_use;
-	g_mutex_unlock(&m->lock);
+	pthread_mutex_unlock(&m->lock);
 	return n;
 }
 
@@ -177,7 +178,7 @@ struct hw_mem *linux_mem_new(void)
 	struct linux_mem *m = g_new0(struct linux_mem, 1);
 
 	m->mem.ops = &mem_ops;
-	g_mutex_init(&m->lock);
+	pthread_mutex_init(&m->lock, NULL);
 	m->next_iova = IOVA_FIRST;
 	m->page = (size_t)sysconf(_SC_PAGESIZE);
 	return &m->mem;
@@ -188,6 +189,6 @@ void linux_mem_free(struct hw_mem *mem)
 	struct linux_mem *m = (struct linux_mem *)mem;
 
 	g_assert(m->chunks == NULL && m->watchers == NULL);
-	g_mutex_clear(&m->lock);
+	pthread_mutex_destroy(&m->lock);
 	g_free(m);
 }
