@@ -380,7 +380,8 @@ struct ping {
 struct ping_test {
 	struct core *core;
 	struct ping pings[NMSGS];
-	unsigned next_there, next_back, wrong;
+	unsigned next_there, next_back;
+	unsigned wrong[2]; /* by reactor, of whose thread it is */
 	int done;
 };
 
@@ -388,7 +389,7 @@ static void ping_back(struct msg *msg, struct reactor *r)
 {
 	struct ping *p = (struct ping *)msg;
 
-	p->test->wrong += r->index != 0 || p->number != p->test->next_back++;
+	p->test->wrong[0] += r->index != 0 || p->number != p->test->next_back++;
 	if (p->number == NMSGS - 1)
 		g_atomic_int_set(&p->test->done, 1);
 }
@@ -397,7 +398,7 @@ static void ping_there(struct msg *msg, struct reactor *r)
 {
 	struct ping *p = (struct ping *)msg;
 
-	p->test->wrong += r->index != 1 || p->number != p->test->next_there++;
+	p->test->wrong[1] += r->index != 1 || p->number != p->test->next_there++;
 	p->msg.fn = ping_back;
 	reactor_post(core_main(p->test->core), &p->msg);
 }
@@ -414,7 +415,7 @@ static void test_messages(void)
 		reactor_post(rig.core->reactors[1], &t->pings[i].msg);
 	}
 	rig_wait_flag(&rig, &t->done);
-	g_assert_cmpuint(t->wrong, ==, 0);
+	g_assert_cmpuint(t->wrong[0] + t->wrong[1], ==, 0);
 	rig_down(&rig);
 	g_free(t);
 }
