@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Between the files that draw scenarios. */
+#pragma once
+
+#include "sim/run/draw.h"
+#include "sim/world.h"
+
+#define DRAW_NQN "nqn.2016-06.io.spdk:cnode1"
+#define DRAW_NQN2 "nqn.2016-06.io.spdk:cnode2"
+
+struct draw {
+	struct scenario *s;
+	struct world_rng topology, workload, network, fault, call;
+	unsigned hosts, namespaces;
+	uint64_t max_io, max_depth;
+	bool corrupt; /* bits may flip that no checksum finds: digests are on */
+	bool faulty_network, faulty_nodes, admin, hostile;
+};
+
+uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n);
+bool draw_chance(struct world_rng *rng, unsigned percent);
+uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
+
+void draw_faults(struct draw *d);
+void draw_admin(struct draw *d);
+void draw_raws(struct draw *d);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Carries out the fault rules of a scenario, and takes them back. */
+#include <string.h>
+
+#include "sim/run/run-priv.h"
+
+struct rule {
+	struct run *run;
+	const struct scn_fault *f;
+	uint64_t left;
+	unsigned packet; /* number of the packet rule */
+};
+
+/* Faults that make waiting nobody's fault. */
+static bool disturbs(const struct scn_fault *f)
+{
+	switch (f->kind) {
+	case SCN_F_STALL:
+	case SCN_F_PARTITION:
+	case SCN_F_ONE_WAY:
+	case SCN_F_LINK:
+	case SCN_F_PAUSE:
+	case SCN_F_SILENT:
+	case SCN_F_DEL_ADDR:
+	case SCN_F_PACKET:
+	case SCN_F_PORT:
+	case SCN_F_DRIFT:
+	case SCN_F_STARVE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint64_t end_of(const struct rule *rule)
+{
+	const struct run *run = rule->run;
+	uint64_t heal = run_at(run, run->s->heal_at), now = world_now(run->world);
+
+	/* A pause is over when it is over: nobody can end it early. */
+	if (rule->f->during == 0 || rule->f->during > heal - MIN(heal, now))
+		return MAX(heal, now);
+	return now + rule->f->during;
+}
+
+/* The host's network, both ways. */
+static void silence(struct run *run, struct world_node *node, uint64_t until)
+{
+	for (unsigned i = 0; i < run->targets->len; i++) {
+		struct run_target *t = run->targets->pdata[i];
+
+		world_link_stall(node, t->node, until);
+		world_link_stall(t->node, node, until);
+	}
+}
+
+void run_host_vanish(struct run_host *h)
+{
+	silence(h->run, h->node, HW_NEVER);
+	h->gone = true;
+	h->wanted = false;
+	h->gone_at = world_now(h->run->world);
+}
+
+static void point(struct run *run, const struct scn_fault *f)
+{
+	const struct world_fault_rule rule = { .nth = f->nth,
+					       .times = f->count,
+					       .ppm = (uint32_t)f->ppm };
+
+	world_fault_set(run_node_find(run, f->node), f->name, &rule);
+}
+
+static void set_down(struct world_node *from, struct world_node *to, bool down)
+{
+	struct world_link_params p;
+
+	world_link_get(from, to, &p);
+	p.down = down;
+	world_link_set(from, to, &p);
+}
+
+static void set_port(struct world_node *node, bool down)
+{
+	struct world_port_params p;
+
+	world_port_get(world_node_port(node, 0), &p);
+	p.down = down;
+	world_port_set(world_node_port(node, 0), &p);
+}
+
+static unsigned packet(struct run *run, const struct scn_fault *f)
+{
+	const struct scn_packet *p = f->packet;
+	struct world_packet_rule rule = {
+		.from = f->from,
+		.to = f->to,
+		.port = (uint16_t)p->port,
+		.conn = p->conn,
+		.side = (unsigned)p->side,
+		.first = p->first,
+		.last = p->last,
+		.pos_first = p->pos_first,
+		.pos_last = p->pos_last,
+		.tx = (unsigned)p->tx,
+		.nth = p->nth,
+		.times = p->count,
+		.ppm = (uint32_t)p->ppm,
+		.action = (enum world_action)p->action,
+		.ns = p->by,
+	};
+
+	for (unsigned i = 0; i < p->kinds.n; i++)
+		rule.kinds |= (unsigned)world_packet_kind_parse(((const char **)p->kinds.items)[i]);
+	return world_packet_rule_add(run->world, &rule);
+}
+
+static void packet_end(struct run *run, const struct rule *rule)
+{
+	const char *action = world_action_name((enum world_action)rule->f->packet->action);
+	g_autofree char *name = g_strdup_printf("fault.packet.%s", action);
+	uint64_t matched, taken;
+
+	world_packet_rule_stats(run->world, rule->packet, &matched, &taken);
+	counts_add(run->counts, name, taken);
+	world_packet_rule_remove(run->world, rule->packet);
+}
+
+static void end(void *arg)
+{
+	struct rule *rule = arg;
+	const struct scn_fault *f = rule->f;
+	struct run *run = rule->run;
+
+	switch (f->kind) {
+	case SCN_F_LINK:
+		run_links(run);
+		break;
+	case SCN_F_POINT:
+		world_fault_set(run_node_find(run, f->node), f->name, NULL);
+		break;
+	case SCN_F_DEL_ADDR:
+		world_node_add_addr(run_node_find(run, f->node), f->name);
+		break;
+	case SCN_F_PARTITION:
+		set_down(run_node_find(run, f->to), run_node_find(run, f->from), false);
+		set_down(run_node_find(run, f->from), run_node_find(run, f->to), false);
+		break;
+	case SCN_F_ONE_WAY:
+		set_down(run_node_find(run, f->from), run_node_find(run, f->to), false);
+		break;
+	case SCN_F_PORT:
+		set_port(run_node_find(run, f->node), false);
+		break;
+	case SCN_F_PACKET:
+		packet_end(run, rule);
+		break;
+	case SCN_F_DRIFT:
+		world_node_set_drift(run_node_find(run, f->node), 0);
+		break;
+	case SCN_F_STARVE:
+		world_sched_set(run->world, &(const struct world_sched_params){ 0 });
+		break;
+	default:
+		break;
+	}
+	if (disturbs(f)) {
+		run->disturbed--;
+		run->calm_since = world_now(run->world);
+		run_watch_hears(run);
+	}
+	g_free(rule);
+}
+
+static void act_host(struct run *run, const struct scn_fault *f, struct run_host *h)
+{
+	switch (f->kind) {
+	case SCN_F_VANISH:
+		run_host_vanish(h);
+		break;
+	case SCN_F_DISCONNECT:
+		run_host_disconnect(h);
+		break;
+	case SCN_F_CONNECT:
+		run_host_connect(h);
+		break;
+	default:
+		if (h->ctrlr != NULL)
+			host_ctrlr_reset(h->ctrlr);
+	}
+	(void)run;
+}
+
+struct host_act {
+	struct rule rule;
+	struct run_host *h;
+};
+
+static void act_in_pass(struct reactor *r, void *arg)
+{
+	struct host_act *act = arg;
+
+	(void)r;
+	act_host(act->rule.run, act->rule.f, act->h);
+	g_free(act);
+}
+
+/* What hosts do themselves they do on their own reactor. */
+static void on_host(struct run *run, const struct scn_fault *f)
+{
+	struct host_act *act = g_new0(struct host_act, 1);
+
+	act->rule.run = run;
+	act->rule.f = f;
+	act->h = run_host_find(run, f->host);
+	core_call(core_main(act->h->core), act_in_pass, act);
+}
+
+static void starve(struct run *run, const struct scn_fault *f)
+{
+	const struct world_sched_params p = { .starve_ppm = (uint32_t)f->ppm,
+					      .starve_ns = f->by,
+					      .shuffle_ppm = (uint32_t)f->ppm };
+
+	world_sched_set(run->world, &p);
+}
+
+/* rule is what ends it. */
+static void act(struct run *run, const struct scn_fault *f, uint64_t until, struct rule *rule)
+{
+	struct world_node *from = run_node_find(run, f->from), *to = run_node_find(run, f->to);
+	struct world_node *node = run_node_find(run, f->node);
+
+	switch (f->kind) {
+	case SCN_F_PARTITION:
+		set_down(to, from, true);
+		set_down(from, to, true);
+		break;
+	case SCN_F_ONE_WAY:
+		set_down(from, to, true);
+		break;
+	case SCN_F_PORT:
+		set_port(node, true);
+		break;
+	case SCN_F_PACKET:
+		rule->packet = packet(run, f);
+		break;
+	case SCN_F_DRIFT:
+		world_node_set_drift(node, f->back ? -(int32_t)f->ppm : (int32_t)f->ppm);
+		break;
+	case SCN_F_STARVE:
+		starve(run, f);
+		break;
+	case SCN_F_STALL:
+		world_link_stall(from, to, until);
+		break;
+	case SCN_F_LINK:
+		run_link_apply(run, f->link, f->from, f->to);
+		break;
+	case SCN_F_RESET:
+		world_net_reset(run->world, from, to);
+		break;
+	case SCN_F_PAUSE:
+		world_node_pause(node, until);
+		break;
+	case SCN_F_WALL:
+		world_node_step_wall(node, f->back ? -(int64_t)f->by : (int64_t)f->by);
+		break;
+	case SCN_F_POINT:
+		point(run, f);
+		break;
+	case SCN_F_SILENT:
+		silence(run, run_host_find(run, f->host)->node, until);
+		break;
+	case SCN_F_DEL_ADDR:
+		world_node_del_addr(node, f->name);
+		break;
+	default:
+		on_host(run, f);
+	}
+}
+
+static void begin(void *arg)
+{
+	struct rule *rule = arg, *ending;
+	const struct scn_fault *f = rule->f;
+	struct run *run = rule->run;
+	g_autofree char *name = g_strdup_printf("fault.%s", scn_fault_names[f->kind]);
+	uint64_t until = end_of(rule);
+
+	if (run->phase == RUN_SAFETY_PHASE) {
+		world_note(run->world, name, rule->left);
+		if (f->kind != SCN_F_POINT)
+			counts_add(run->counts, name, 1);
+		if (disturbs(f)) {
+			run->disturbed++;
+			run_watch_hears(run);
+		}
+		ending = g_new(struct rule, 1);
+		*ending = *rule;
+		act(run, f, until, ending);
+		world_at(run->world, until, end, ending);
+	}
+	if (rule->left > 0 && run->phase == RUN_SAFETY_PHASE) {
+		rule->left--;
+		world_at(run->world, world_now(run->world) + f->every, begin, rule);
+	} else {
+		g_free(rule);
+	}
+}
+
+void run_faults_start(struct run *run)
+{
+	const struct scn_fault *f = run->s->faults.items;
+
+	for (unsigned i = 0; i < run->s->faults.n; i++) {
+		struct rule *rule = g_new0(struct rule, 1);
+
+		rule->run = run;
+		rule->f = &f[i];
+		rule->left = f[i].times - 1;
+		world_at(run->world, run_at(run, f[i].at), begin, rule);
+	}
+}
+
+/* Every rule's own end is at heal_at at the latest; fault points met there are cleared too. */
+void run_heal(struct run *run)
+{
+	run_links(run);
+	for (unsigned i = 0; i < run->targets->len; i++)
+		world_fault_clear_all(((struct run_target *)run->targets->pdata[i])->node);
+	for (unsigned i = 0; i < run->hosts->len; i++)
+		world_fault_clear_all(((struct run_host *)run->hosts->pdata[i])->node);
+	run->calm_since = world_now(run->world);
+	run_watch_hears(run);
+}

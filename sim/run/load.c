@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What hosts do all day: reads, stamped writes and flushes on all queues, each
+ * told to oracles B and X. Where the namespace has no memory (null), there is
+ * nothing for B. I/O that cannot be submitted waits for the next connection.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sim/run/run-priv.h"
+
+#define RETRY (50 * WORLD_US)
+
+struct slot {
+	struct host_io io;
+	struct run_load *load;
+	unsigned index;
+	struct iovec iov[3];
+	uint8_t *data;
+	size_t size;
+	uint64_t queue, id; /* as oracle X knows it */
+	uint64_t begun;	    /* of a read, for B */
+	uint64_t ns_changes;
+	struct oracle_block_ns *ns; /* NULL: not checked */
+	struct oracle_write *write;
+	bool busy, parked, queued; /* queued: a start is on its way */
+};
+
+struct run_load {
+	struct run *run;
+	struct run_host *h;
+	const struct scn_load *s;
+	struct world_rng rng;
+	struct slot *slots;
+	unsigned nslots;
+	uint64_t started, finished;
+	bool begun, stopped;
+};
+
+static void start_slot(struct slot *slot);
+
+/* --- the end of an I/O ----------------------------------------------------------------------- */
+
+/* The command was refused for certain: nothing has changed. */
+static bool refused(uint16_t status)
+{
+	uint16_t sc = status & 0x7ff;
+
+	return sc == NVME_SC_INVALID_NS || sc == NVME_SC_LBA_RANGE;
+}
+
+static void end_write(struct slot *slot)
+{
+	struct run *run = slot->load->run;
+
+	if (slot->io.status == NVME_SUCCESS)
+		oracle_block_write_ack(slot->write);
+	else if (refused(slot->io.status))
+		run_violation(run, "B", oracle_block_write_failed(slot->write));
+	else
+		oracle_block_write_in_doubt(slot->write);
+	slot->write = NULL;
+}
+
+static void end_read(struct slot *slot)
+{
+	struct run *run = slot->load->run;
+	struct run_target *t = slot->load->h->target;
+
+	if (slot->ns == NULL)
+		return;
+	/* While namespaces come and go under one id, nobody can say whose block it was. */
+	if (slot->io.status == NVME_SUCCESS && !run->s->corrupts &&
+	    slot->ns_changes == t->ns_changes)
+		run_violation(run, "B",
+			      oracle_block_read_check(slot->ns, slot->begun, slot->io.lba,
+						      slot->io.blocks, slot->data));
+	else
+		oracle_block_read_failed(slot->ns, slot->io.lba, slot->io.blocks);
+}
+
+static void count(struct run_load *load, const struct host_io *io)
+{
+	struct run_host *h = load->h;
+	uint64_t now = world_now(load->run->world);
+
+	load->finished++;
+	h->ios++;
+	load->run->result->ios++;
+	if (io->status != NVME_SUCCESS) {
+		h->errors++;
+		counts_add(load->run->counts, "host.errors", 1);
+		return;
+	}
+	if (h->last_done != 0)
+		h->gap = MAX(h->gap, now - h->last_done);
+	h->last_done = now;
+}
+
+static void restart(void *arg)
+{
+	struct slot *slot = arg;
+
+	slot->queued = false;
+	if (!slot->busy && !slot->parked)
+		start_slot(slot);
+}
+
+static void start_on_reactor(struct reactor *r, void *arg)
+{
+	(void)r;
+	restart(arg);
+}
+
+static void start_later(void *arg)
+{
+	struct slot *slot = arg;
+	struct run_host *h = slot->load->h;
+	unsigned i = slot->index % (unsigned)h->s->reactors;
+
+	if (h->ctrlr != NULL && host_ctrlr_qpairs(h->ctrlr) > 0)
+		core_call(host_qpair_reactor(host_ctrlr_qpair(
+				  h->ctrlr, slot->index % host_ctrlr_qpairs(h->ctrlr))),
+			  start_on_reactor, slot);
+	else
+		core_call(h->core->reactors[i], start_on_reactor, slot);
+}
+
+static void soon(struct slot *slot, uint64_t ns)
+{
+	if (slot->queued)
+		return;
+	slot->queued = true;
+	world_at(slot->load->run->world, world_now(slot->load->run->world) + ns, start_later, slot);
+}
+
+static void io_done(struct host_io *io)
+{
+	struct slot *slot = (struct slot *)io;
+	struct run_load *load = slot->load;
+	struct run *run = load->run;
+
+	slot->busy = false;
+	run_violation(run, "X", oracle_exact_completed(run->exact, slot->queue, slot->id));
+	if (slot->write != NULL)
+		end_write(slot);
+	else
+		end_read(slot);
+	count(load, io);
+	if (load->s->think > 0)
+		soon(slot, world_rng_range(&load->rng, 1, load->s->think));
+	else if (io->status != NVME_SUCCESS)
+		soon(slot, RETRY);
+	else
+		start_slot(slot);
+}
+
+/* --- its begin ----------------------------------------------------------------------------------
+ */
+
+static bool all_started(const struct run_load *load)
+{
+	return load->stopped || (load->s->ios > 0 && load->started >= load->s->ios);
+}
+
+static struct oracle_block_ns *model_of(struct run_load *load, const struct host_ns *ns)
+{
+	struct run *run = load->run;
+	struct oracle_block_ns *model;
+	struct bdev *bdev;
+
+	if (!run_target_ns(load->h->target, load->h->s->subnqn, ns->nsid, &bdev) ||
+	    !bdev_is_malloc(bdev))
+		return NULL;
+	model = oracle_block_ns_find(run->block, ns->uuid);
+	return model != NULL ? model
+			     : oracle_block_ns_new(run->block, ns->uuid, ns->block_size, ns->blocks,
+						   true);
+}
+
+/* The data in up to three pieces, cut anywhere. */
+static void cut(struct slot *slot, size_t len)
+{
+	struct world_rng *rng = &slot->load->rng;
+	size_t a = world_rng_below(rng, len), b = world_rng_below(rng, len - a);
+
+	slot->iov[0] = (struct iovec){ slot->data, a };
+	slot->iov[1] = (struct iovec){ slot->data + a, b };
+	slot->iov[2] = (struct iovec){ slot->data + a + b, len - a - b };
+}
+
+static bool draw_range(struct slot *slot, const struct host_ns *ns)
+{
+	struct run_load *load = slot->load;
+	uint64_t first = load->s->lba, end = ns->blocks;
+	uint64_t most = host_ctrlr_max_io(load->h->ctrlr) / ns->block_size;
+
+	if (load->s->blocks > 0)
+		end = MIN(end, first + load->s->blocks);
+	if (first >= end)
+		return false;
+	most = MIN(MIN(most, load->s->max_blocks), end - first);
+	slot->io.blocks = (uint32_t)world_rng_range(&load->rng, 1, most);
+	slot->io.lba = first + world_rng_below(&load->rng, end - first - slot->io.blocks + 1);
+	if ((size_t)slot->io.blocks * ns->block_size > slot->size) {
+		g_free(slot->data);
+		slot->size = (size_t)load->s->max_blocks * ns->block_size;
+		slot->data = g_malloc(slot->size);
+	}
+	cut(slot, (size_t)slot->io.blocks * ns->block_size);
+	return true;
+}
+
+static int submit(struct slot *slot, struct host_qpair *q)
+{
+	struct run_load *load = slot->load;
+	const struct scn_load *s = load->s;
+	uint64_t kind = world_rng_below(&load->rng, s->reads + s->writes + s->flushes);
+	struct run *run = load->run;
+	int err;
+
+	if (kind < s->reads) {
+		if (slot->ns != NULL)
+			slot->begun =
+				oracle_block_read_begin(slot->ns, slot->io.lba, slot->io.blocks);
+		err = host_read(q, &slot->io);
+		if (err != 0 && slot->ns != NULL)
+			oracle_block_read_failed(slot->ns, slot->io.lba, slot->io.blocks);
+		return err;
+	}
+	if (kind >= s->reads + s->writes) {
+		slot->ns = NULL;
+		slot->io.niov = 0;
+		slot->io.iov = NULL;
+		return host_flush(q, &slot->io);
+	}
+	slot->io.fua = world_rng_chance(&load->rng, (uint32_t)s->fua_ppm);
+	if (slot->ns == NULL) {
+		memset(slot->data, 0, slot->size);
+		return host_write(q, &slot->io);
+	}
+	slot->write = oracle_block_write_begin(
+		slot->ns, (uint64_t)load->h->index << 32 | load->h->incarnation, ORACLE_WRITE,
+		slot->io.lba, slot->io.blocks);
+	oracle_block_stamp(slot->write, slot->data);
+	err = host_write(q, &slot->io);
+	if (err != 0) {
+		run_violation(run, "B", oracle_block_write_failed(slot->write));
+		slot->write = NULL;
+	}
+	return err;
+}
+
+static void start_slot(struct slot *slot)
+{
+	struct run_load *load = slot->load;
+	struct run_host *h = load->h;
+	const struct host_ns *ns =
+		h->live ? host_ctrlr_ns(h->ctrlr, (uint32_t)load->s->nsid) : NULL;
+	struct host_qpair *q;
+	int err;
+
+	if (all_started(load))
+		return;
+	slot->io = (struct host_io){
+		.done = io_done, .iov = slot->iov, .niov = 3, .nsid = (uint32_t)load->s->nsid
+	};
+	if (ns == NULL || host_ctrlr_qpairs(h->ctrlr) == 0 || !draw_range(slot, ns)) {
+		slot->parked = true;
+		return;
+	}
+	q = host_ctrlr_qpair(h->ctrlr, slot->index % host_ctrlr_qpairs(h->ctrlr));
+	if (!reactor_is_current(host_qpair_reactor(q))) {
+		soon(slot, 0);
+		return;
+	}
+	slot->ns = model_of(load, ns);
+	slot->ns_changes = h->target->ns_changes;
+	slot->queue = (uint64_t)h->index << 32 | host_qpair_id(q);
+	slot->id = load->run->result->commands++;
+	err = submit(slot, q);
+	if (err == 0) {
+		load->started++;
+		slot->busy = true;
+		run_violation(load->run, "X",
+			      oracle_exact_submitted(load->run->exact, slot->queue, slot->id));
+	} else if (err == -EAGAIN) {
+		soon(slot, RETRY);
+	} else if (err == -ENOTCONN) {
+		slot->parked = true;
+	} else {
+		run_fail(load->run, RUN_SAFETY, "E", "host %s: I/O not taken: %s", h->s->name,
+			 g_strerror(-err));
+	}
+}
+
+/* --- all of them
+ * ----------------------------------------------------------------------------------- */
+
+static void begin(void *arg)
+{
+	struct run_load *load = arg;
+
+	load->begun = true;
+	load->h->last_done = 0;
+	for (unsigned i = 0; i < load->nslots; i++)
+		soon(&load->slots[i], 0);
+}
+
+static void load_new(struct run *run, const struct scn_load *s)
+{
+	struct run_load *load = g_new0(struct run_load, 1);
+	g_autofree char *name = g_strdup_printf("load%u", run->loads->len);
+
+	load->run = run;
+	load->s = s;
+	load->h = run_host_find(run, s->host);
+	load->nslots = (unsigned)s->depth;
+	load->slots = g_new0(struct slot, load->nslots);
+	for (unsigned i = 0; i < load->nslots; i++) {
+		load->slots[i].load = load;
+		load->slots[i].index = i;
+	}
+	world_rng_init(run->world, &load->rng, name);
+	g_ptr_array_add(run->loads, load);
+	world_at(run->world, run_at(run, s->at), begin, load);
+}
+
+void run_loads_new(struct run *run)
+{
+	const struct scn_load *loads = run->s->loads.items;
+
+	for (unsigned i = 0; i < run->s->loads.n; i++)
+		load_new(run, &loads[i]);
+}
+
+void run_loads_kick(struct run_host *h)
+{
+	for (unsigned i = 0; i < h->run->loads->len; i++) {
+		struct run_load *load = h->run->loads->pdata[i];
+
+		if (load->h != h || !load->begun)
+			continue;
+		for (unsigned j = 0; j < load->nslots; j++) {
+			struct slot *slot = &load->slots[j];
+
+			if (!slot->parked)
+				continue;
+			slot->parked = false;
+			soon(slot, 0);
+		}
+	}
+}
+
+/* What is to go on for ever ends now; what has a number of I/Os to do does them. */
+void run_loads_stop(struct run *run)
+{
+	for (unsigned i = 0; i < run->loads->len; i++) {
+		struct run_load *load = run->loads->pdata[i];
+
+		if (load->s->ios == 0 || load->h->gone || !load->h->wanted)
+			load->stopped = true;
+	}
+}
+
+static bool load_done(const struct run_load *load)
+{
+	if (!load->begun || !all_started(load))
+		return false;
+	for (unsigned i = 0; i < load->nslots; i++) {
+		/* A vanished host's I/O is its own business. */
+		if (load->slots[i].busy || load->slots[i].queued)
+			return false;
+	}
+	return true;
+}
+
+bool run_loads_done(struct run *run)
+{
+	for (unsigned i = 0; i < run->loads->len; i++) {
+		if (!load_done(run->loads->pdata[i]))
+			return false;
+	}
+	return true;
+}
+
+char *run_loads_text(struct run *run)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < run->loads->len; i++) {
+		const struct run_load *load = run->loads->pdata[i];
+		unsigned busy = 0, parked = 0;
+
+		for (unsigned j = 0; j < load->nslots; j++) {
+			busy += load->slots[j].busy;
+			parked += load->slots[j].parked;
+		}
+		g_string_append_printf(text,
+				       "load %u of %s: %" G_GUINT64_FORMAT
+				       " done, %u under way, %u waiting to be submitted\n",
+				       i, load->s->host, load->finished, busy, parked);
+	}
+	return g_string_free(text, FALSE);
+}
+
+void run_loads_free(struct run *run)
+{
+	for (unsigned i = 0; i < run->loads->len; i++) {
+		struct run_load *load = run->loads->pdata[i];
+
+		for (unsigned j = 0; j < load->nslots; j++)
+			g_free(load->slots[j].data);
+		g_free(load->slots);
+		g_free(load);
+	}
+}

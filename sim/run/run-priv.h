@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of a run share. */
+#pragma once
+
+#include "sim/oracle/block.h"
+#include "sim/oracle/exact.h"
+#include "sim/oracle/view.h"
+#include "sim/oracle/wire.h"
+#include "sim/run/run.h"
+#include "target/host/host.h"
+#include "target/target.h"
+
+#define RUN_RPC_PATH "/run/weft.sock"
+/* A host knows of a change this long after it can hear of it. */
+#define RUN_VIEW_BOUND (2 * WORLD_SEC)
+
+enum run_phase { RUN_SETUP, RUN_SAFETY_PHASE, RUN_HEALED, RUN_ENDING };
+
+struct run_load;
+struct run_raw;
+
+struct run_target {
+	struct run *run;
+	const struct scn_target *s;
+	struct world_node *node;
+	struct target *target;
+	struct core *admin;  /* of the administrator's programs, on the same node */
+	uint32_t *seen;	     /* records of each reactor's trace that were looked at */
+	uint64_t ns_changes; /* calls that change namespaces: begins and ends */
+	bool down;
+};
+
+struct run_host {
+	struct run *run;
+	const struct scn_host *s;
+	unsigned index;
+	struct world_node *node;
+	struct core *core;
+	struct run_target *target; /* it connects to */
+	struct run_view *view;
+	struct host_ctrlr *ctrlr; /* NULL: connecting, or not connected and not trying */
+	struct host_ctrlr *trying;
+	char *hostnqn;
+	bool wanted;  /* it should be connected */
+	bool live;    /* and it is */
+	bool leaving; /* a disconnect is under way */
+	bool ever;    /* was connected */
+	bool gone;    /* vanished */
+	uint64_t gone_at;
+	uint64_t live_at;
+	uint64_t incarnation;
+	unsigned events[8]; /* by enum host_event */
+	uint64_t ios, errors;
+	uint64_t last_done, gap; /* of I/O while loads are under way */
+	char *why;		 /* of the last connect that failed */
+	uint64_t sees_since;
+};
+
+/* Oracle N for one subsystem. */
+struct run_view {
+	struct run_target *target;
+	const char *subnqn;
+	struct oracle_view *oracle;
+};
+
+struct run {
+	const struct scenario *s;
+	const struct run_options *o;
+	struct run_result *result;
+	struct world *world;
+	struct world_rng rng;
+	enum run_phase phase;
+	uint64_t start;				   /* time of the scenario's 0; UINT64_MAX before */
+	GPtrArray *targets, *hosts, *raws, *loads; /* struct run_target *, ... */
+	unsigned calls;				   /* under way */
+	unsigned setup_at;			   /* next setup call */
+	unsigned pending;			   /* of the phase: ends when 0 */
+	struct oracle_wire *wire;
+	struct oracle_block *block;
+	struct oracle_exact *exact;
+	GPtrArray *views;   /* struct run_view */
+	unsigned disturbed; /* network and node faults under way: nobody is judged by time */
+	uint64_t calm_since;
+	unsigned violations; /* of P, handled so far */
+	bool failed, stopped, broke;
+	struct counts *counts;
+};
+
+/* The first failure counts; the world stops. */
+void run_fail(struct run *run, enum run_outcome outcome, const char *oracle, const char *format,
+	      ...) G_GNUC_PRINTF(4, 5);
+/* The same with a text of an oracle, which is freed; NULL: nothing. */
+void run_violation(struct run *run, const char *oracle, char *text);
+/* Runs up to t (since the world began). False: failed. */
+bool run_to(struct run *run, uint64_t t);
+/* Runs until done(run), at most limit ns. False: not done, or failed. */
+bool run_until_done(struct run *run, bool (*done)(struct run *run), uint64_t limit);
+/* So long after the start. */
+uint64_t run_at(const struct run *run, uint64_t at);
+struct run_host *run_host_find(struct run *run, const char *name);
+struct run_target *run_target_find(struct run *run, const char *name);
+struct world_node *run_node_find(struct run *run, const char *name);
+
+/* nodes.c */
+bool run_make_nodes(struct run *run);
+void run_link_params(const struct scn_link *l, struct world_link_params *p);
+void run_link_apply(struct run *run, const struct scn_link *l, const char *from, const char *to);
+void run_links(struct run *run);
+void run_free_nodes(struct run *run);
+void run_shutdown(struct run *run);
+
+/* admin.c */
+void run_setup_next(struct run *run);
+void run_timeline(struct run *run);
+
+/* hosts.c */
+void run_host_connect(struct run_host *h);
+void run_host_disconnect(struct run_host *h);
+void run_host_vanish(struct run_host *h);
+void run_hosts_start(struct run *run);
+bool run_hosts_settled(struct run *run);
+bool run_hosts_closed(struct run *run);
+
+/* load.c */
+void run_loads_new(struct run *run);
+/* The host is connected, or its namespaces have changed: what waits goes on. */
+void run_loads_kick(struct run_host *h);
+void run_loads_stop(struct run *run);
+bool run_loads_done(struct run *run);
+void run_loads_free(struct run *run);
+char *run_loads_text(struct run *run);
+
+/* faults.c */
+void run_faults_start(struct run *run);
+void run_heal(struct run *run);
+
+/* raw.c */
+void run_raws_new(struct run *run);
+void run_raws_start(struct run *run);
+bool run_raws_done(struct run *run);
+struct world_node *run_raw_node(const struct run *run, unsigned i);
+const char *run_raw_nqn(const struct run *run, const char *name);
+void run_raws_free(struct run *run);
+
+/* watch.c: what is looked at after every step. */
+void run_watch(struct run *run);
+void run_watch_start(struct run *run);
+void run_watch_view(struct run *run);
+void run_watch_hears(struct run *run);
+void run_watch_free(struct run *run);
+void run_watch_corrupt(struct run *run, const struct world_record *rec);
+unsigned run_ctrlrs_of(struct run *run, const char *hostnqn);
+bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, struct bdev **bdev);
+
+/* check.c: the end. */
+void run_check_healed(struct run *run);
+void run_check_images(struct run *run);
+void run_check_resources(struct run *run);
+
+/* dump.c */
+void run_collect(struct run *run);
+
+/* expect.c */
+void run_expect_start(struct run *run);
+void run_expect_end(struct run *run);

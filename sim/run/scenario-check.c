@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the tables of a scenario cannot say: names that refer to something, keys that go together.
+ */
+#include <string.h>
+
+#include "hw/net.h"
+#include "sim/run/scenario.h"
+#include "sim/world.h"
+#include "target/core/error.h"
+
+struct check {
+	const struct scenario *s;
+	const char *file;
+	GError **error;
+};
+
+static bool G_GNUC_PRINTF(4, 5)
+	bad(const struct check *c, const char *list, unsigned i, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_autofree char *what = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s: %s[%u]: %s", c->file, list, i,
+		    what);
+	return false;
+}
+
+static bool is_target(const struct scenario *s, const char *name)
+{
+	const struct scn_target *t = s->targets.items;
+
+	for (unsigned i = 0; i < s->targets.n; i++) {
+		if (!strcmp(t[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static bool is_host(const struct scenario *s, const char *name)
+{
+	const struct scn_host *h = s->hosts.items;
+
+	for (unsigned i = 0; i < s->hosts.n; i++) {
+		if (!strcmp(h[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static bool is_raw(const struct scenario *s, const char *name)
+{
+	const struct scn_raw *r = s->raws.items;
+
+	for (unsigned i = 0; i < s->raws.n; i++) {
+		if (!strcmp(r[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static bool node_good(const struct check *c, const char *list, unsigned i, const char *key,
+		      const char *name)
+{
+	if (name == NULL || is_target(c->s, name) || is_host(c->s, name) || is_raw(c->s, name))
+		return true;
+	return bad(c, list, i, "%s: no target, host or raw is called \"%s\"", key, name);
+}
+
+static bool host_good(const struct check *c, const char *list, unsigned i, const char *name,
+		      bool needed)
+{
+	if (name == NULL)
+		return !needed || bad(c, list, i, "the key host is missing");
+	return is_host(c->s, name) || bad(c, list, i, "host: no host is called \"%s\"", name);
+}
+
+static bool address_good(const struct check *c, const char *list, unsigned i, const char *address)
+{
+	struct net_addr addr;
+
+	return net_addr_parse(&addr, address, NULL, NULL) ||
+	       bad(c, list, i, "\"%s\" is not an IP address", address);
+}
+
+static bool check_nodes(const struct check *c)
+{
+	const struct scenario *s = c->s;
+	const struct scn_target *t = s->targets.items;
+	const struct scn_host *h = s->hosts.items;
+	const struct scn_raw *r = s->raws.items;
+
+	if (s->targets.n == 0)
+		return bad(c, "targets", 0, "there must be one at least");
+	for (unsigned i = 0; i < s->targets.n; i++) {
+		if (t[i].addresses.n == 0)
+			return bad(c, "targets", i, "addresses: one at least is needed");
+		for (unsigned j = 0; j < t[i].addresses.n; j++) {
+			if (!address_good(c, "targets", i,
+					  ((const char **)t[i].addresses.items)[j]))
+				return false;
+		}
+	}
+	for (unsigned i = 0; i < s->hosts.n; i++) {
+		if (!address_good(c, "hosts", i, h[i].address))
+			return false;
+		if (h[i].kato % 1000000 != 0)
+			return bad(c, "hosts", i, "kato: whole milliseconds expected");
+	}
+	for (unsigned i = 0; i < s->raws.n; i++) {
+		if (!address_good(c, "raws", i, r[i].address))
+			return false;
+	}
+	return true;
+}
+
+static bool check_calls(const struct check *c, const struct codec_list *list, const char *name)
+{
+	const struct scn_call *call = list->items;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		if (call[i].target != NULL && !is_target(c->s, call[i].target))
+			return bad(c, name, i, "target: no target is called \"%s\"",
+				   call[i].target);
+		if (call[i].times > 1 && call[i].every == 0)
+			return bad(c, name, i, "times needs every");
+	}
+	return true;
+}
+
+static bool check_fault(const struct check *c, unsigned i, const struct scn_fault *f)
+{
+	static const struct {
+		bool from_to, node, host, name, link, packet, during;
+	} needs[SCN_F_KINDS] = {
+		[SCN_F_STALL] = { .from_to = true },
+		[SCN_F_PARTITION] = { .from_to = true },
+		[SCN_F_ONE_WAY] = { .from_to = true },
+		[SCN_F_LINK] = { .link = true },
+		[SCN_F_PACKET] = { .packet = true },
+		[SCN_F_PORT] = { .node = true },
+		[SCN_F_DRIFT] = { .node = true },
+		[SCN_F_PAUSE] = { .node = true, .during = true },
+		[SCN_F_WALL] = { .node = true },
+		[SCN_F_POINT] = { .node = true, .name = true },
+		[SCN_F_SILENT] = { .host = true },
+		[SCN_F_VANISH] = { .host = true },
+		[SCN_F_DISCONNECT] = { .host = true },
+		[SCN_F_CONNECT] = { .host = true },
+		[SCN_F_HOST_RESET] = { .host = true },
+		[SCN_F_DEL_ADDR] = { .node = true, .name = true },
+	};
+	const char *kind = scn_fault_names[f->kind];
+
+	if (!node_good(c, "faults", i, "from", f->from) ||
+	    !node_good(c, "faults", i, "to", f->to) ||
+	    !node_good(c, "faults", i, "node", f->node) ||
+	    !host_good(c, "faults", i, f->host, needs[f->kind].host))
+		return false;
+	if (needs[f->kind].from_to && (f->from == NULL || f->to == NULL))
+		return bad(c, "faults", i, "%s needs from and to", kind);
+	if (needs[f->kind].node && f->node == NULL)
+		return bad(c, "faults", i, "%s needs node", kind);
+	if (needs[f->kind].name && f->name == NULL)
+		return bad(c, "faults", i, "%s needs name", kind);
+	if (needs[f->kind].link && f->link == NULL)
+		return bad(c, "faults", i, "%s needs link", kind);
+	if (needs[f->kind].packet && f->packet == NULL)
+		return bad(c, "faults", i, "%s needs packet", kind);
+	for (unsigned j = 0; f->packet != NULL && j < f->packet->kinds.n; j++) {
+		const char *name = ((const char **)f->packet->kinds.items)[j];
+
+		if (world_packet_kind_parse(name) < 0)
+			return bad(c, "faults", i, "packet.kinds: no packet is called \"%s\"",
+				   name);
+	}
+	if (needs[f->kind].during && f->during == 0)
+		return bad(c, "faults", i, "%s needs for", kind);
+	if (f->times > 1 && f->every == 0)
+		return bad(c, "faults", i, "times needs every");
+	if (f->at > c->s->heal_at)
+		return bad(c, "faults", i, "at is after heal_at, when faults end");
+	return true;
+}
+
+static bool check_expect(const struct check *c, unsigned i, const struct scn_expect *x)
+{
+	if (x->host != NULL && !is_host(c->s, x->host) && !is_raw(c->s, x->host))
+		return bad(c, "expect", i, "host: no host or raw is called \"%s\"", x->host);
+	if (!node_good(c, "expect", i, "node", x->node))
+		return false;
+	if (x->host == NULL && x->that != SCN_X_FAULT_TAKEN && x->that != SCN_X_PDUS &&
+	    x->that != SCN_X_LOG)
+		return bad(c, "expect", i, "the key host is missing");
+	if (x->name == NULL &&
+	    (x->that == SCN_X_FAULT_TAKEN || x->that == SCN_X_PDUS || x->that == SCN_X_LOG))
+		return bad(c, "expect", i, "the key name is missing");
+	return true;
+}
+
+static bool check_rest(const struct check *c)
+{
+	const struct scenario *s = c->s;
+	const struct scn_link *l = s->links.items;
+	const struct scn_load *load = s->loads.items;
+
+	for (unsigned i = 0; i < s->links.n; i++) {
+		if (!node_good(c, "links", i, "from", l[i].from) ||
+		    !node_good(c, "links", i, "to", l[i].to))
+			return false;
+		if (l[i].seg_min > l[i].seg_max)
+			return bad(c, "links", i, "seg_min is larger than seg_max");
+	}
+	for (unsigned i = 0; i < s->loads.n; i++) {
+		if (!host_good(c, "loads", i, load[i].host, true))
+			return false;
+		if (load[i].reads + load[i].writes + load[i].flushes == 0)
+			return bad(c, "loads", i, "one of reads, writes, flushes must be above 0");
+	}
+	for (unsigned i = 0; i < s->faults.n; i++) {
+		if (!check_fault(c, i, (const struct scn_fault *)s->faults.items + i))
+			return false;
+	}
+	for (unsigned i = 0; i < s->expect.n; i++) {
+		if (!check_expect(c, i, (const struct scn_expect *)s->expect.items + i))
+			return false;
+	}
+	return true;
+}
+
+bool scenario_check(const struct scenario *s, const char *name, GError **error)
+{
+	const struct check c = { s, name, error };
+
+	return check_nodes(&c) && check_calls(&c, &s->setup, "setup") &&
+	       check_calls(&c, &s->timeline, "timeline") && check_rest(&c);
+}

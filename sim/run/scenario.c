@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The tables of a scenario's structures, and what tables cannot say. */
+#include "sim/run/scenario.h"
+
+#include <string.h>
+
+#include "sim/world.h"
+#include "target/core/error.h"
+
+#define PPM 1000000
+
+static const char *const raw_kinds[] = { "garbage",	"mutate",     "truncate",    "connects",
+					 "r2t_ttag",	"r2t_offset", "r2t_overlap", "r2t_length",
+					 "aers",	"aborts",     "resets",	     "properties",
+					 "bad_connect", "silent",     NULL };
+static const char *const replies[] = { "ok", "error", "any", NULL };
+static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
+const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
+					"reset",      "pause",	   "wall",	 "point",
+					"silent",     "vanish",	   "disconnect", "connect",
+					"host_reset", "del_addr",  "packet",	 "port",
+					"drift",      "starve",	   NULL };
+G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
+static const char *const expects[] = {
+	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",
+	"lost",		 "lost_at_most", "gone_by",   "kept_till",   "pdus",
+	"log",		 "reconnected",	 NULL
+};
+
+#define X(name, str) str,
+static const char *const actions[] = { WORLD_ACTIONS(X) NULL };
+#undef X
+
+#define NUM(struct_, member_, ...)                                                                 \
+	{                                                                                          \
+		.key = #member_, .type = CODEC_NUM, CODEC_AT(struct_, member_), ##__VA_ARGS__      \
+	}
+#define TIME(struct_, member_, ...)                                                                \
+	{                                                                                          \
+		.key = #member_, .type = CODEC_TIME, CODEC_AT(struct_, member_), ##__VA_ARGS__     \
+	}
+#define BOOL(struct_, member_, ...)                                                                \
+	{                                                                                          \
+		.key = #member_, .type = CODEC_BOOL, CODEC_AT(struct_, member_), ##__VA_ARGS__     \
+	}
+#define TEXT(struct_, member_, ...)                                                                \
+	{                                                                                          \
+		.key = #member_, .type = CODEC_TEXT, CODEC_AT(struct_, member_), ##__VA_ARGS__     \
+	}
+#define ENUM(struct_, member_, key_, values_, ...)                                                 \
+	{                                                                                          \
+		.key = key_, .type = CODEC_ENUM, CODEC_AT(struct_, member_), .values = values_,    \
+		##__VA_ARGS__                                                                      \
+	}
+#define LIST(struct_, member_, shape_, ...)                                                        \
+	{                                                                                          \
+		.key = #member_, .type = CODEC_LIST, CODEC_AT(struct_, member_), .shape = shape_,  \
+		##__VA_ARGS__                                                                      \
+	}
+
+static void link_init(void *obj)
+{
+	struct scn_link *l = obj;
+	struct world_link_params p;
+
+	world_link_default(&p);
+	l->latency = p.latency_ns;
+	l->jitter = p.jitter_ns;
+	l->stall = p.stall_ns;
+	l->bytes_per_sec = p.bytes_per_sec;
+	l->seg_min = p.seg_min;
+	l->seg_max = p.seg_max;
+	l->sndbuf = p.sndbuf;
+	l->rcvbuf = p.rcvbuf;
+	l->short_send_ppm = p.short_send_ppm;
+	l->short_recv_ppm = p.short_recv_ppm;
+	l->corrupt_ppm = p.corrupt_ppm;
+	l->stall_ppm = p.stall_ppm;
+	l->refuse_ppm = p.refuse_ppm;
+	l->unreachable = p.unreachable;
+	l->loss_ppm = p.loss_ppm;
+	l->dup_ppm = p.dup_ppm;
+	l->reorder_ppm = p.reorder_ppm;
+	l->reorder = p.reorder_ns;
+	l->flip_ppm = p.flip_ppm;
+	l->queue_bytes = p.queue_bytes;
+	l->mtu = p.mtu;
+}
+
+static const struct codec_field link_fields[] = {
+	TEXT(struct scn_link, from, .about = "a node; none: every"),
+	TEXT(struct scn_link, to),
+	BOOL(struct scn_link, one_way, .about = "only from -> to"),
+	TIME(struct scn_link, latency, .max = 100 * WORLD_SEC),
+	TIME(struct scn_link, jitter, .max = 100 * WORLD_SEC),
+	NUM(struct scn_link, bytes_per_sec, .about = "0: unlimited"),
+	NUM(struct scn_link, seg_min, .min = 1, .max = UINT32_MAX,
+	    .about = "bytes that arrive together"),
+	NUM(struct scn_link, seg_max, .min = 1, .max = UINT32_MAX),
+	NUM(struct scn_link, sndbuf, .min = 1, .max = UINT32_MAX),
+	NUM(struct scn_link, rcvbuf, .min = 1, .max = UINT32_MAX),
+	NUM(struct scn_link, short_send_ppm, .max = PPM),
+	NUM(struct scn_link, short_recv_ppm, .max = PPM),
+	NUM(struct scn_link, corrupt_ppm, .max = PPM, .about = "segments with one bit flipped"),
+	NUM(struct scn_link, stall_ppm, .max = PPM, .about = "segments that are `stall` late"),
+	TIME(struct scn_link, stall, .max = 3600 * WORLD_SEC),
+	NUM(struct scn_link, refuse_ppm, .max = PPM, .about = "connects refused"),
+	BOOL(struct scn_link, unreachable),
+	NUM(struct scn_link, loss_ppm, .max = PPM, .about = "packets"),
+	NUM(struct scn_link, dup_ppm, .max = PPM),
+	NUM(struct scn_link, reorder_ppm, .max = PPM,
+	    .about = "packets that come up to `reorder` late"),
+	TIME(struct scn_link, reorder, .max = 100 * WORLD_SEC),
+	NUM(struct scn_link, flip_ppm, .max = PPM, .about = "damaged packets, found by a checksum"),
+	NUM(struct scn_link, queue_bytes, .max = UINT32_MAX, .about = "0: no limit"),
+	NUM(struct scn_link, mtu, .max = 65535, .about = "576 at least; 0: the default"),
+	BOOL(struct scn_link, mtu_silent),
+	BOOL(struct scn_link, down, .about = "nothing gets through"),
+	{ 0 },
+};
+static const struct codec_shape link_shape = { "link", sizeof(struct scn_link), link_fields,
+					       link_init };
+
+static void target_init(void *obj)
+{
+	((struct scn_target *)obj)->reactors = 1;
+}
+
+static const struct codec_field target_fields[] = {
+	TEXT(struct scn_target, name, .required = true),
+	{ .key = "addresses", .type = CODEC_TEXTS, CODEC_AT(struct scn_target, addresses) },
+	NUM(struct scn_target, reactors, .min = 1, .max = 64),
+	NUM(struct scn_target, buf_limit, .about = "bytes of buffers a reactor; 0: the default"),
+	NUM(struct scn_target, max_fds, .max = UINT32_MAX, .about = "0: no limit"),
+	{ 0 },
+};
+static const struct codec_shape target_shape = { "target", sizeof(struct scn_target), target_fields,
+						 target_init };
+
+static void host_init(void *obj)
+{
+	struct scn_host *h = obj;
+
+	h->trsvcid = "4420";
+	h->reactors = 1;
+	h->io_queues = 1;
+	h->queue_size = 129;
+	h->kato = 10 * WORLD_SEC;
+	h->io_timeout = 30 * WORLD_SEC;
+	h->connect_timeout = 10 * WORLD_SEC;
+	h->reconnect_delay = 500 * WORLD_MS;
+}
+
+static const struct codec_field host_fields[] = {
+	TEXT(struct scn_host, name, .required = true),
+	TEXT(struct scn_host, address, .required = true),
+	TEXT(struct scn_host, traddr,
+	     .about = "of the target; none: the first of the first target"),
+	TEXT(struct scn_host, trsvcid),
+	TEXT(struct scn_host, subnqn, .required = true),
+	TEXT(struct scn_host, hostnqn, .about = "none: made from the host's place in the list"),
+	NUM(struct scn_host, reactors, .min = 1, .max = 64),
+	TIME(struct scn_host, connect_at, .about = "never: only a fault rule makes it connect"),
+	NUM(struct scn_host, io_queues, .max = 1024),
+	NUM(struct scn_host, queue_size, .min = 2, .max = 65535),
+	NUM(struct scn_host, hpda, .max = 31),
+	TIME(struct scn_host, kato, .max = 1000000 * WORLD_SEC, .about = "whole milliseconds"),
+	TIME(struct scn_host, io_timeout, .min = WORLD_MS, .max = 1000000 * WORLD_SEC),
+	TIME(struct scn_host, connect_timeout, .min = WORLD_MS, .max = 1000000 * WORLD_SEC),
+	TIME(struct scn_host, reconnect_delay, .max = 1000000 * WORLD_SEC, .about = "0s: never"),
+	TIME(struct scn_host, loss_timeout, .max = 1000000 * WORLD_SEC, .about = "0s: for ever"),
+	BOOL(struct scn_host, hdgst),
+	BOOL(struct scn_host, ddgst),
+	BOOL(struct scn_host, no_sq_flow_control),
+	BOOL(struct scn_host, queue_io, .about = "I/O waits for a new connection"),
+	BOOL(struct scn_host, never, .about = "it must never get in"),
+	{ 0 },
+};
+static const struct codec_shape host_shape = { "host", sizeof(struct scn_host), host_fields,
+					       host_init };
+
+static void raw_init(void *obj)
+{
+	struct scn_raw *r = obj;
+
+	r->trsvcid = "4420";
+	r->times = 1;
+	r->every = 10 * WORLD_MS;
+	r->kato = 10 * WORLD_SEC;
+}
+
+static const struct codec_field raw_fields[] = {
+	TEXT(struct scn_raw, name, .required = true),
+	TEXT(struct scn_raw, address, .required = true),
+	TEXT(struct scn_raw, traddr),
+	TEXT(struct scn_raw, trsvcid),
+	TEXT(struct scn_raw, subnqn, .required = true),
+	ENUM(struct scn_raw, kind, "does", raw_kinds, .required = true),
+	TIME(struct scn_raw, at),
+	TIME(struct scn_raw, every, .min = 1),
+	NUM(struct scn_raw, times, .min = 1, .max = 100000, .about = "sessions"),
+	TIME(struct scn_raw, kato, .max = 1000000 * WORLD_SEC),
+	{ 0 },
+};
+static const struct codec_shape raw_shape = { "raw", sizeof(struct scn_raw), raw_fields, raw_init };
+
+static void call_init(void *obj)
+{
+	((struct scn_call *)obj)->times = 1;
+}
+
+static const struct codec_field call_fields[] = {
+	TIME(struct scn_call, at, .about = "not for setup: those come one after the other"),
+	TIME(struct scn_call, every),
+	NUM(struct scn_call, times, .min = 1, .max = 1000000),
+	TEXT(struct scn_call, target, .about = "none: the first"),
+	TEXT(struct scn_call, method, .required = true),
+	{ .key = "params", .type = CODEC_JSON, CODEC_AT(struct scn_call, params) },
+	ENUM(struct scn_call, reply, "reply", replies),
+	ENUM(struct scn_call, client, "client", clients),
+	TEXT(struct scn_call, has, .about = "the reply's text must have this in it"),
+	{ 0 },
+};
+static const struct codec_shape call_shape = { "call", sizeof(struct scn_call), call_fields,
+					       call_init };
+
+static void packet_init(void *obj)
+{
+	struct scn_packet *p = obj;
+
+	p->nth = 1;
+}
+
+static const struct codec_field packet_fields[] = {
+	ENUM(struct scn_packet, action, "action", actions, .required = true),
+	NUM(struct scn_packet, port, .max = 65535, .about = "TCP port of either end; 0: any"),
+	NUM(struct scn_packet, side, .max = 2, .about = "1: sent by who connected; 2: accepted"),
+	NUM(struct scn_packet, conn, .about = "number of the connection"),
+	{ .key = "kinds",
+	  .type = CODEC_TEXTS,
+	  CODEC_AT(struct scn_packet, kinds),
+	  .about = "syn, synack, data, ack, fin, rst, icmp; none: all" },
+	NUM(struct scn_packet, first, .about = "numbers of packets in their flow"),
+	NUM(struct scn_packet, last),
+	NUM(struct scn_packet, pos_first, .about = "carries a byte of the stream from here ..."),
+	NUM(struct scn_packet, pos_last, .about = "... to here"),
+	NUM(struct scn_packet, tx, .max = 1000, .about = "1: the first transmission, 2: the next"),
+	NUM(struct scn_packet, nth, .min = 1),
+	NUM(struct scn_packet, count, .about = "0: always"),
+	NUM(struct scn_packet, ppm, .max = PPM, .about = "0: surely"),
+	TIME(struct scn_packet, by, .max = 100 * WORLD_SEC, .about = "how late"),
+	{ 0 },
+};
+static const struct codec_shape packet_shape = { "packet", sizeof(struct scn_packet), packet_fields,
+						 packet_init };
+
+static void fault_init(void *obj)
+{
+	struct scn_fault *f = obj;
+
+	f->times = 1;
+	f->nth = 1;
+}
+
+static const struct codec_field fault_fields[] = {
+	ENUM(struct scn_fault, kind, "do", scn_fault_names, .required = true),
+	TIME(struct scn_fault, at),
+	{ .key = "for",
+	  .type = CODEC_TIME,
+	  CODEC_AT(struct scn_fault, during),
+	  .about = "0s: until heal_at" },
+	TIME(struct scn_fault, every),
+	NUM(struct scn_fault, times, .min = 1, .max = 1000000),
+	TEXT(struct scn_fault, from),
+	TEXT(struct scn_fault, to),
+	TEXT(struct scn_fault, node),
+	TEXT(struct scn_fault, host),
+	TEXT(struct scn_fault, name, .about = "of the fault point; the address"),
+	NUM(struct scn_fault, nth, .min = 1, .about = "point: the first hit that is taken"),
+	NUM(struct scn_fault, count, .about = "point: how many are taken; 0: all"),
+	NUM(struct scn_fault, ppm, .max = PPM, .about = "chance; 0: surely"),
+	TIME(struct scn_fault, by, .about = "how far, how long"),
+	BOOL(struct scn_fault, back),
+	{ .key = "link",
+	  .type = CODEC_ONE,
+	  CODEC_AT(struct scn_fault, link),
+	  .shape = &link_shape },
+	{ .key = "packet",
+	  .type = CODEC_ONE,
+	  CODEC_AT(struct scn_fault, packet),
+	  .shape = &packet_shape },
+	{ 0 },
+};
+static const struct codec_shape fault_shape = { "fault", sizeof(struct scn_fault), fault_fields,
+						fault_init };
+
+static void load_init(void *obj)
+{
+	struct scn_load *l = obj;
+
+	l->nsid = 1;
+	l->depth = 8;
+	l->max_blocks = 16;
+	l->reads = l->writes = 1;
+}
+
+static const struct codec_field load_fields[] = {
+	TEXT(struct scn_load, host, .required = true),
+	NUM(struct scn_load, nsid, .min = 1, .max = UINT32_MAX),
+	TIME(struct scn_load, at),
+	NUM(struct scn_load, ios, .about = "0: until heal_at"),
+	NUM(struct scn_load, lba),
+	NUM(struct scn_load, blocks, .about = "0: to the end of the namespace"),
+	NUM(struct scn_load, depth, .min = 1, .max = 65536),
+	NUM(struct scn_load, max_blocks, .min = 1, .max = 65536),
+	NUM(struct scn_load, reads, .max = 1000, .about = "weight"),
+	NUM(struct scn_load, writes, .max = 1000),
+	NUM(struct scn_load, flushes, .max = 1000),
+	NUM(struct scn_load, fua_ppm, .max = PPM),
+	TIME(struct scn_load, think, .max = 1000 * WORLD_SEC),
+	{ 0 },
+};
+static const struct codec_shape load_shape = { "load", sizeof(struct scn_load), load_fields,
+					       load_init };
+
+static const struct codec_field expect_fields[] = {
+	ENUM(struct scn_expect, that, "that", expects, .required = true),
+	TEXT(struct scn_expect, host),
+	TEXT(struct scn_expect, node),
+	TEXT(struct scn_expect, name),
+	NUM(struct scn_expect, nsid, .max = UINT32_MAX),
+	NUM(struct scn_expect, value),
+	TIME(struct scn_expect, at),
+	TIME(struct scn_expect, limit),
+	{ 0 },
+};
+static const struct codec_shape expect_shape = { "expect", sizeof(struct scn_expect), expect_fields,
+						 NULL };
+
+static void scenario_init(void *obj)
+{
+	struct scenario *s = obj;
+
+	s->seed = 1;
+	s->heal_at = WORLD_SEC;
+	s->bound = 120 * WORLD_SEC;
+	s->idle_pass = 500;
+	s->busy_pass = 1000;
+}
+
+static const struct codec_field scenario_fields[] = {
+	TEXT(struct scenario, name, .required = true),
+	TEXT(struct scenario, about),
+	NUM(struct scenario, seed, .about = "--seed goes before this"),
+	TIME(struct scenario, heal_at, .about = "the end of all faults, from the start"),
+	TIME(struct scenario, bound, .about = "everything must be done so long after heal_at"),
+	TIME(struct scenario, busy_pass, .min = 1, .max = WORLD_SEC),
+	TIME(struct scenario, idle_pass, .min = 1, .max = WORLD_SEC),
+	BOOL(struct scenario, corrupts,
+	     .about = "bits flip where no digest guards them: wrong data is no violation"),
+	{ .key = "network",
+	  .type = CODEC_ONE,
+	  CODEC_AT(struct scenario, network),
+	  .shape = &link_shape,
+	  .about = "every link" },
+	LIST(struct scenario, targets, &target_shape, .required = true),
+	LIST(struct scenario, hosts, &host_shape),
+	LIST(struct scenario, raws, &raw_shape, .about = "hosts of raw bytes that misbehave"),
+	LIST(struct scenario, links, &link_shape, .about = "single links"),
+	LIST(struct scenario, setup, &call_shape, .about = "must succeed before anything else"),
+	LIST(struct scenario, timeline, &call_shape, .about = "calls of the administrator"),
+	LIST(struct scenario, faults, &fault_shape),
+	LIST(struct scenario, loads, &load_shape),
+	LIST(struct scenario, expect, &expect_shape),
+	{ 0 },
+};
+static const struct codec_shape scenario_shape = { "scenario", sizeof(struct scenario),
+						   scenario_fields, scenario_init };
+
+struct scenario *scenario_new(void)
+{
+	struct scenario *s = g_new0(struct scenario, 1);
+
+	scenario_init(s);
+	s->arena = codec_arena_new();
+	return s;
+}
+
+void scenario_free(struct scenario *s)
+{
+	if (s == NULL)
+		return;
+	codec_arena_free(s->arena);
+	g_free(s);
+}
+
+static void *add(struct scenario *s, struct codec_list *list, const struct codec_shape *shape)
+{
+	void *obj = codec_list_add(s->arena, list, shape->size);
+
+	if (shape->init != NULL)
+		shape->init(obj);
+	return obj;
+}
+
+struct scn_link *scenario_add_link(struct scenario *s)
+{
+	return add(s, &s->links, &link_shape);
+}
+
+struct scn_target *scenario_add_target(struct scenario *s)
+{
+	return add(s, &s->targets, &target_shape);
+}
+
+struct scn_host *scenario_add_host(struct scenario *s)
+{
+	return add(s, &s->hosts, &host_shape);
+}
+
+struct scn_raw *scenario_add_raw(struct scenario *s)
+{
+	return add(s, &s->raws, &raw_shape);
+}
+
+struct scn_call *scenario_add_call(struct scenario *s, bool setup)
+{
+	return add(s, setup ? &s->setup : &s->timeline, &call_shape);
+}
+
+struct scn_fault *scenario_add_fault(struct scenario *s)
+{
+	return add(s, &s->faults, &fault_shape);
+}
+
+struct scn_load *scenario_add_load(struct scenario *s)
+{
+	return add(s, &s->loads, &load_shape);
+}
+
+struct scn_expect *scenario_add_expect(struct scenario *s)
+{
+	return add(s, &s->expect, &expect_shape);
+}
+
+struct scn_packet *scenario_packet_new(struct scenario *s)
+{
+	struct scn_packet *p = codec_alloc(s->arena, sizeof(*p));
+
+	packet_init(p);
+	return p;
+}
+
+struct scn_link *scenario_link_new(struct scenario *s)
+{
+	struct scn_link *l = codec_alloc(s->arena, sizeof(*l));
+
+	link_init(l);
+	return l;
+}
+
+const char *scenario_printf(struct scenario *s, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	return codec_strdup(s->arena, text);
+}
+
+struct scenario *scenario_parse(const char *name, const char *text, GError **error)
+{
+	struct scenario *s = scenario_new();
+	struct codec_arena *arena = s->arena;
+
+	if (codec_read(arena, &scenario_shape, name, text, s, error)) {
+		s->arena = arena;
+		if (scenario_check(s, name, error))
+			return s;
+	}
+	scenario_free(s);
+	return NULL;
+}
+
+char *scenario_print(const struct scenario *s)
+{
+	return codec_print(&scenario_shape, s);
+}
+
+char *scenario_schema(void)
+{
+	return codec_schema(&scenario_shape, "A scenario of weft-sim");
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is looked at while a run goes on: the targets' trace records (edges of
+ * state machines, keep-alive), what P has found, and the namespaces that
+ * subsystems have and hosts see.
+ */
+#include <string.h>
+
+#include "sim/run/run-priv.h"
+#include "target/core/trace.h"
+#include "target/nvmf/tgt.h"
+
+#define TICK (20 * WORLD_MS)
+#define KATO_SLACK (500 * WORLD_MS)
+
+/* --- oracle S -------------------------------------------------------------------------------- */
+
+/* A copy of what the headers of target/nvmf promise, from state to state. */
+static const uint8_t qpair_edges[] = { 1 << 1 | 1 << 3, 1 << 0 | 1 << 2 | 1 << 3, 1 << 3, 1 << 4,
+				       0 };
+static const uint8_t ctrlr_edges[] = { 1 << 1 | 1 << 2, 1 << 2, 1 << 3, 0 };
+static const uint8_t ns_edges[] = { 1 << 1, 1 << 0 | 1 << 2, 1 << 0 | 1 << 1 };
+
+static const char *const ns_names[] = { "none", "active", "draining" };
+
+static void edge(struct run *run, const char *machine, const uint8_t *edges, unsigned n,
+		 const char *const *names, const struct trace_record *rec)
+{
+	unsigned from = (unsigned)(rec->b >> 8), to = (unsigned)(rec->b & 0xff);
+	g_autofree char *name = NULL;
+
+	if (from >= n || to >= n || !(edges[from] >> to & 1)) {
+		run_fail(run, RUN_SAFETY, "S", "%s went from state %u to %u", machine, from, to);
+		return;
+	}
+	name = g_strdup_printf("edge.%s.%s-%s", machine, names[from], names[to]);
+	counts_add(run->counts, name, 1);
+}
+
+static void list_edges(struct counts *counts, const char *machine, const uint8_t *edges, unsigned n,
+		       const char *const *names)
+{
+	for (unsigned from = 0; from < n; from++) {
+		for (unsigned to = 0; to < n; to++) {
+			g_autofree char *name =
+				g_strdup_printf("edge.%s.%s-%s", machine, names[from], names[to]);
+
+			if (edges[from] >> to & 1)
+				counts_add(counts, name, 0);
+		}
+	}
+}
+
+void run_list_all(struct counts *counts)
+{
+	for (unsigned i = 0; i < SCN_F_KINDS; i++) {
+		g_autofree char *name = g_strdup_printf("fault.%s", scn_fault_names[i]);
+
+		if (i != SCN_F_POINT)
+			counts_add(counts, name, 0);
+	}
+	list_edges(counts, "qpair", qpair_edges, NVMF_QPAIR_STATES, nvmf_qpair_state_names);
+	list_edges(counts, "ctrlr", ctrlr_edges, NVMF_CTRLR_STATES, nvmf_ctrlr_state_names);
+	list_edges(counts, "ns", ns_edges, G_N_ELEMENTS(ns_edges), ns_names);
+}
+
+/* --- oracle T: keep-alive ----------------------------------------------------------------------
+ */
+
+/* An expired controller's host must have been silent; see run_host.gone and raws for the rest. */
+static void expired(struct run_target *t, uint16_t cntlid, uint64_t time)
+{
+	struct run *run = t->run;
+	uint64_t calm = run->disturbed > 0 ? UINT64_MAX : run->calm_since;
+
+	counts_add(run->counts, "mark.keep_alive.expired", 1);
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		struct run_host *h = run->hosts->pdata[i];
+
+		if (h->target != t || !h->live || h->gone || h->ctrlr == NULL ||
+		    host_ctrlr_cntlid(h->ctrlr) != cntlid)
+			continue;
+		/* Alive, connected and the network good for longer than that: it was heard. */
+		if (calm != UINT64_MAX && calm + h->s->kato + KATO_SLACK < time &&
+		    h->live_at + h->s->kato + KATO_SLACK < time)
+			run_fail(run, RUN_SAFETY, "T",
+				 "keep-alive ended controller %u of host %s, which is alive",
+				 cntlid, h->s->name);
+	}
+}
+
+/* --- the trace rings
+ * ------------------------------------------------------------------------------ */
+
+static void look(struct run_target *t, const struct trace_record *rec)
+{
+	struct run *run = t->run;
+
+	switch (rec->event) {
+	case TRACE_QPAIR_STATE:
+		edge(run, "qpair", qpair_edges, NVMF_QPAIR_STATES, nvmf_qpair_state_names, rec);
+		break;
+	case TRACE_CTRLR_STATE:
+		edge(run, "ctrlr", ctrlr_edges, NVMF_CTRLR_STATES, nvmf_ctrlr_state_names, rec);
+		break;
+	case TRACE_NS_STATE:
+		edge(run, "ns", ns_edges, G_N_ELEMENTS(ns_edges), ns_names, rec);
+		run_watch_view(run);
+		break;
+	case TRACE_BDEV_RESIZE:
+		run_watch_view(run);
+		break;
+	case TRACE_KEEP_ALIVE_EXPIRED:
+		expired(t, (uint16_t)rec->a, rec->time);
+		break;
+	default:
+		break;
+	}
+}
+
+static void drain_trace(struct run_target *t)
+{
+	for (unsigned i = 0; i < t->s->reactors; i++) {
+		const struct trace *tr = t->target->core->reactors[i]->trace;
+
+		if (tr->next - t->seen[i] > tr->mask)
+			t->seen[i] = tr->next - tr->mask - 1;
+		while (t->seen[i] != tr->next)
+			look(t, &tr->ring[t->seen[i]++ & tr->mask]);
+	}
+}
+
+void run_watch(struct run *run)
+{
+	const struct oracle_violation *v;
+
+	for (unsigned i = 0; i < run->targets->len; i++) {
+		struct run_target *t = run->targets->pdata[i];
+
+		if (!t->down)
+			drain_trace(t);
+	}
+	if (oracle_wire_violations(run->wire, &v) > run->violations)
+		run_fail(run, RUN_SAFETY, "P", "%s", v[run->violations++].text);
+}
+
+void run_watch_corrupt(struct run *run, const struct world_record *rec)
+{
+	if (rec->kind != WORLD_CORRUPT)
+		return;
+	oracle_wire_corrupted(run->wire, rec->a >> 1);
+	counts_add(run->counts, "fault.corrupt", 1);
+}
+
+/* --- oracle N
+ * ---------------------------------------------------------------------------------------- */
+
+bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, struct bdev **bdev)
+{
+	struct nvmf_subsystem *s = t->down ? NULL : nvmf_subsystem_find(t->target->nvmf, subnqn);
+	const struct nvmf_ns *ns;
+
+	if (s == NULL || nsid == 0 || nsid > s->max_namespaces)
+		return false;
+	ns = s->nss[nsid - 1];
+	if (ns == NULL || ns->desc == NULL)
+		return false;
+	*bdev = bdev_desc_bdev(ns->desc);
+	return true;
+}
+
+#define VIEW_NSIDS 32 /* looked at */
+
+static void view_target(struct run_view *v, uint64_t now)
+{
+	for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
+		struct bdev *b = NULL;
+
+		if (run_target_ns(v->target, v->subnqn, nsid, &b))
+			oracle_view_target(v->oracle, nsid, b->num_blocks, now);
+		else
+			oracle_view_target(v->oracle, nsid, 0, now);
+	}
+}
+
+void run_watch_view(struct run *run)
+{
+	uint64_t now = world_now(run->world);
+
+	for (unsigned i = 0; i < run->views->len; i++)
+		view_target(run->views->pdata[i], now);
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		struct run_host *h = run->hosts->pdata[i];
+
+		if (!h->live || h->ctrlr == NULL || h->view == NULL)
+			continue;
+		for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
+			const struct host_ns *ns = host_ctrlr_ns(h->ctrlr, nsid);
+
+			run_violation(run, "N",
+				      oracle_view_host(h->view->oracle, h->index, nsid,
+						       ns != NULL ? ns->blocks : 0, now));
+		}
+	}
+	run_watch_hears(run);
+}
+
+void run_watch_hears(struct run *run)
+{
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		struct run_host *h = run->hosts->pdata[i];
+
+		if (h->view != NULL)
+			oracle_view_hears(h->view->oracle, h->index,
+					  h->live && !h->gone && run->disturbed == 0,
+					  world_now(run->world));
+	}
+}
+
+/* A vanished host's controllers must have gone after twice its keep-alive time. */
+static void check_vanished(struct run *run, uint64_t now)
+{
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		const struct run_host *h = run->hosts->pdata[i];
+
+		if (h->gone && h->s->kato > 0 &&
+		    MAX(h->gone_at, run->calm_since) + 2 * h->s->kato + KATO_SLACK < now &&
+		    run->disturbed == 0 && run_ctrlrs_of(run, h->hostnqn) > 0)
+			run_fail(run, RUN_LIVENESS, "T",
+				 "host %s has been gone for more than twice its keep-alive time, "
+				 "and its controller is still there",
+				 h->s->name);
+	}
+}
+
+static void tick(void *arg)
+{
+	struct run *run = arg;
+	uint64_t now = world_now(run->world);
+
+	if (run->phase == RUN_ENDING)
+		return;
+	run_watch_view(run);
+	for (unsigned i = 0; i < run->views->len; i++)
+		run_violation(
+			run, "N",
+			oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle, now));
+	check_vanished(run, now);
+	world_at(run->world, now + TICK, tick, run);
+}
+
+void run_watch_start(struct run *run)
+{
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		struct run_host *h = run->hosts->pdata[i];
+
+		for (unsigned j = 0; j < run->views->len && h->view == NULL; j++) {
+			struct run_view *v = run->views->pdata[j];
+
+			if (v->target == h->target && !strcmp(v->subnqn, h->s->subnqn))
+				h->view = v;
+		}
+		if (h->view != NULL)
+			continue;
+		h->view = g_new0(struct run_view, 1);
+		h->view->target = h->target;
+		h->view->subnqn = h->s->subnqn;
+		h->view->oracle = oracle_view_new(RUN_VIEW_BOUND);
+		g_ptr_array_add(run->views, h->view);
+	}
+	tick(run);
+}
+
+void run_watch_free(struct run *run)
+{
+	for (unsigned i = 0; i < run->views->len; i++) {
+		struct run_view *v = run->views->pdata[i];
+
+		oracle_view_free(v->oracle);
+		g_free(v);
+	}
+}
+
+unsigned run_ctrlrs_of(struct run *run, const char *hostnqn)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < run->targets->len; i++) {
+		struct run_target *t = run->targets->pdata[i];
+		g_autoptr(GPtrArray) list =
+			t->down ? g_ptr_array_new() : nvmf_subsystems(t->target->nvmf);
+
+		for (unsigned j = 0; j < list->len; j++) {
+			const struct nvmf_subsystem *s = list->pdata[j];
+
+			for (unsigned k = 0; k < s->priv->ctrlrs->len; k++) {
+				const struct nvmf_ctrlr *c = s->priv->ctrlrs->pdata[k];
+
+				n += !strcmp(c->hostnqn, hostnqn);
+			}
+		}
+	}
+	return n;
+}
