@@ -4,7 +4,11 @@
 
 #include "target/core/error.h"
 
-G_DEFINE_QUARK(weft - error - quark, weft_error)
+/* Not G_DEFINE_QUARK: that keeps the number in a static variable. */
+GQuark weft_error_quark(void)
+{
+	return g_quark_from_static_string("weft-error-quark");
+}
 
 static const char *default_message(int code)
 {

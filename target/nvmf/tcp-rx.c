@@ -43,8 +43,10 @@ static inline uint32_t ddgst_len(const struct tcp_conn *c)
 static bool broken(struct tcp_conn *c, uint16_t fes, uint32_t fei)
 {
 	const uint8_t *pdu = rx_at(c);
+	/* At least the common header, whatever length the host claims for it. */
+	uint32_t len = MAX(pdu[HDR_FIELD(hlen)], (uint32_t)sizeof(struct nvme_tcp_hdr));
 
-	tcp_terminate(c, fes, fei, pdu, MIN(pending(c), (uint32_t)pdu[HDR_FIELD(hlen)]));
+	tcp_terminate(c, fes, fei, pdu, MIN(pending(c), len));
 	return false;
 }
 
