@@ -16,8 +16,6 @@
 #include "hw/linux/internal.h"
 
 #define IOVA_FIRST UINT64_C(0x100000000)
-/* Smaller chunks are a pool's: they stay as small as they are used. */
-#define HUGE_MIN ((size_t)8 << 20)
 #define IOVA_ALIGN UINT64_C(0x200000)
 
 struct linux_chunk {
@@ -71,9 +69,6 @@ static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 		free(c);
 		return -ENOMEM;
 	}
-	/* Random access to a large malloc bdev misses the TLB each time otherwise. A wish. */
-	if (len >= HUGE_MIN)
-		madvise(c->chunk.base, len, MADV_HUGEPAGE);
 	pthread_mutex_lock(&m->lock);
 	c->chunk.iova = m->next_iova;
 	m->next_iova += ((len + IOVA_ALIGN - 1) & ~(IOVA_ALIGN - 1)) + IOVA_ALIGN;
