@@ -112,7 +112,7 @@ struct net_stream_ops {
 	void (*close)(struct net_stream *stream);
 	/* Frees the stream and resets the connection (TCP RST); bytes under way may be lost. */
 	void (*abort)(struct net_stream *stream);
-	/* No readable callback while paused. Cheap. Starts unpaused. */
+	/* No readable callback while paused. Cheap. Starts unpaused; a detach does not change it. */
 	void (*pause)(struct net_stream *stream, bool paused);
 	/* Leaves its context; see the header comment. Nothing received is lost. */
 	void (*detach)(struct net_stream *stream);
