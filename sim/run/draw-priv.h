@@ -13,7 +13,8 @@ struct draw {
 	struct world_rng topology, workload, network, fault, call;
 	unsigned hosts, namespaces;
 	uint64_t max_io, max_depth;
-	bool corrupt; /* bits may flip that no checksum finds: digests are on */
+	uint64_t bytes; /* that a load may move */
+	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
 	bool faulty_network, faulty_nodes, admin, hostile;
 };
 

@@ -138,9 +138,11 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 
 	l->host = scenario_printf(d->s, "host%u", i);
 	l->nsid = nsid;
-	l->ios = draw_log(rng, 50, 800);
 	l->depth = draw_log(rng, 1, 128);
 	l->max_blocks = draw_log(rng, 1, 256);
+	/* Bytes cost real time, and those in tiny segments most. */
+	l->ios = draw_log(rng, 50, 800);
+	l->ios = MAX(5, MIN(l->ios, d->bytes / (l->max_blocks * 512)));
 	l->reads = world_rng_below(rng, 5);
 	l->writes = world_rng_below(rng, 5);
 	l->flushes = draw_chance(rng, 20);
@@ -161,6 +163,7 @@ static void draw_network(struct draw *d)
 	if (draw_chance(rng, 25)) { /* dribble */
 		l->seg_max = draw_log(rng, 8, 2000);
 		l->bytes_per_sec = 0;
+		d->bytes = l->seg_max * 2000;
 	}
 	if (draw_chance(rng, 20))
 		l->sndbuf = draw_log(rng, 64, 16384);
@@ -187,6 +190,8 @@ static void draw_all(struct draw *d)
 		d->s->busy_pass = draw_log(rng, 100, 20000);
 		d->s->idle_pass = draw_log(rng, 100, 5000);
 	}
+	d->bytes = 8 << 20;
+	draw_network(d);
 	draw_target(d);
 	for (unsigned i = 0; i < d->hosts; i++)
 		draw_host(d, i);
@@ -195,7 +200,6 @@ static void draw_all(struct draw *d)
 		if (draw_chance(&d->workload, 20))
 			draw_load(d, i, 1);
 	}
-	draw_network(d);
 	draw_faults(d);
 	draw_admin(d);
 	draw_raws(d);

@@ -6,7 +6,7 @@
 #include "sim/run/run-priv.h"
 #include "target/core/trace.h"
 
-#define LAST 24 /* lines of each kind and node */
+#define LAST 12 /* lines of each kind and node */
 
 /* --- counts ------------------------------------------------------------------------------------
  */

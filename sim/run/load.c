@@ -9,7 +9,7 @@
 
 #include "sim/run/run-priv.h"
 
-#define RETRY (50 * WORLD_US)
+#define RETRY (200 * WORLD_US)
 
 struct slot {
 	struct host_io io;
@@ -23,6 +23,7 @@ struct slot {
 	uint64_t ns_changes;
 	struct oracle_block_ns *ns; /* NULL: not checked */
 	struct oracle_write *write;
+	struct run_range range;
 	bool busy, parked, queued; /* queued: a start is on its way */
 };
 
@@ -60,6 +61,8 @@ static void end_write(struct slot *slot)
 	else
 		oracle_block_write_in_doubt(slot->write);
 	slot->write = NULL;
+	if (slot->io.status != NVME_SUCCESS && !refused(slot->io.status))
+		run_range_keep(run->ranges, &slot->range, slot->load->h);
 }
 
 static void end_read(struct slot *slot)
@@ -146,6 +149,7 @@ static void io_done(struct host_io *io)
 		end_write(slot);
 	else
 		end_read(slot);
+	run_range_put(run->ranges, &slot->range);
 	count(load, io);
 	if (load->s->think > 0)
 		soon(slot, world_rng_range(&load->rng, 1, load->s->think));
@@ -211,14 +215,53 @@ static bool draw_range(struct slot *slot, const struct host_ns *ns)
 	return true;
 }
 
-static int submit(struct slot *slot, struct host_qpair *q)
+static int submit_write(struct slot *slot, struct host_qpair *q)
+{
+	struct run_load *load = slot->load;
+	int err;
+
+	slot->io.fua = world_rng_chance(&load->rng, (uint32_t)load->s->fua_ppm);
+	if (slot->ns == NULL) {
+		memset(slot->data, 0, slot->size);
+		return host_write(q, &slot->io);
+	}
+	slot->write = oracle_block_write_begin(
+		slot->ns, (uint64_t)load->h->index << 32 | load->h->incarnation, ORACLE_WRITE,
+		slot->io.lba, slot->io.blocks);
+	oracle_block_stamp(slot->write, slot->data);
+	err = host_write(q, &slot->io);
+	if (err != 0) {
+		run_violation(load->run, "B", oracle_block_write_failed(slot->write));
+		slot->write = NULL;
+	}
+	return err;
+}
+
+/* False: the blocks are taken. */
+static bool get_range(struct slot *slot, bool write, uint64_t ns_blocks)
+{
+	slot->range = (struct run_range){
+		.ns = slot->ns, .lba = slot->io.lba, .blocks = slot->io.blocks, .write = write
+	};
+	if (slot->ns == NULL || slot->load->s->overlap) {
+		slot->range.ns = NULL;
+		return true;
+	}
+	if (run_range_get(slot->load->run->ranges, &slot->range, ns_blocks))
+		return true;
+	slot->range.ns = NULL;
+	return false;
+}
+
+static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 {
 	struct run_load *load = slot->load;
 	const struct scn_load *s = load->s;
 	uint64_t kind = world_rng_below(&load->rng, s->reads + s->writes + s->flushes);
-	struct run *run = load->run;
 	int err;
 
+	if (kind < s->reads + s->writes && !get_range(slot, kind >= s->reads, ns_blocks))
+		return -EBUSY;
 	if (kind < s->reads) {
 		if (slot->ns != NULL)
 			slot->begun =
@@ -234,21 +277,7 @@ static int submit(struct slot *slot, struct host_qpair *q)
 		slot->io.iov = NULL;
 		return host_flush(q, &slot->io);
 	}
-	slot->io.fua = world_rng_chance(&load->rng, (uint32_t)s->fua_ppm);
-	if (slot->ns == NULL) {
-		memset(slot->data, 0, slot->size);
-		return host_write(q, &slot->io);
-	}
-	slot->write = oracle_block_write_begin(
-		slot->ns, (uint64_t)load->h->index << 32 | load->h->incarnation, ORACLE_WRITE,
-		slot->io.lba, slot->io.blocks);
-	oracle_block_stamp(slot->write, slot->data);
-	err = host_write(q, &slot->io);
-	if (err != 0) {
-		run_violation(run, "B", oracle_block_write_failed(slot->write));
-		slot->write = NULL;
-	}
-	return err;
+	return submit_write(slot, q);
 }
 
 static void start_slot(struct slot *slot)
@@ -270,6 +299,14 @@ static void start_slot(struct slot *slot)
 		return;
 	}
 	q = host_ctrlr_qpair(h->ctrlr, slot->index % host_ctrlr_qpairs(h->ctrlr));
+	if (slot->index >= host_ctrlr_qpairs(h->ctrlr) * host_qpair_depth(q)) {
+		slot->parked = true; /* more slots than the target granted entries */
+		return;
+	}
+	if (host_qpair_outstanding(q) >= host_qpair_depth(q)) {
+		soon(slot, RETRY);
+		return;
+	}
 	if (!reactor_is_current(host_qpair_reactor(q))) {
 		soon(slot, 0);
 		return;
@@ -278,13 +315,15 @@ static void start_slot(struct slot *slot)
 	slot->ns_changes = h->target->ns_changes;
 	slot->queue = (uint64_t)h->index << 32 | host_qpair_id(q);
 	slot->id = load->run->result->commands++;
-	err = submit(slot, q);
+	err = submit(slot, q, ns->blocks);
+	if (err != 0 && err != -EBUSY)
+		run_range_put(load->run->ranges, &slot->range);
 	if (err == 0) {
 		load->started++;
 		slot->busy = true;
 		run_violation(load->run, "X",
 			      oracle_exact_submitted(load->run->exact, slot->queue, slot->id));
-	} else if (err == -EAGAIN) {
+	} else if (err == -EAGAIN || err == -EBUSY) {
 		soon(slot, RETRY);
 	} else if (err == -ENOTCONN) {
 		slot->parked = true;

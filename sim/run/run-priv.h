@@ -78,6 +78,7 @@ struct run {
 	struct oracle_wire *wire;
 	struct oracle_block *block;
 	struct oracle_exact *exact;
+	struct run_ranges *ranges;
 	GPtrArray *views;   /* struct run_view */
 	unsigned disturbed; /* network and node faults under way: nobody is judged by time */
 	uint64_t calm_since;
@@ -129,6 +130,28 @@ void run_loads_stop(struct run *run);
 bool run_loads_done(struct run *run);
 void run_loads_free(struct run *run);
 char *run_loads_text(struct run *run);
+
+/*
+ * range.c: who is at which blocks. A read that a write of the same block overtakes
+ * may see both (a malloc bdev sends reads from its own memory), and hosts that care
+ * do not do that; so loads do not, unless the scenario says "overlap".
+ */
+struct run_ranges;
+struct run_range {
+	struct oracle_block_ns *ns; /* NULL: not held */
+	uint64_t lba;
+	uint32_t blocks;
+	bool write;
+};
+struct run_ranges *run_ranges_new(void);
+void run_ranges_free(struct run_ranges *r);
+/* False: somebody is there. */
+bool run_range_get(struct run_ranges *r, const struct run_range *range, uint64_t ns_blocks);
+void run_range_put(struct run_ranges *r, struct run_range *range);
+/* It stays until the path is fenced: nobody knows when the write takes effect. */
+void run_range_keep(struct run_ranges *r, struct run_range *range, struct run_host *h);
+/* No controller of that host but the one it has is left at the target. */
+void run_ranges_fenced(struct run *run, struct run_host *h);
 
 /* faults.c */
 void run_faults_start(struct run *run);

@@ -203,6 +203,7 @@ static bool begin(struct run *run)
 	run->wire = oracle_wire_new(run->world);
 	run->block = oracle_block_new();
 	run->exact = oracle_exact_new();
+	run->ranges = run_ranges_new();
 	run->views = g_ptr_array_new();
 	run->targets = g_ptr_array_new();
 	run->hosts = g_ptr_array_new();
@@ -259,6 +260,7 @@ static void finish(struct run *run)
 	oracle_wire_free(run->wire);
 	oracle_block_free(run->block);
 	oracle_exact_free(run->exact);
+	run_ranges_free(run->ranges);
 	g_ptr_array_unref(run->views);
 	g_ptr_array_unref(run->targets);
 	g_ptr_array_unref(run->hosts);

@@ -154,6 +154,7 @@ struct scn_load {
 	uint64_t depth, max_blocks;
 	uint64_t reads, writes, flushes; /* weights */
 	uint64_t fua_ppm;
+	bool overlap;	/* reads and writes of the same blocks at the same time */
 	uint64_t think; /* pause of a slot between I/Os, at most */
 };
 

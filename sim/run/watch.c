@@ -67,6 +67,18 @@ void run_list_all(struct counts *counts)
 /* --- oracle T: keep-alive ----------------------------------------------------------------------
  */
 
+/* Keep-alive time as the target keeps it: a multiple of what Identify says (KAS), no less than its
+ * least. */
+static uint64_t kato_of(const struct run_host *h)
+{
+	struct nvmf_transport *t = nvmf_transport_find(h->target->target->nvmf, "TCP");
+	const struct nvmf_transport_options *o = t != NULL ? nvmf_transport_get_options(t) : NULL;
+	uint64_t unit = o != NULL && o->kas > 0 ? o->kas * 100 * WORLD_MS : WORLD_MS;
+	uint64_t kato = MAX(h->s->kato, o != NULL ? o->min_kato_ms * WORLD_MS : 0);
+
+	return (kato + unit - 1) / unit * unit;
+}
+
 /* An expired controller's host must have been silent; see run_host.gone and raws for the rest. */
 static void expired(struct run_target *t, uint16_t cntlid, uint64_t time)
 {
@@ -81,8 +93,8 @@ static void expired(struct run_target *t, uint16_t cntlid, uint64_t time)
 		    host_ctrlr_cntlid(h->ctrlr) != cntlid)
 			continue;
 		/* Alive, connected and the network good for longer than that: it was heard. */
-		if (calm != UINT64_MAX && calm + h->s->kato + KATO_SLACK < time &&
-		    h->live_at + h->s->kato + KATO_SLACK < time)
+		if (calm != UINT64_MAX && calm + kato_of(h) + KATO_SLACK < time &&
+		    h->live_at + kato_of(h) + KATO_SLACK < time)
 			run_fail(run, RUN_SAFETY, "T",
 				 "keep-alive ended controller %u of host %s, which is alive",
 				 cntlid, h->s->name);
@@ -224,7 +236,7 @@ static void check_vanished(struct run *run, uint64_t now)
 		const struct run_host *h = run->hosts->pdata[i];
 
 		if (h->gone && h->s->kato > 0 &&
-		    MAX(h->gone_at, run->calm_since) + 2 * h->s->kato + KATO_SLACK < now &&
+		    MAX(h->gone_at, run->calm_since) + 2 * kato_of(h) + KATO_SLACK < now &&
 		    run->disturbed == 0 && run_ctrlrs_of(run, h->hostnqn) > 0)
 			run_fail(run, RUN_LIVENESS, "T",
 				 "host %s has been gone for more than twice its keep-alive time, "
@@ -246,6 +258,13 @@ static void tick(void *arg)
 			run, "N",
 			oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle, now));
 	check_vanished(run, now);
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		struct run_host *h = run->hosts->pdata[i];
+		unsigned n = run_ctrlrs_of(run, h->hostnqn);
+
+		if (n == 0 || (n == 1 && h->live))
+			run_ranges_fenced(run, h);
+	}
 	world_at(run->world, now + TICK, tick, run);
 }
 

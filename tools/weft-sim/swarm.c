@@ -20,7 +20,7 @@
 struct job {
 	pid_t pid; /* 0: none */
 	int to, from;
-	bool busy;
+	bool busy, ending; /* ending: its seed failed, it takes no more */
 	uint64_t seed;
 	int64_t begun; /* us */
 	GString *in;
@@ -70,7 +70,7 @@ static void job_start(struct swarm_state *st, struct job *job)
 	close(from[1]);
 	job->to = to[1];
 	job->from = from[0];
-	job->busy = false;
+	job->busy = job->ending = false;
 	if (job->in == NULL)
 		job->in = g_string_new(NULL);
 	g_string_truncate(job->in, 0);
@@ -126,6 +126,7 @@ static void take_line(struct swarm_state *st, struct job *job, char *line)
 		st->totals.pdus += pdus;
 		st->totals.bytes += bytes;
 		st->totals.checked_twice += (uint64_t)twice;
+		job->ending = outcome != RUN_OK;
 		seed_done(st, seed, hash, (enum run_outcome)outcome);
 	} else if (g_str_has_prefix(line, "text ")) {
 		fprintf(stderr, "%sseed %" PRIu64 ": %s\n", st->line ? "\n" : "", job->seed,
@@ -183,7 +184,7 @@ static bool more_seeds(const struct swarm_state *st)
 
 static void job_feed(struct swarm_state *st, struct job *job)
 {
-	if (job->busy || !more_seeds(st))
+	if (job->busy || (job->pid != 0 && job->ending) || !more_seeds(st))
 		return;
 	if (job->pid == 0)
 		job_start(st, job);
