@@ -15,6 +15,7 @@
 #define OP_SET_FEATURES 0x09
 #define OP_GET_FEATURES 0x0a
 #define OP_AER 0x0c
+#define LOG_CHANGED_NS 0x04
 #define FID_QUEUES 0x07
 #define FID_AEC 0x0b
 #define REG_CAP 0x00
@@ -32,9 +33,9 @@
 static const struct {
 	uint8_t info, log, bit;
 } notices[] = {
-	{ 0x00, 0x04, 8 },  /* namespace attributes */
-	{ 0x03, 0x0c, 11 }, /* ANA */
-	{ 0xf0, 0x70, 31 }, /* discovery log */
+	{ 0x00, LOG_CHANGED_NS, 8 }, /* namespace attributes */
+	{ 0x03, 0x0c, 11 },	     /* ANA */
+	{ 0xf0, 0x70, 31 },	     /* discovery log */
 };
 
 static bool fabrics(const struct wire_cmd *cmd, uint8_t fctype)
@@ -276,6 +277,9 @@ static void event(struct wire_conn *c, uint32_t dw0)
 			"%08x, log page %02xh was not read since", dw0, log))
 		return;
 	ctrl->masked |= (uint8_t)(1 << i);
+	/* A read under way may have emptied the list before, or get what is told here. */
+	if (log == LOG_CHANGED_NS)
+		ctrl->ns_told = ctrl->ns_reads == 0;
 }
 
 static void unmask(struct wire_ctrl *ctrl, uint8_t log)
@@ -284,6 +288,20 @@ static void unmask(struct wire_ctrl *ctrl, uint8_t log)
 		if (notices[i].log == log)
 			ctrl->masked &= (uint8_t) ~(1 << i);
 	}
+}
+
+static void log_submitted(struct wire_ctrl *ctrl, struct wire_cmd *cmd)
+{
+	bool keep = cmd->sqe[41] & 0x80; /* RAE */
+
+	if (!keep)
+		unmask(ctrl, cmd->sqe[40]);
+	if (cmd->sqe[40] != LOG_CHANGED_NS)
+		return;
+	ctrl->ns_reads++;
+	cmd->ns_told = ctrl->ns_told;
+	if (!keep)
+		ctrl->ns_told = false;
 }
 
 /* --- submitted, completed -------------------------------------------------------------------- */
@@ -302,15 +320,17 @@ void wire_admin_submitted(struct wire_conn *c, struct wire_cmd *cmd)
 	if (is_cc_set(cmd)) {
 		ctrl->cc_pending++;
 		ctrl->cc_epoch++;
-		if (!(le32(cmd->sqe + 48) & CC_EN))
+		if (!(le32(cmd->sqe + 48) & CC_EN)) {
 			ctrl->masked = 0;
+			ctrl->ns_told = false;
+		}
 	} else if (admin(cmd, OP_SET_FEATURES) && cmd->sqe[40] == FID_AEC) {
 		ctrl->aec_pending++;
 		ctrl->aec_may |= le32(cmd->sqe + 44);
 	} else if (admin(cmd, OP_AER)) {
 		ctrl->naers++;
-	} else if (admin(cmd, OP_GET_LOG) && !(cmd->sqe[41] & 0x80)) {
-		unmask(ctrl, cmd->sqe[40]);
+	} else if (admin(cmd, OP_GET_LOG)) {
+		log_submitted(ctrl, cmd);
 	}
 	cmd->epoch = ctrl->cc_epoch;
 }
@@ -359,6 +379,8 @@ void wire_admin_completed(struct wire_conn *c, struct wire_cmd *cmd, const uint8
 	}
 	if (c->ctrl == NULL || c->qid != 0)
 		return;
+	if (admin(cmd, OP_GET_LOG) && cmd->sqe[40] == LOG_CHANGED_NS)
+		c->ctrl->ns_reads--;
 	if (is_cc_set(cmd)) {
 		c->ctrl->cc_pending--;
 		c->ctrl->cc_epoch++;

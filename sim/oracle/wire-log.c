@@ -63,7 +63,7 @@ static void firmware(struct wire_conn *c, const struct piece *p)
 		reserved(c, p, 64, UINT64_MAX);
 }
 
-static void changed(struct wire_conn *c, const struct piece *p)
+static void changed(struct wire_conn *c, const struct piece *p, bool told)
 {
 	uint32_t before = 0;
 	bool ended = false;
@@ -80,6 +80,9 @@ static void changed(struct wire_conn *c, const struct piece *p)
 		ended = ended || nsid == 0 || all;
 		before = nsid;
 	}
+	if (told && p->at == 0 && p->len >= 4)
+		wire_check(c, ORACLE_TARGET, R_AER_LIST, le32(p->data) != 0,
+			   "a notice said that namespaces have changed, and the list is empty");
 	reserved(c, p, 4096, UINT64_MAX);
 }
 
@@ -185,7 +188,7 @@ void wire_log_page(struct wire_conn *c, const struct wire_cmd *cmd)
 		firmware(c, &p);
 		break;
 	case 0x04:
-		changed(c, &p);
+		changed(c, &p, cmd->ns_told);
 		break;
 	case 0x05:
 		effects(c, &p);

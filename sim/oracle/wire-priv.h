@@ -79,6 +79,7 @@
 	X(AER_RESULT, "P.aer.result", false, "event type, information and log page belong")        \
 	X(AER_ENABLED, "P.aer.enabled", false, "only notices that the host enabled")               \
 	X(AER_MASKED, "P.aer.masked", false, "no second notice before the log page is read")       \
+	X(AER_LIST, "P.aer.list", false, "the list that a notice is of is not empty")              \
 	X(AER_LIMIT, "P.aer.limit", false, "limit exceeded only beyond AERL")                      \
 	X(ID_RESERVED, "P.identify.reserved", false, "reserved ranges of Identify data are zero")  \
 	X(ID_ASCII, "P.identify.ascii", false, "text is printable and padded with spaces")         \
@@ -148,7 +149,9 @@ struct wire_ctrl {
 	/* events */
 	uint32_t aec_now, aec_may; /* enabled; possibly enabled */
 	unsigned aec_pending, naers;
-	uint8_t masked; /* bits by notice */
+	uint8_t masked;	   /* bits by notice */
+	bool ns_told;	   /* by a notice, and the list not read since */
+	unsigned ns_reads; /* of the list, under way */
 };
 
 struct wire_cmd {
@@ -164,6 +167,7 @@ struct wire_cmd {
 	uint32_t sent;	/* to the host */
 	bool sent_last; /* LAST_PDU was seen */
 	uint64_t epoch; /* cc_epoch when it was submitted */
+	bool ns_told;	/* of the controller, the same */
 	unsigned r2ts;	/* outstanding */
 	uint8_t *data;	/* kept where something looks at it */
 	uint32_t data_len;

@@ -190,6 +190,7 @@ static const struct mutant mutants[] = {
 	M("P.aer.enabled", PLAIN, ADMIN, AER_CMD, ABOUT_ANY, RESP, SET32, 8, 0x000c0302),
 	M("P.aer.enabled", PLAIN, ADMIN, SET_FEATURES, 0x0b, CMD, SET32, 8 + 44, 0),
 	M("P.aer.masked", PLAIN, ADMIN, GET_LOG, 0x04, CMD, OR8, 8 + 41, 0x80),
+	M("P.aer.list", PLAIN, ADMIN, GET_LOG, 0x04, C2H, SET32, 24, 0),
 	M("P.aer.limit", PLAIN, ADMIN, AER_CMD, ABOUT_ANY, RESP, SET32, 8, 0),
 	M("P.identify.reserved", PLAIN, ADMIN, IDENTIFY, 0x01, C2H, SET8, 24 + 105, 1),
 	M("P.identify.reserved", PLAIN, ADMIN, IDENTIFY, 0x01, C2H, SET8, 24 + 1791, 1),
