@@ -14,6 +14,7 @@
 #include "hw/env.h"
 #include "target/bdev/bdev-priv.h"
 #include "target/core/error.h"
+#include "target/core/trace.h"
 
 #define NAME_LENGTH_MAX 255
 
@@ -364,6 +365,7 @@ static void tell_size(struct bdev *bdev, uint64_t blocks)
 /* New channels, on other reactors too, start with what is written here. */
 static void set_num_blocks(struct bdev *bdev, uint64_t blocks)
 {
+	trace_write(core_main(bdev->layer->core)->trace, TRACE_BDEV_RESIZE, blocks, 0);
 	__atomic_store_n(&bdev->num_blocks, blocks, __ATOMIC_RELEASE);
 }
 
