@@ -184,6 +184,7 @@ void nvmf_ctrlr_forget_queue(struct nvmf_ctrlr *c, struct nvmf_qpair *q)
 		g_assert(c->queues[q->qid] == q);
 		c->queues[q->qid] = NULL;
 		c->nqueues--;
+		c->activity_gone += atomic_load_explicit(&q->activity, memory_order_relaxed);
 		if (c->nqueues == 0 && c->disabling) {
 			c->disabling = false;
 			nvmf_ctrlr_io_queues_gone(c);

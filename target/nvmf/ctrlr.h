@@ -52,7 +52,8 @@ struct nvmf_ctrlr {
 
 	uint32_t kato_ms; /* 0: off */
 	struct timer kato_timer;
-	uint32_t activity; /* sum seen at the last check */
+	uint32_t activity;      /* sum seen at the last check */
+	uint32_t activity_gone; /* of queues that have left */
 
 	uint32_t aec; /* feature 0Bh */
 	struct nvmf_request *aers[NVMF_AER_MAX];

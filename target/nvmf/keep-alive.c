@@ -9,10 +9,10 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* Wraps around; only a difference means something. A queue that left counts as one, too. */
+/* Wraps around; only a difference means something. A queue that has left adds what it had. */
 static uint32_t activity_of(const struct nvmf_ctrlr *c)
 {
-	uint32_t sum = 0;
+	uint32_t sum = c->activity_gone;
 	unsigned left = c->nqueues;
 
 	if (c->admin != NULL)

@@ -69,7 +69,7 @@ struct nvmf_transport_options {
 	uint32_t sock_priority;            /* 0 */
 	int acceptor_backlog;              /* 100 */
 	uint32_t abort_timeout_sec;        /* 1 */
-	uint16_t kas;                      /* 100: granularity of keep alive, x 100 ms */
+	uint16_t kas;                      /* 10: granularity of keep alive, x 100 ms */
 	uint32_t min_kato_ms;              /* 1000 */
 	/* Kept for get_transports; they have no effect here. */
 	uint32_t iobuf_small_cache_size, iobuf_large_cache_size, ack_timeout, data_wr_pool_size;

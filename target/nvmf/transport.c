@@ -20,7 +20,7 @@ void nvmf_transport_options_default(struct nvmf_transport_options *opts)
 		.c2h_success = true,
 		.acceptor_backlog = 100,
 		.abort_timeout_sec = 1,
-		.kas = 100,
+		.kas = 10,
 		.min_kato_ms = 1000,
 		.iobuf_small_cache_size = UINT32_MAX,
 		.iobuf_large_cache_size = UINT32_MAX,

@@ -137,7 +137,7 @@ static void test_ctrlr(void)
 	g_assert_cmphex(id->frmw, ==, 0x3);
 	g_assert_cmphex(id->lpa, ==, 0x27);
 	g_assert_cmpuint(id->elpe, ==, 127);
-	g_assert_cmpuint(id->kas, ==, 100);
+	g_assert_cmpuint(id->kas, ==, 10);
 	g_assert_cmphex(id->sqes, ==, 0x66);
 	g_assert_cmphex(id->cqes, ==, 0x44);
 	g_assert_cmpuint(id->maxcmd, ==, 128);
