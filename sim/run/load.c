@@ -167,19 +167,26 @@ static bool all_started(const struct run_load *load)
 	return load->stopped || (load->s->ios > 0 && load->started >= load->s->ios);
 }
 
-static struct oracle_block_ns *model_of(struct run_load *load, const struct host_ns *ns)
+/*
+ * What B knows of the namespace. NULL and false: nobody can say now (it is just
+ * going), so that nothing may be written. NULL and true: it keeps nothing.
+ */
+static bool find_model(struct run_load *load, const struct host_ns *ns,
+		       struct oracle_block_ns **model)
 {
 	struct run *run = load->run;
-	struct oracle_block_ns *model;
 	struct bdev *bdev;
 
+	*model = oracle_block_ns_find(run->block, ns->uuid);
+	if (*model != NULL)
+		return true;
 	if (!run_target_ns(load->h->target, load->h->s->subnqn, ns->nsid, &bdev) ||
-	    !bdev_is_malloc(bdev))
-		return NULL;
-	model = oracle_block_ns_find(run->block, ns->uuid);
-	return model != NULL ? model
-			     : oracle_block_ns_new(run->block, ns->uuid, ns->block_size, ns->blocks,
-						   true);
+	    memcmp(bdev->uuid, ns->uuid, sizeof(ns->uuid)) != 0)
+		return false;
+	if (bdev_is_malloc(bdev))
+		*model =
+			oracle_block_ns_new(run->block, ns->uuid, ns->block_size, ns->blocks, true);
+	return true;
 }
 
 /* The data in up to three pieces, cut anywhere. */
@@ -311,7 +318,10 @@ static void start_slot(struct slot *slot)
 		soon(slot, 0);
 		return;
 	}
-	slot->ns = model_of(load, ns);
+	if (!find_model(load, ns, &slot->ns)) {
+		soon(slot, RETRY);
+		return;
+	}
 	slot->ns_changes = h->target->ns_changes;
 	slot->queue = (uint64_t)h->index << 32 | host_qpair_id(q);
 	slot->id = load->run->result->commands++;

@@ -14,6 +14,9 @@
 /* A host knows of a change this long after it can hear of it. */
 #define RUN_VIEW_BOUND (2 * WORLD_SEC)
 
+/* Nodes are told apart up to so many, where that is good enough. */
+#define RUN_NODES 1024
+
 enum run_phase { RUN_SETUP, RUN_SAFETY_PHASE, RUN_HEALED, RUN_ENDING };
 
 struct run_load;
@@ -82,7 +85,9 @@ struct run {
 	GPtrArray *views;   /* struct run_view */
 	unsigned disturbed; /* network and node faults under way: nobody is judged by time */
 	uint64_t calm_since;
-	unsigned violations; /* of P, handled so far */
+	GArray *connectors;	 /* by connection: index of the node that connected */
+	bool tainted[RUN_NODES]; /* by node: one of its connections was damaged */
+	unsigned violations;	 /* of P, handled so far */
 	bool failed, stopped, broke;
 	struct counts *counts;
 };
@@ -171,7 +176,8 @@ void run_watch_start(struct run *run);
 void run_watch_view(struct run *run);
 void run_watch_hears(struct run *run);
 void run_watch_free(struct run *run);
-void run_watch_corrupt(struct run *run, const struct world_record *rec);
+/* Every record of the world: damaged connections cannot be judged. */
+void run_watch_record(struct run *run, const struct world_record *rec);
 unsigned run_ctrlrs_of(struct run *run, const char *hostnqn);
 bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, struct bdev **bdev);
 

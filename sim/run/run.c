@@ -192,7 +192,7 @@ static void on_record(void *arg, const struct world_record *rec)
 {
 	struct run *run = arg;
 
-	run_watch_corrupt(run, rec);
+	run_watch_record(run, rec);
 	if (run->o->break_record != 0 && world_records(run->world) == run->o->break_record)
 		run->o->at_break();
 }
@@ -205,6 +205,7 @@ static bool begin(struct run *run)
 	run->exact = oracle_exact_new();
 	run->ranges = run_ranges_new();
 	run->views = g_ptr_array_new();
+	run->connectors = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	run->targets = g_ptr_array_new();
 	run->hosts = g_ptr_array_new();
 	run->raws = g_ptr_array_new();
@@ -262,6 +263,7 @@ static void finish(struct run *run)
 	oracle_exact_free(run->exact);
 	run_ranges_free(run->ranges);
 	g_ptr_array_unref(run->views);
+	g_array_unref(run->connectors);
 	g_ptr_array_unref(run->targets);
 	g_ptr_array_unref(run->hosts);
 	g_ptr_array_unref(run->raws);

@@ -59,6 +59,7 @@ void run_list_all(struct counts *counts)
 		if (i != SCN_F_POINT)
 			counts_add(counts, name, 0);
 	}
+	counts_add(counts, "fault.corrupt", 0);
 	list_edges(counts, "qpair", qpair_edges, NVMF_QPAIR_STATES, nvmf_qpair_state_names);
 	list_edges(counts, "ctrlr", ctrlr_edges, NVMF_CTRLR_STATES, nvmf_ctrlr_state_names);
 	list_edges(counts, "ns", ns_edges, G_N_ELEMENTS(ns_edges), ns_names);
@@ -156,12 +157,49 @@ void run_watch(struct run *run)
 		run_fail(run, RUN_SAFETY, "P", "%s", v[run->violations++].text);
 }
 
-void run_watch_corrupt(struct run *run, const struct world_record *rec)
+/* What P knows of a host comes from all of its connections: one that was damaged spoils the others.
+ */
+static void taint(struct run *run, uint16_t node)
 {
-	if (rec->kind != WORLD_CORRUPT)
-		return;
-	oracle_wire_corrupted(run->wire, rec->a >> 1);
-	counts_add(run->counts, "fault.corrupt", 1);
+	for (unsigned conn = 0; conn < run->connectors->len; conn++) {
+		if (g_array_index(run->connectors, uint16_t, conn) == node)
+			oracle_wire_corrupted(run->wire, conn);
+	}
+}
+
+static uint16_t *connector(struct run *run, uint64_t conn)
+{
+	const uint16_t none = 0xffff;
+
+	while (run->connectors->len <= conn)
+		g_array_append_val(run->connectors, none);
+	return &g_array_index(run->connectors, uint16_t, conn);
+}
+
+void run_watch_record(struct run *run, const struct world_record *rec)
+{
+	uint16_t node;
+
+	switch (rec->kind) {
+	case WORLD_SYN:
+		*connector(run, rec->a) = rec->node;
+		break;
+	case WORLD_CONNECTED:
+	case WORLD_ACCEPT:
+		if (run->tainted[*connector(run, rec->a) % RUN_NODES])
+			oracle_wire_corrupted(run->wire, rec->a);
+		break;
+	case WORLD_CORRUPT:
+		if (rec->b >> 32 != 0) /* a checksum will find it */
+			break;
+		node = *connector(run, rec->a >> 1);
+		run->tainted[node % RUN_NODES] = true;
+		taint(run, node);
+		counts_add(run->counts, "fault.corrupt", 1);
+		break;
+	default:
+		break;
+	}
 }
 
 /* --- oracle N
