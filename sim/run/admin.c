@@ -23,6 +23,7 @@ struct admin_call {
 	struct rpc_framer framer;
 	size_t scanned;
 	bool leaves, changes_ns;
+	uint64_t genctr;    /* before */
 	struct timer limit; /* on the administrator's reactor */
 };
 
@@ -61,8 +62,11 @@ static void call_free(struct admin_call *c)
 	g_string_free(c->in, TRUE);
 	c->out = c->in = NULL;
 	c->run->calls--;
-	if (c->changes_ns)
+	if (c->changes_ns) {
 		c->target->ns_changes++;
+		c->target->ns_calls--;
+		c->target->ns_changed_at = world_now(c->run->world);
+	}
 	if (!c->setup && c->left > 0 && c->run->phase == RUN_SAFETY_PHASE) {
 		c->left--;
 		world_at(c->run->world, world_now(c->run->world) + c->s->every, call_again, c);
@@ -118,6 +122,8 @@ static void judge(struct admin_call *c, size_t len)
 	else if (c->s->has != NULL && strstr(text, c->s->has) == NULL)
 		run_fail(c->run, RUN_SAFETY, "C", "the reply to %s has no \"%s\" in it: %s",
 			 c->s->method, c->s->has, text);
+	if (is_reply && error == NULL && c->s->client == SCN_CLIENT_GOOD)
+		run_config_done(c->run, c->target, c->s->method, c->genctr);
 	counts_add(c->run->counts, error != NULL ? "call.error" : "call.ok", 1);
 }
 
@@ -233,8 +239,11 @@ static void call_begin(struct reactor *r, void *arg)
 	c->sent = c->scanned = 0;
 	c->framer = (struct rpc_framer){ 0 };
 	c->changes_ns = changes_namespaces(c->s->method);
-	if (c->changes_ns)
+	if (c->changes_ns) {
 		c->target->ns_changes++;
+		c->target->ns_calls++;
+	}
+	c->genctr = run_config_genctr(c->target);
 	write_request(c);
 	world_note(c->run->world, c->s->method, c->left);
 	timer_init(&c->limit, call_late);

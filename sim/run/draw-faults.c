@@ -259,6 +259,21 @@ static struct scn_call *call(struct draw *d, uint64_t at, const char *method, co
 	return c;
 }
 
+/* Somebody uses it while it is there. */
+static void admin_load(struct draw *d, unsigned nsid)
+{
+	struct world_rng *rng = &d->call;
+	struct scn_load *l = scenario_add_load(d->s);
+
+	l->host = scenario_printf(d->s, "host%" PRIu64, world_rng_below(rng, d->hosts));
+	l->nsid = nsid;
+	l->depth = draw_log(rng, 1, 16);
+	l->max_blocks = draw_log(rng, 1, 16);
+	l->think = draw_log(rng, 100, 20000) * WORLD_US;
+	l->probe_ppm = 200000;
+	l->ios = 0;
+}
+
 /* A namespace without memory comes, changes its size and goes, beside those with data. */
 static void admin_namespace(struct draw *d)
 {
@@ -283,6 +298,8 @@ static void admin_namespace(struct draw *d)
 				     world_rng_range(rng, 1, 100)))
 			->reply = SCN_ANY;
 	}
+	if (draw_chance(rng, 60))
+		admin_load(d, nsid);
 	if (draw_chance(rng, 50))
 		call(d, at + 5 * step, "nvmf_subsystem_remove_ns",
 		     scenario_printf(d->s, "{\"nqn\": \"" DRAW_NQN "\", \"nsid\": %u}", nsid))
@@ -293,6 +310,41 @@ static void admin_namespace(struct draw *d)
 			->reply = SCN_ANY;
 }
 
+/* I/O as fast as it goes, while something happens. */
+static void admin_burst(struct draw *d, unsigned nsid, uint64_t at)
+{
+	struct world_rng *rng = &d->call;
+	struct scn_load *l;
+
+	if (draw_chance(rng, 30))
+		return;
+	l = scenario_add_load(d->s);
+	l->host = scenario_printf(d->s, "host%" PRIu64, world_rng_below(rng, d->hosts));
+	l->nsid = nsid;
+	l->at = at;
+	l->depth = draw_log(rng, 4, 64);
+	l->max_blocks = draw_log(rng, 1, 16);
+	l->ios = draw_log(rng, 50, 800);
+	l->ios = MAX(5, MIN(l->ios, d->bytes / (l->max_blocks * 512)));
+}
+
+static void remap_add(struct draw *d, uint64_t at, unsigned ns)
+{
+	call(d, at, "nvmf_subsystem_add_ns",
+	     scenario_printf(d->s,
+			     "{\"nqn\": \"" DRAW_NQN
+			     "\", \"namespace\": {\"bdev_name\": \"Malloc%u\", \"nsid\": %u}}",
+			     ns, ns + 1))
+		->reply = SCN_ANY;
+}
+
+static void remap_remove(struct draw *d, uint64_t at, unsigned nsid)
+{
+	call(d, at, "nvmf_subsystem_remove_ns",
+	     scenario_printf(d->s, "{\"nqn\": \"" DRAW_NQN "\", \"nsid\": %u}", nsid))
+		->reply = SCN_ANY;
+}
+
 /* The namespace with data goes and comes back, under I/O. */
 static void admin_remap(struct draw *d)
 {
@@ -300,24 +352,12 @@ static void admin_remap(struct draw *d)
 	unsigned ns = (unsigned)world_rng_below(rng, d->namespaces);
 	uint64_t at = world_rng_below(rng, d->s->heal_at);
 
-	call(d, at, "nvmf_subsystem_remove_ns",
-	     scenario_printf(d->s, "{\"nqn\": \"" DRAW_NQN "\", \"nsid\": %u}", ns + 1))
-		->reply = SCN_ANY;
+	admin_burst(d, ns + 1, at);
+	remap_remove(d, at, ns + 1);
 	for (unsigned i = 0; i < 2; i++) /* the second may find it there */
-		call(d, at + (1 + i) * draw_log(rng, 1, 50) * WORLD_MS, "nvmf_subsystem_add_ns",
-		     scenario_printf(d->s,
-				     "{\"nqn\": \"" DRAW_NQN
-				     "\", \"namespace\": {\"bdev_name\": \"Malloc%u\", \"nsid\": "
-				     "%u}}",
-				     ns, ns + 1))
-			->reply = SCN_ANY;
+		remap_add(d, at + (1 + i) * draw_log(rng, 1, 50) * WORLD_MS, ns);
 	/* Last, when nobody takes it away any more. */
-	call(d, d->s->heal_at + 100 * WORLD_MS, "nvmf_subsystem_add_ns",
-	     scenario_printf(d->s,
-			     "{\"nqn\": \"" DRAW_NQN
-			     "\", \"namespace\": {\"bdev_name\": \"Malloc%u\", \"nsid\": %u}}",
-			     ns, ns + 1))
-		->reply = SCN_ANY;
+	remap_add(d, d->s->heal_at + 100 * WORLD_MS, ns);
 }
 
 static void admin_listener(struct draw *d)
@@ -385,11 +425,27 @@ static void admin_policy(struct draw *d)
 		->reply = SCN_ANY;
 }
 
+/* One of the hosts is denied while it works, and allowed again. */
+static void admin_deny(struct draw *d)
+{
+	struct world_rng *rng = &d->call;
+	uint64_t at = world_rng_below(rng, d->s->heal_at);
+	const char *params;
+
+	if (!d->closed)
+		return;
+	params = draw_host_params(d, (unsigned)world_rng_below(rng, d->hosts));
+	call(d, at, "nvmf_subsystem_remove_host", params)->reply = SCN_ANY;
+	call(d, at + draw_log(rng, 1, 300) * WORLD_MS, "nvmf_subsystem_add_host", params)->reply =
+		SCN_ANY;
+	call(d, d->s->heal_at + 100 * WORLD_MS, "nvmf_subsystem_add_host", params)->reply = SCN_ANY;
+}
+
 void draw_admin(struct draw *d)
 {
-	static void (*const kinds[])(struct draw * d) = { admin_namespace, admin_remap,
-							  admin_listener,  admin_subsystem,
-							  admin_look,	   admin_policy };
+	static void (*const kinds[])(
+		struct draw * d) = { admin_namespace, admin_remap,  admin_listener, admin_subsystem,
+				     admin_look,      admin_policy, admin_deny };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		unsigned n = draw_chance(&d->call, 35) ? (unsigned)draw_log(&d->call, 1, 4) : 0;

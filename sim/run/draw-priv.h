@@ -12,6 +12,7 @@ struct draw {
 	struct scenario *s;
 	struct world_rng topology, workload, network, fault, call;
 	unsigned hosts, namespaces;
+	bool closed; /* the subsystem knows its hosts by name */
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
@@ -22,6 +23,8 @@ uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n);
 bool draw_chance(struct world_rng *rng, unsigned percent);
 uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
 
+/* Of nvmf_subsystem_add_host and the like. */
+const char *draw_host_params(struct draw *d, unsigned i);
 void draw_faults(struct draw *d);
 void draw_admin(struct draw *d);
 void draw_raws(struct draw *d);

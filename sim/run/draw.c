@@ -39,6 +39,15 @@ static struct scn_call *setup(struct draw *d, const char *method, const char *pa
 	return c;
 }
 
+const char *draw_host_params(struct draw *d, unsigned i)
+{
+	return scenario_printf(d->s,
+			       "{\"nqn\": \"" DRAW_NQN
+			       "\", \"host\": \"nqn.2014-08.org.nvmexpress:uuid:"
+			       "00000000-0000-4000-8000-%012x\"}",
+			       i);
+}
+
 /* --- the target ---------------------------------------------------------------------------------
  */
 
@@ -96,8 +105,14 @@ static void draw_target(struct draw *d)
 	if (draw_chance(rng, 30))
 		t->buf_limit = draw_log(rng, 1 << 20, 16 << 20);
 	draw_transport(d);
+	d->closed = draw_chance(rng, 30);
 	setup(d, "nvmf_create_subsystem",
-	      "{\"nqn\": \"" DRAW_NQN "\", \"allow_any_host\": true, \"serial_number\": \"S1\"}");
+	      scenario_printf(d->s,
+			      "{\"nqn\": \"" DRAW_NQN
+			      "\", \"allow_any_host\": %s, \"serial_number\": \"S1\"}",
+			      d->closed ? "false" : "true"));
+	for (unsigned i = 0; d->closed && i < d->hosts; i++)
+		setup(d, "nvmf_subsystem_add_host", draw_host_params(d, i));
 	d->namespaces = 1 + draw_chance(rng, 40);
 	for (unsigned i = 0; i < d->namespaces; i++)
 		draw_namespace(d, i);
@@ -149,7 +164,11 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 	if (l->reads + l->writes == 0)
 		l->reads = 1;
 	l->fua_ppm = draw_chance(rng, 30) ? 100000 : 0;
+	l->probe_ppm = draw_chance(rng, 30) ? 20000 : 0;
 	l->think = draw_chance(rng, 30) ? draw_log(rng, 10, 5000) * WORLD_US : 0;
+	/* Half of them last as long as faults do. */
+	if (draw_chance(rng, 50))
+		l->think = 2 * d->s->heal_at / l->ios * l->depth;
 }
 
 static void draw_network(struct draw *d)
@@ -186,6 +205,8 @@ static void draw_all(struct draw *d)
 	d->hosts = (unsigned)draw_log(rng, 1, 4);
 	d->s->heal_at = draw_log(rng, 50, 3000) * WORLD_MS;
 	d->s->bound = 300 * WORLD_SEC;
+	/* Longer than two keep-alive times of most. */
+	d->s->quiet = draw_chance(rng, 15) ? 45 * WORLD_SEC : 0;
 	if (draw_chance(rng, 20)) {
 		d->s->busy_pass = draw_log(rng, 100, 20000);
 		d->s->idle_pass = draw_log(rng, 100, 5000);

@@ -24,6 +24,8 @@ struct slot {
 	struct oracle_block_ns *ns; /* NULL: not checked */
 	struct oracle_write *write;
 	struct run_range range;
+	uint64_t since;		   /* it was submitted */
+	bool probe;		   /* it goes beyond the end */
 	bool busy, parked, queued; /* queued: a start is on its way */
 };
 
@@ -82,6 +84,28 @@ static void end_read(struct slot *slot)
 		oracle_block_read_failed(slot->ns, slot->io.lba, slot->io.blocks);
 }
 
+/* Oracle A: whether it was refused agrees with the size, where that is certain. */
+static void check_size(struct slot *slot)
+{
+	struct run *run = slot->load->run;
+	const struct run_host *h = slot->load->h;
+	bool good = slot->io.status == NVME_SUCCESS;
+	uint64_t end = slot->io.lba + slot->io.blocks;
+	struct bdev *b;
+
+	if (slot->io.blocks == 0 || (!good && (slot->io.status & 0x7ff) != NVME_SC_LBA_RANGE) ||
+	    slot->ns_changes != h->target->ns_changes ||
+	    !run_config_settled(run, h->target, slot->since) ||
+	    !run_target_ns(h->target, h->s->subnqn, slot->io.nsid, &b))
+		return;
+	if (good != (end <= b->num_blocks))
+		run_fail(run, RUN_SAFETY, "A",
+			 "host %s: I/O up to block %" G_GUINT64_FORMAT
+			 " of namespace %u, which has %" G_GUINT64_FORMAT ", %s",
+			 h->s->name, end, slot->io.nsid, b->num_blocks,
+			 good ? "was done" : "was refused");
+}
+
 static void count(struct run_load *load, const struct host_io *io)
 {
 	struct run_host *h = load->h;
@@ -90,6 +114,8 @@ static void count(struct run_load *load, const struct host_io *io)
 	load->finished++;
 	h->ios++;
 	load->run->result->ios++;
+	if (((const struct slot *)io)->probe)
+		return;
 	if (io->status != NVME_SUCCESS) {
 		h->errors++;
 		counts_add(load->run->counts, "host.errors", 1);
@@ -149,6 +175,7 @@ static void io_done(struct host_io *io)
 		end_write(slot);
 	else
 		end_read(slot);
+	check_size(slot);
 	run_range_put(run->ranges, &slot->range);
 	count(load, io);
 	if (load->s->think > 0)
@@ -213,6 +240,8 @@ static bool draw_range(struct slot *slot, const struct host_ns *ns)
 	most = MIN(MIN(most, load->s->max_blocks), end - first);
 	slot->io.blocks = (uint32_t)world_rng_range(&load->rng, 1, most);
 	slot->io.lba = first + world_rng_below(&load->rng, end - first - slot->io.blocks + 1);
+	if (slot->probe)
+		slot->io.lba = ns->blocks + 1 - slot->io.blocks;
 	if ((size_t)slot->io.blocks * ns->block_size > slot->size) {
 		g_free(slot->data);
 		slot->size = (size_t)load->s->max_blocks * ns->block_size;
@@ -267,6 +296,8 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 	uint64_t kind = world_rng_below(&load->rng, s->reads + s->writes + s->flushes);
 	int err;
 
+	if (slot->probe)
+		return host_read(q, &slot->io);
 	if (kind < s->reads + s->writes && !get_range(slot, kind >= s->reads, ns_blocks))
 		return -EBUSY;
 	if (kind < s->reads) {
@@ -282,6 +313,7 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 		slot->ns = NULL;
 		slot->io.niov = 0;
 		slot->io.iov = NULL;
+		slot->io.lba = slot->io.blocks = 0;
 		return host_flush(q, &slot->io);
 	}
 	return submit_write(slot, q);
@@ -301,6 +333,8 @@ static void start_slot(struct slot *slot)
 	slot->io = (struct host_io){
 		.done = io_done, .iov = slot->iov, .niov = 3, .nsid = (uint32_t)load->s->nsid
 	};
+	slot->probe = load->s->probe_ppm > 0 &&
+		      world_rng_chance(&load->rng, (uint32_t)load->s->probe_ppm);
 	if (ns == NULL || host_ctrlr_qpairs(h->ctrlr) == 0 || !draw_range(slot, ns)) {
 		slot->parked = true;
 		return;
@@ -318,10 +352,12 @@ static void start_slot(struct slot *slot)
 		soon(slot, 0);
 		return;
 	}
-	if (!find_model(load, ns, &slot->ns)) {
+	slot->ns = NULL;
+	if (!slot->probe && !find_model(load, ns, &slot->ns)) {
 		soon(slot, RETRY);
 		return;
 	}
+	slot->since = world_now(load->run->world);
 	slot->ns_changes = h->target->ns_changes;
 	slot->queue = (uint64_t)h->index << 32 | host_qpair_id(q);
 	slot->id = load->run->result->commands++;

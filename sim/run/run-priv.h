@@ -30,6 +30,8 @@ struct run_target {
 	struct core *admin;  /* of the administrator's programs, on the same node */
 	uint32_t *seen;	     /* records of each reactor's trace that were looked at */
 	uint64_t ns_changes; /* calls that change namespaces: begins and ends */
+	unsigned ns_calls;   /* of them, under way */
+	uint64_t ns_changed_at;
 	bool down;
 };
 
@@ -118,6 +120,15 @@ void run_shutdown(struct run *run);
 /* admin.c */
 void run_setup_next(struct run *run);
 void run_timeline(struct run *run);
+
+/* config.c */
+uint64_t run_config_genctr(const struct run_target *t);
+/* A call has succeeded; genctr: as it was before. */
+void run_config_done(struct run *run, struct run_target *t, const char *method, uint64_t genctr);
+/* When all is quiet. */
+void run_config_check(struct run *run);
+/* Nothing has disturbed or changed what a host sees since then, nor shortly before. */
+bool run_config_settled(const struct run *run, const struct run_target *t, uint64_t since);
 
 /* hosts.c */
 void run_host_connect(struct run_host *h);

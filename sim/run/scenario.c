@@ -319,6 +319,7 @@ static const struct codec_field load_fields[] = {
 	NUM(struct scn_load, fua_ppm, .max = PPM),
 	BOOL(struct scn_load, overlap, .about = "reads and writes of a block at the same time"),
 	TIME(struct scn_load, think, .max = 1000 * WORLD_SEC),
+	NUM(struct scn_load, probe_ppm, .max = PPM, .about = "reads beyond the namespace's end"),
 	{ 0 },
 };
 static const struct codec_shape load_shape = { "load", sizeof(struct scn_load), load_fields,
@@ -354,6 +355,7 @@ static const struct codec_field scenario_fields[] = {
 	TEXT(struct scenario, about),
 	NUM(struct scenario, seed, .about = "--seed goes before this"),
 	TIME(struct scenario, heal_at, .about = "the end of all faults, from the start"),
+	TIME(struct scenario, quiet, .about = "of idling at the end"),
 	TIME(struct scenario, bound, .about = "everything must be done so long after heal_at"),
 	TIME(struct scenario, busy_pass, .min = 1, .max = WORLD_SEC),
 	TIME(struct scenario, idle_pass, .min = 1, .max = WORLD_SEC),

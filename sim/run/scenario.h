@@ -156,6 +156,7 @@ struct scn_load {
 	uint64_t fua_ppm;
 	bool overlap;	/* reads and writes of the same blocks at the same time */
 	uint64_t think; /* pause of a slot between I/Os, at most */
+	uint64_t probe_ppm; /* of reads that end beyond the namespace, and must be refused */
 };
 
 enum scn_expect_kind {
@@ -184,6 +185,7 @@ struct scenario {
 	const char *name, *about;
 	uint64_t seed;
 	uint64_t heal_at, bound;
+	uint64_t quiet; /* nobody does anything for so long before the end */
 	uint64_t busy_pass, idle_pass;
 	bool corrupts; /* digests may be off where bits flip: bad data is not a violation */
 	struct scn_link *network;   /* NULL: defaults */

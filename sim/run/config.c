@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Oracle A: what the administrator was told has been done has been done, and what
+ * is connected is what the configuration allows.
+ */
+#include <string.h>
+
+#include "sim/run/run-priv.h"
+#include "target/nvmf/subsystem.h"
+#include "target/nvmf/tgt.h"
+
+/* A change reaches all reactors, and hosts that were told of it, in this time. */
+#define SETTLED (200 * WORLD_MS)
+
+/* Calls of which each that succeeds changes the discovery log. */
+static bool moves_genctr(const char *method)
+{
+	static const char *const methods[] = { "nvmf_create_subsystem", "nvmf_delete_subsystem",
+					       "nvmf_subsystem_add_listener",
+					       "nvmf_subsystem_remove_listener" };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(methods); i++) {
+		if (!strcmp(method, methods[i]))
+			return true;
+	}
+	return false;
+}
+
+static const struct nvmf_listener *listener_of(const struct nvmf_subsystem *s, uint16_t portid)
+{
+	for (unsigned i = 0; i < s->listeners->len; i++) {
+		const struct nvmf_listener *l = s->listeners->pdata[i];
+
+		if (l->portid == portid)
+			return l;
+	}
+	return NULL;
+}
+
+/* Controllers that nobody may have, of one subsystem. */
+static void check_ctrlrs(struct run *run, const struct nvmf_subsystem *s, bool listeners)
+{
+	for (unsigned i = 0; i < s->priv->ctrlrs->len && !run->failed; i++) {
+		const struct nvmf_ctrlr *c = s->priv->ctrlrs->pdata[i];
+
+		if (!nvmf_subsystem_host_allowed(s, c->hostnqn))
+			run_fail(run, RUN_SAFETY, "A",
+				 "%s has controller %u of %s, which may not use it", s->nqn,
+				 c->cntlid, c->hostnqn);
+		else if (listeners && listener_of(s, c->portid) == NULL)
+			run_fail(run, RUN_SAFETY, "A",
+				 "%s has controller %u of %s, by a listener that has gone", s->nqn,
+				 c->cntlid, c->hostnqn);
+	}
+}
+
+static void check_subsystems(struct run *run, struct run_target *t, bool listeners)
+{
+	g_autoptr(GPtrArray) list = nvmf_subsystems(t->target->nvmf);
+
+	for (unsigned i = 0; i < list->len; i++) {
+		const struct nvmf_subsystem *s = list->pdata[i];
+
+		if (s->subtype == NVMF_SUBTYPE_NVM)
+			check_ctrlrs(run, s, listeners);
+	}
+}
+
+uint64_t run_config_genctr(const struct run_target *t)
+{
+	return t->down ? 0 : t->target->nvmf->genctr;
+}
+
+void run_config_done(struct run *run, struct run_target *t, const char *method, uint64_t genctr)
+{
+	if (t->down)
+		return;
+	if (moves_genctr(method) && t->target->nvmf->genctr <= genctr)
+		run_fail(run, RUN_SAFETY, "A",
+			 "%s succeeded, and the generation counter of the discovery log stands at "
+			 "%" G_GUINT64_FORMAT,
+			 method, genctr);
+	if (!strcmp(method, "nvmf_subsystem_remove_host"))
+		check_subsystems(run, t, false);
+}
+
+void run_config_check(struct run *run)
+{
+	for (unsigned i = 0; i < run->targets->len; i++) {
+		struct run_target *t = run->targets->pdata[i];
+
+		if (!t->down)
+			check_subsystems(run, t, true);
+	}
+}
+
+bool run_config_settled(const struct run *run, const struct run_target *t, uint64_t since)
+{
+	return run->disturbed == 0 && t->ns_calls == 0 && since > run->calm_since + SETTLED &&
+	       since > t->ns_changed_at + SETTLED;
+}
