@@ -84,7 +84,7 @@ struct spin {
 };
 
 #define SPIN_BUDGET_NS UINT64_C(100000)
-#define SPIN_NAP_NS UINT64_C(60000)
+#define SPIN_NAP_NS UINT64_C(70000)
 #define SPIN_WINDOW_NS UINT64_C(2000000)
 
 void spin_init(struct spin *s, uint64_t spin_ns, uint64_t now);
