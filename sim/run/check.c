@@ -350,7 +350,8 @@ void run_check_healed(struct run *run)
 	}
 	run_violation(run, "X", oracle_exact_all_done(run->exact));
 	/* Everybody has heard of everything by then. */
-	run_to(run, world_now(run->world) + RUN_VIEW_BOUND + 100 * WORLD_MS + run->s->quiet);
+	run_to(run, MAX(world_now(run->world), run->calm_since) + RUN_VIEW_BOUND + 100 * WORLD_MS +
+			    run->s->quiet);
 	if (!run->failed)
 		run_config_check(run);
 	for (unsigned i = 0; i < run->views->len && !run->failed; i++)

@@ -71,6 +71,20 @@ static void point(struct run *run, const struct scn_fault *f)
 	world_fault_set(run_node_find(run, f->node), f->name, &rule);
 }
 
+/* TCP waits twice as long each time: what got lost is repeated within as long again. */
+static void calm_down(struct run *run)
+{
+	uint64_t now = world_now(run->world);
+	uint64_t calm = now + 2 * (now - run->disturbed_since) + 2 * WORLD_SEC;
+
+	run->calm_since = MAX(run->calm_since, calm);
+}
+
+bool run_is_calm(const struct run *run)
+{
+	return run->disturbed == 0 && world_now(run->world) >= run->calm_since;
+}
+
 static void set_down(struct world_node *from, struct world_node *to, bool down)
 {
 	struct world_link_params p;
@@ -165,8 +179,8 @@ static void end(void *arg)
 		break;
 	}
 	if (disturbs(f)) {
-		run->disturbed--;
-		run->calm_since = world_now(run->world);
+		if (--run->disturbed == 0)
+			calm_down(run);
 		run_watch_hears(run);
 	}
 	g_free(rule);
@@ -293,7 +307,8 @@ static void begin(void *arg)
 		if (f->kind != SCN_F_POINT)
 			counts_add(run->counts, name, 1);
 		if (disturbs(f)) {
-			run->disturbed++;
+			if (run->disturbed++ == 0)
+				run->disturbed_since = world_now(run->world);
 			run_watch_hears(run);
 		}
 		ending = g_new(struct rule, 1);
@@ -331,6 +346,5 @@ void run_heal(struct run *run)
 		world_fault_clear_all(((struct run_target *)run->targets->pdata[i])->node);
 	for (unsigned i = 0; i < run->hosts->len; i++)
 		world_fault_clear_all(((struct run_host *)run->hosts->pdata[i])->node);
-	run->calm_since = world_now(run->world);
 	run_watch_hears(run);
 }

@@ -86,7 +86,8 @@ struct run {
 	struct run_ranges *ranges;
 	GPtrArray *views;   /* struct run_view */
 	unsigned disturbed; /* network and node faults under way: nobody is judged by time */
-	uint64_t calm_since;
+	uint64_t disturbed_since;
+	uint64_t calm_since;	 /* and TCP has repeated what was lost */
 	GArray *connectors;	 /* by connection: index of the node that connected */
 	bool tainted[RUN_NODES]; /* by node: one of its connections was damaged */
 	unsigned violations;	 /* of P, handled so far */
@@ -170,6 +171,7 @@ void run_range_keep(struct run_ranges *r, struct run_range *range, struct run_ho
 void run_ranges_fenced(struct run *run, struct run_host *h);
 
 /* faults.c */
+bool run_is_calm(const struct run *run);
 void run_faults_start(struct run *run);
 void run_heal(struct run *run);
 

@@ -262,7 +262,7 @@ void run_watch_hears(struct run *run)
 
 		if (h->view != NULL)
 			oracle_view_hears(h->view->oracle, h->index,
-					  h->live && !h->gone && run->disturbed == 0,
+					  h->live && !h->gone && run_is_calm(run),
 					  world_now(run->world));
 	}
 }

@@ -32,6 +32,7 @@ static void ctrlr_free(struct host_ctrlr *c)
 	reactor_timer_cancel(c->reactor, &c->poll);
 	reactor_timer_cancel(c->reactor, &c->ka_timer);
 	reactor_timer_cancel(c->reactor, &c->retry);
+	reactor_timer_cancel(c->reactor, &c->again);
 	host_qpair_free(c->admin);
 	for (unsigned i = 0; i < c->nqueues; i++)
 		host_qpair_free(c->queues[i]);
@@ -127,6 +128,7 @@ static void teardown(struct host_ctrlr *c)
 	reactor_timer_cancel(c->reactor, &c->poll);
 	reactor_timer_cancel(c->reactor, &c->ka_timer);
 	reactor_timer_cancel(c->reactor, &c->retry);
+	host_ctrlr_again_stop(c);
 	stop_queues(c, !may_retry(c));
 	if (lost)
 		host_ctrlr_event(c, HOST_EVENT_LOST, NULL);

@@ -302,7 +302,41 @@ static void aer_submit(struct host_ctrlr *c, struct host_io *io)
 {
 	io->done = aer_done;
 	io->cmd = (struct nvme_cmd){ .opcode = NVME_ADMIN_AER };
-	host_ctrlr_submit(c, io, HW_NEVER);
+	c->aer_waits[io->lba] = !host_ctrlr_submit(c, io, HW_NEVER);
+	if (c->aer_waits[io->lba])
+		host_ctrlr_again(c);
+}
+
+/* --- a full admin queue -------------------------------------------------------------------- */
+
+#define AGAIN_NS HOST_MS(10)
+
+static void again_fn(struct timer *timer, struct reactor *r)
+{
+	struct host_ctrlr *c = container(timer, struct host_ctrlr, again);
+
+	(void)r;
+	for (unsigned i = 0; i < HOST_AERS; i++) {
+		if (c->aer_waits[i])
+			aer_submit(c, &c->aer[i]);
+	}
+	if (c->scan_waits)
+		host_scan_again(c);
+}
+
+void host_ctrlr_again(struct host_ctrlr *c)
+{
+	if (!timer_is_set(&c->again))
+		reactor_timer_set(c->reactor, &c->again, c->reactor->now + AGAIN_NS);
+}
+
+/* The connection is gone: a new one begins anew. */
+void host_ctrlr_again_stop(struct host_ctrlr *c)
+{
+	reactor_timer_cancel(c->reactor, &c->again);
+	memset(c->aer_waits, 0, sizeof(c->aer_waits));
+	if (c->scan_waits)
+		c->scan_waits = c->scanning = c->rescan = false;
 }
 
 void host_ctrlr_aer_start(struct host_ctrlr *c)
@@ -319,4 +353,5 @@ void host_ctrlr_init(struct host_ctrlr *c)
 {
 	timer_init(&c->poll, poll_fn);
 	timer_init(&c->ka_timer, ka_fn);
+	timer_init(&c->again, again_fn);
 }

@@ -52,16 +52,38 @@ static void submit(struct host_ctrlr *c, const char *what, void (*next)(struct h
 	c->scan_iov = (struct iovec){ c->scan_buf, SCAN_BYTES };
 	c->scan_io.iov = &c->scan_iov;
 	c->scan_io.niov = 1;
-	if (!host_ctrlr_submit(c, &c->scan_io, HOST_MS(c->params.io_timeout_ms)) && !abandoned(c))
-		scan_failed(c, host_status_error(what, NVME_SC_INTERNAL_PATH_ERROR));
+	host_scan_again(c);
 }
 
+/* A notice is told once: a scan that finds the queue full must not be forgotten. */
+void host_scan_again(struct host_ctrlr *c)
+{
+	c->scan_waits = false;
+	if (host_ctrlr_submit(c, &c->scan_io, HOST_MS(c->params.io_timeout_ms)) || abandoned(c))
+		return;
+	if (c->state == HOST_CTRLR_LIVE) {
+		c->scan_waits = true;
+		host_ctrlr_again(c);
+		return;
+	}
+	scan_failed(c, host_status_error(c->scan_what, NVME_SC_INTERNAL_PATH_ERROR));
+}
+
+/* A damaged answer (data digest) says nothing about namespaces: the same is asked again. */
 static void scan_done(struct host_io *io)
 {
 	struct host_ctrlr *c = container(io, struct host_ctrlr, scan_io);
 
-	if (!abandoned(c))
+	if (abandoned(c))
+		return;
+	if ((io->status & 0x7ff) != NVME_SC_TRANSIENT_TRANSPORT) {
 		c->scan_next(c);
+	} else if (c->state == HOST_CTRLR_LIVE) {
+		c->scan_waits = true;
+		host_ctrlr_again(c);
+	} else {
+		scan_failed(c, host_status_error(c->scan_what, io->status));
+	}
 }
 
 static void identify(struct host_ctrlr *c, uint8_t cns, uint32_t nsid, const char *what,

@@ -199,6 +199,9 @@ struct host_ctrlr {
 	bool ka_busy;
 	struct timer retry;
 	uint64_t lost_at;
+	/* The admin queue was full: what is to be submitted again soon. */
+	struct timer again;
+	bool aer_waits[HOST_AERS], scan_waits;
 
 	/* namespaces.c */
 	GArray *ns;	  /* struct host_ns, sorted */
@@ -282,12 +285,17 @@ void host_ctrlr_scanned(struct host_ctrlr *c);
 void host_ctrlr_shutdown(struct host_ctrlr *c);
 /* Common to all: submits io on the admin queue for the controller itself. */
 bool host_ctrlr_submit(struct host_ctrlr *c, struct host_io *io, uint64_t timeout_ns);
+/* What waits for room in the admin queue is submitted soon; no more of it is. */
+void host_ctrlr_again(struct host_ctrlr *c);
+void host_ctrlr_again_stop(struct host_ctrlr *c);
 /* Got live: event requests and keep-alives begin. */
 void host_ctrlr_keep_alive_start(struct host_ctrlr *c);
 void host_ctrlr_aer_start(struct host_ctrlr *c);
 
 /* namespaces.c */
 void host_scan_start(struct host_ctrlr *c, bool with_log);
+/* Submits the command again that found the admin queue full. */
+void host_scan_again(struct host_ctrlr *c);
 
 /* error.c */
 GError *host_queue_error(const struct host_qpair *q);
