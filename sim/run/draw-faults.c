@@ -301,6 +301,8 @@ static void admin_namespace(struct draw *d)
 	if (draw_chance(rng, 60))
 		admin_load(d, nsid);
 	if (draw_chance(rng, 50))
+		at += draw_log(rng, 100, 1000) * WORLD_MS; /* its last size is there for a while */
+	if (draw_chance(rng, 50))
 		call(d, at + 5 * step, "nvmf_subsystem_remove_ns",
 		     scenario_printf(d->s, "{\"nqn\": \"" DRAW_NQN "\", \"nsid\": %u}", nsid))
 			->reply = SCN_ANY;
@@ -326,6 +328,7 @@ static void admin_burst(struct draw *d, unsigned nsid, uint64_t at)
 	l->max_blocks = draw_log(rng, 1, 16);
 	l->ios = draw_log(rng, 50, 800);
 	l->ios = MAX(5, MIN(l->ios, d->bytes / (l->max_blocks * 512)));
+	l->zeroes = draw_chance(rng, 50);
 }
 
 static void remap_add(struct draw *d, uint64_t at, unsigned ns)

@@ -161,6 +161,7 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 	l->reads = world_rng_below(rng, 5);
 	l->writes = world_rng_below(rng, 5);
 	l->flushes = draw_chance(rng, 20);
+	l->zeroes = draw_chance(rng, 25);
 	if (l->reads + l->writes == 0)
 		l->reads = 1;
 	l->fua_ppm = draw_chance(rng, 30) ? 100000 : 0;

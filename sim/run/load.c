@@ -273,6 +273,31 @@ static int submit_write(struct slot *slot, struct host_qpair *q)
 	return err;
 }
 
+/* Of up to all blocks that follow: it is long under way. */
+static int submit_zeroes(struct slot *slot, struct host_qpair *q)
+{
+	struct host_io *io = &slot->io;
+	int err;
+
+	if (slot->ns != NULL)
+		slot->write = oracle_block_write_begin(
+			slot->ns, (uint64_t)slot->load->h->index << 32 | slot->load->h->incarnation,
+			ORACLE_ZEROES, io->lba, io->blocks);
+	io->niov = 0;
+	io->iov = NULL;
+	io->cmd = (struct nvme_cmd){ .opcode = NVME_CMD_WRITE_ZEROES,
+				     .nsid = io->nsid,
+				     .cdw10 = (uint32_t)io->lba,
+				     .cdw11 = (uint32_t)(io->lba >> 32),
+				     .cdw12 = io->blocks - 1 };
+	err = host_submit(q, io);
+	if (err != 0 && slot->write != NULL) {
+		run_violation(slot->load->run, "B", oracle_block_write_failed(slot->write));
+		slot->write = NULL;
+	}
+	return err;
+}
+
 /* False: the blocks are taken. */
 static bool get_range(struct slot *slot, bool write, uint64_t ns_blocks)
 {
@@ -293,12 +318,16 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 {
 	struct run_load *load = slot->load;
 	const struct scn_load *s = load->s;
-	uint64_t kind = world_rng_below(&load->rng, s->reads + s->writes + s->flushes);
+	uint64_t data = s->reads + s->writes + s->zeroes;
+	uint64_t kind = world_rng_below(&load->rng, data + s->flushes);
 	int err;
 
 	if (slot->probe)
 		return host_read(q, &slot->io);
-	if (kind < s->reads + s->writes && !get_range(slot, kind >= s->reads, ns_blocks))
+	if (kind >= s->reads + s->writes && kind < data)
+		slot->io.blocks = (uint32_t)world_rng_range(&load->rng, slot->io.blocks,
+							    MIN(65536, ns_blocks - slot->io.lba));
+	if (kind < data && !get_range(slot, kind >= s->reads, ns_blocks))
 		return -EBUSY;
 	if (kind < s->reads) {
 		if (slot->ns != NULL)
@@ -309,14 +338,14 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 			oracle_block_read_failed(slot->ns, slot->io.lba, slot->io.blocks);
 		return err;
 	}
-	if (kind >= s->reads + s->writes) {
+	if (kind >= data) {
 		slot->ns = NULL;
 		slot->io.niov = 0;
 		slot->io.iov = NULL;
 		slot->io.lba = slot->io.blocks = 0;
 		return host_flush(q, &slot->io);
 	}
-	return submit_write(slot, q);
+	return kind < s->reads + s->writes ? submit_write(slot, q) : submit_zeroes(slot, q);
 }
 
 static void start_slot(struct slot *slot)

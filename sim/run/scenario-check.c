@@ -215,7 +215,7 @@ static bool check_rest(const struct check *c)
 	for (unsigned i = 0; i < s->loads.n; i++) {
 		if (!host_good(c, "loads", i, load[i].host, true))
 			return false;
-		if (load[i].reads + load[i].writes + load[i].flushes == 0)
+		if (load[i].reads + load[i].writes + load[i].zeroes + load[i].flushes == 0)
 			return bad(c, "loads", i, "one of reads, writes, flushes must be above 0");
 	}
 	for (unsigned i = 0; i < s->faults.n; i++) {

@@ -152,7 +152,7 @@ struct scn_load {
 	uint64_t ios;	      /* to do; 0: until heal_at */
 	uint64_t lba, blocks; /* the range; blocks 0: all of the namespace */
 	uint64_t depth, max_blocks;
-	uint64_t reads, writes, flushes; /* weights */
+	uint64_t reads, writes, zeroes, flushes; /* weights; zeroes: of up to all blocks */
 	uint64_t fua_ppm;
 	bool overlap;	/* reads and writes of the same blocks at the same time */
 	uint64_t think; /* pause of a slot between I/Os, at most */
