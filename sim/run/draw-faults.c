@@ -300,6 +300,8 @@ static void admin_namespace(struct draw *d)
 	}
 	if (draw_chance(rng, 60))
 		admin_load(d, nsid);
+	if (draw_chance(rng, 30))
+		return; /* it stays, for all to see its last size */
 	if (draw_chance(rng, 50))
 		at += draw_log(rng, 100, 1000) * WORLD_MS; /* its last size is there for a while */
 	if (draw_chance(rng, 50))
