@@ -58,6 +58,16 @@ static bool parse(int *argc, char ***argv, const char *what, const char *summary
 	return false;
 }
 
+/* What parse() has put into the options. */
+static int free_strings(const GOptionEntry *e, int code)
+{
+	for (; e->long_name != NULL; e++) {
+		if (e->arg == G_OPTION_ARG_STRING || e->arg == G_OPTION_ARG_FILENAME)
+			g_free(*(char **)e->arg_data);
+	}
+	return code;
+}
+
 static int main_single(int argc, char **argv, bool replay)
 {
 	struct single o = { 0 };
@@ -88,9 +98,9 @@ static int main_single(int argc, char **argv, bool replay)
 		return EXIT_USAGE;
 	if (argc != 2) {
 		fprintf(stderr, "weft-sim: one %s is needed\n", replay ? "seed" : "scenario");
-		return EXIT_USAGE;
+		return free_strings(entries, EXIT_USAGE);
 	}
-	return replay ? single_replay(argv[1], &o) : single_run(argv[1], &o);
+	return free_strings(entries, replay ? single_replay(argv[1], &o) : single_run(argv[1], &o));
 }
 
 static int main_swarm(int argc, char **argv)
@@ -115,9 +125,9 @@ static int main_swarm(int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1) {
 		fprintf(stderr, "weft-sim: swarm takes no %s\n", argv[1]);
-		return EXIT_USAGE;
+		return free_strings(entries, EXIT_USAGE);
 	}
-	return swarm(&o);
+	return free_strings(entries, swarm(&o));
 }
 
 int main(int argc, char **argv)
