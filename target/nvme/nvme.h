@@ -407,6 +407,26 @@ struct nvme_ns_desc {
 /* completion dword 0 of an AER */
 #define NVME_AEN_RESULT(type, info, log) ((uint32_t)(type) | (uint32_t)(info) << 8 | (uint32_t)(log) << 16)
 
+/* Log 01h, newest first */
+struct nvme_error_entry {
+	uint64_t error_count; /* 1 for the first; 0: no entry */
+	uint16_t sqid, cid;
+	uint16_t status; /* as in a completion; bit 0 is the phase */
+	uint16_t param_error_location;
+	uint64_t lba;
+	uint32_t nsid;
+	uint8_t vs, trtype, reserved30[2];
+	uint64_t cmd_specific;
+	uint16_t transport_specific;
+	uint8_t reserved42[22];
+};
+_Static_assert(sizeof(struct nvme_error_entry) == 64, "error log entry");
+
+/* Parameter error location: the first byte of a field, or a bit of a byte, of the command. */
+#define NVME_PEL(field) ((uint16_t)offsetof(struct nvme_cmd, field))
+#define NVME_PEL_BIT(field, bit) ((uint16_t)(NVME_PEL(field) + (bit) / 8 | (bit) % 8 << 8))
+#define NVME_PEL_NONE 0xffffu
+
 struct nvme_smart_log {
 	uint8_t critical_warning;
 	uint8_t temperature[2];

@@ -7,7 +7,6 @@
 /* Base 2.0: what an administrator and a host see of it is in property.c. */
 #define NVMF_VERSION 0x00020000u
 #define NVMF_FIRMWARE_REVISION "0.1.0" /* at most 8 characters */
-#define NVMF_ERROR_LOG_ENTRIES 128
 #define NVMF_READY_TIMEOUT 30 /* x 500 ms */
 
 /* Commands that this target has, for the effects log and for ONCS. */
@@ -30,6 +29,9 @@ static inline bool nvmf_ctrlr_ready(const struct nvmf_ctrlr *c)
 void nvmf_features_reset(struct nvmf_ctrlr *c);
 /* Does Set/Get Features know it, on this kind of controller? *ns: it is one of namespaces. */
 bool nvmf_feature_known(const struct nvmf_ctrlr *c, uint8_t fid, bool *ns, bool *changeable);
+
+/* Log 01h as it is now; page has room for NVMF_ERROR_LOG_ENTRIES, zeroed. */
+void nvmf_error_log_fill(const struct nvmf_ctrlr *c, struct nvme_error_entry *page);
 
 /* Forgets all notices and the changed list (reset). */
 void nvmf_notices_reset(struct nvmf_ctrlr *c);

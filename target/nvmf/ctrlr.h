@@ -21,6 +21,8 @@ enum nvmf_ctrlr_state {
 	NVMF_CTRLR_STATES
 };
 
+#define NVMF_ERROR_LOG_ENTRIES 64
+
 /* Notices that a host can enable (AEC bits are those of OAES). */
 enum nvmf_notice { NVMF_NOTICE_NS, NVMF_NOTICE_ANA, NVMF_NOTICE_DISCOVERY, NVMF_NOTICES };
 
@@ -67,6 +69,9 @@ struct nvmf_ctrlr {
 
 	uint32_t features[0x20]; /* values of simple features, by id */
 	bool host_behavior_acre;
+
+	uint64_t nerrors; /* ever; the log has the last ones, by number - 1 modulo its size */
+	struct nvme_error_entry errors[NVMF_ERROR_LOG_ENTRIES];
 };
 
 extern const char *const nvmf_ctrlr_state_names[NVMF_CTRLR_STATES];
@@ -114,6 +119,17 @@ void nvmf_ctrlr_abort_aers(struct nvmf_ctrlr *c);
 struct nvmf_request *nvmf_ctrlr_take_aer(struct nvmf_ctrlr *c, uint16_t cid);
 void nvmf_keep_alive_start(struct nvmf_ctrlr *c, uint32_t kato_ms);
 void nvmf_keep_alive_stop(struct nvmf_ctrlr *c);
+
+/* --- error-log.c --------------------------------------------------------------------- */
+
+/*
+ * An entry of the controller's Error Information log. Before the request completes, on its
+ * queue's reactor; allocates nothing. Where: byte 7:0 and bit 10:8 of the command
+ * (NVME_PEL), or NVME_PEL_NONE.
+ */
+void nvmf_error_log(struct nvmf_request *req, uint16_t status, uint16_t param_error_location);
+/* The same, and completes it. */
+void nvmf_request_fail(struct nvmf_request *req, uint16_t status, uint16_t param_error_location);
 
 /* --- discovery.c -------------------------------------------------------------------- */
 

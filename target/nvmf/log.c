@@ -48,8 +48,13 @@ static void fill_smart(const struct nvmf_ctrlr *c, void *page)
 {
 	struct nvme_smart_log *log = page;
 
-	(void)c;
 	log->spare = 100;
+	memcpy(log->error_entries, &c->nerrors, sizeof(c->nerrors));
+}
+
+static void fill_errors(const struct nvmf_ctrlr *c, void *page)
+{
+	nvmf_error_log_fill(c, page);
 }
 
 static void fill_firmware(const struct nvmf_ctrlr *c, void *page)
@@ -103,7 +108,7 @@ static const struct log {
 	void (*fill)(const struct nvmf_ctrlr *c, void *page); /* NULL: made on the main reactor */
 } logs[] = {
 	{ LOG_SUPPORTED, true, true, 256 * 4, fill_supported },
-	{ NVME_LOG_ERROR, false, true, NVMF_ERROR_LOG_ENTRIES * 64, fill_nothing },
+	{ NVME_LOG_ERROR, false, true, NVMF_ERROR_LOG_ENTRIES * 64, fill_errors },
 	{ NVME_LOG_SMART, false, true, sizeof(struct nvme_smart_log), fill_smart },
 	{ NVME_LOG_FIRMWARE, false, true, sizeof(struct firmware_log), fill_firmware },
 	{ NVME_LOG_CHANGED_NS, false, true, NVME_CHANGED_NS_MAX * 4, fill_changed },

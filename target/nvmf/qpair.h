@@ -15,6 +15,17 @@
 struct nvmf_ctrlr;
 struct nvmf_sgroup;
 
+#define NVMF_ERROR_RING 8
+
+/* Errors on their way to the controller's owner (error-log.c). */
+struct nvmf_error_ring {
+	struct msg msg;
+	_Atomic bool posted;
+	_Atomic uint32_t head, tail; /* head: of the queue's reactor; tail: of the owner */
+	_Atomic uint32_t lost;	     /* no place in it */
+	struct nvme_error_entry entries[NVMF_ERROR_RING];
+};
+
 enum nvmf_qpair_state {
 	NVMF_QPAIR_NEW,
 	NVMF_QPAIR_CONNECTING,
@@ -53,6 +64,7 @@ struct nvmf_qpair {
 	void *connect; /* of connect.c while CONNECTING */
 	struct nvmf_qpair *next; /* the group's list, newest first */
 	struct nvmf_qpair **prev;
+	struct nvmf_error_ring errors;
 };
 
 extern const char *const nvmf_qpair_state_names[NVMF_QPAIR_STATES];

@@ -136,7 +136,7 @@ static void test_ctrlr(void)
 	g_assert_cmpuint(id->aerl, ==, 3);
 	g_assert_cmphex(id->frmw, ==, 0x3);
 	g_assert_cmphex(id->lpa, ==, 0x27);
-	g_assert_cmpuint(id->elpe, ==, 127);
+	g_assert_cmpuint(id->elpe, ==, 63);
 	g_assert_cmpuint(id->kas, ==, 10);
 	g_assert_cmphex(id->sqes, ==, 0x66);
 	g_assert_cmphex(id->cqes, ==, 0x44);

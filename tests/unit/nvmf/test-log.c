@@ -12,7 +12,7 @@ static const struct {
 	uint32_t size;
 } pages[] = {
 	{ 0x00, 1024 },
-	{ NVME_LOG_ERROR, 128 * 64 },
+	{ NVME_LOG_ERROR, 64 * 64 },
 	{ NVME_LOG_SMART, 512 },
 	{ NVME_LOG_FIRMWARE, 512 },
 	{ NVME_LOG_CHANGED_NS, 4096 },
