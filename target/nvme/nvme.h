@@ -85,6 +85,8 @@ _Static_assert(sizeof(struct nvme_cpl) == 16, "completion queue entry");
  */
 #define NVME_STATUS(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
 #define NVME_DNR 0x4000u
+#define NVME_SCT_MASK 0x700u
+#define NVME_SCT_MEDIA 0x200u /* media and data integrity errors */
 #define NVME_MORE 0x2000u
 
 enum {
@@ -106,6 +108,7 @@ enum {
 	NVME_SC_HOSTID_INCONSISTENT = 0x018,
 	NVME_SC_KATO_EXPIRED = 0x019,
 	NVME_SC_KATO_INVALID = 0x01a,
+	NVME_SC_NS_WRITE_PROTECTED = 0x020,
 	NVME_SC_COMMAND_INTERRUPTED = 0x021,
 	NVME_SC_TRANSIENT_TRANSPORT = 0x022,
 	NVME_SC_LBA_RANGE = 0x080,
@@ -387,6 +390,31 @@ struct nvme_ns_desc {
 
 #define NVME_CHANGED_NS_MAX 1024 /* entries of log 04h */
 
+/* Asymmetric namespace access states (base 2.0, 8.1.3) */
+enum nvme_ana_state {
+	NVME_ANA_OPTIMIZED = 0x01,
+	NVME_ANA_NON_OPTIMIZED = 0x02,
+	NVME_ANA_INACCESSIBLE = 0x03,
+	NVME_ANA_PERSISTENT_LOSS = 0x04,
+	NVME_ANA_CHANGE = 0x0f,
+};
+
+/* Log 0Ch: the header, then descriptors with their lists of NSIDs */
+struct nvme_ana_log {
+	uint64_t chgcnt;
+	uint16_t ngrps;
+	uint8_t reserved10[6];
+};
+_Static_assert(sizeof(struct nvme_ana_log) == 16, "ANA log header");
+
+struct nvme_ana_group {
+	uint32_t grpid, nnsids;
+	uint64_t chgcnt;
+	uint8_t state, reserved17[15];
+	uint32_t nsids[];
+};
+_Static_assert(sizeof(struct nvme_ana_group) == 32, "ANA group descriptor");
+
 #define NVME_FEAT_ARBITRATION 0x01
 #define NVME_FEAT_POWER 0x02
 #define NVME_FEAT_TEMPERATURE 0x04
@@ -471,6 +499,7 @@ _Static_assert(sizeof(struct nvme_discovery_log) == 1024, "discovery log header"
 #define NVME_SUBTYPE_NVM 2
 #define NVME_SUBTYPE_CURRENT_DISCOVERY 3
 #define NVME_TREQ_NOT_SPECIFIED 0
+#define NVME_TREQ_REQUIRED 1 /* a secure channel */
 #define NVME_TREQ_NO_SQ_FLOW_CONTROL 4 /* disable SQ flow control supported */
 #define NVME_CNTLID_DYNAMIC 0xffff
 #define NVME_CNTLID_STATIC_ANY 0xfffe

@@ -22,6 +22,8 @@ struct nvmf_ns_info {
 	uint32_t anagrpid;
 	uint32_t supported; /* 1 << enum bdev_op */
 	bool write_cache;
+	bool read_only;
+	bool restricted; /* only the hosts of its list see it */
 	uint8_t uuid[16], nguid[16], eui64[8];
 };
 
@@ -30,19 +32,30 @@ void nvmf_ns_info_unref(struct nvmf_ns_info *info);
 
 enum nvmf_ns_state { NVMF_NS_NONE, NVMF_NS_ACTIVE, NVMF_NS_DRAINING };
 
+/* I/O of hosts on this reactor that ended, for the SMART log; of whatever had that NSID. */
+struct nvmf_ns_counts {
+	uint64_t ops[2], bytes[2]; /* BDEV_READ, BDEV_WRITE: with success */
+	uint64_t media_errors;
+};
+
 struct nvmf_ns_group {
 	struct bdev_channel *channel; /* while not NONE */
 	struct nvmf_ns_info *info;    /* while ACTIVE */
 	uint32_t inflight;
+	uint32_t anagrpid; /* these three while ACTIVE, as in info */
+	bool read_only;
+	bool restricted;
 	uint8_t state;
 	void (*drained)(struct nvmf_ns_group *ng); /* while DRAINING: called at inflight 0 */
 	void *drained_arg;
+	struct nvmf_ns_counts counts;
 };
 
 struct nvmf_sgroup {
 	struct nvmf_group *group;
 	struct nvmf_subsystem *subsystem; /* only what never changes (nqn, serial, ...) is read here */
 	uint32_t max_namespaces;
+	uint32_t ana_changes; /* of what the ANA log lists, beside the states (ana.h) */
 	struct nvmf_ns_group ns[]; /* nsid - 1 */
 };
 
@@ -66,4 +79,15 @@ static inline struct nvmf_ns_group *nvmf_sgroup_ns(struct nvmf_sgroup *sg, uint3
 	if (i >= sg->max_namespaces || sg->ns[i].state != NVMF_NS_ACTIVE)
 		return NULL;
 	return &sg->ns[i];
+}
+
+/* One more in the counts; channel is still there. */
+static inline void nvmf_ns_count(struct nvmf_ns_group *ng, const struct bdev_io *io)
+{
+	if (io->status != NVME_SUCCESS) {
+		ng->counts.media_errors += (io->status & NVME_SCT_MASK) == NVME_SCT_MEDIA;
+	} else if (io->op <= BDEV_WRITE) {
+		ng->counts.ops[io->op]++;
+		ng->counts.bytes[io->op] += (uint64_t)io->blocks << ng->channel->block_shift;
+	}
 }

@@ -24,6 +24,7 @@ static void io_done(struct bdev_io *io)
 		req->placed = true;
 	}
 	req->ns = NULL;
+	nvmf_ns_count(ng, io);
 	ng->inflight--;
 	nvmf_request_complete(req, io->status);
 	if (ng->inflight == 0 && ng->state == NVMF_NS_DRAINING)
