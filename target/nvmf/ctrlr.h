@@ -60,6 +60,9 @@ struct nvmf_ctrlr {
 	uint32_t aec; /* feature 0Bh */
 	struct nvmf_request *aers[NVMF_AER_MAX];
 	unsigned naers;
+	struct timer association_timer; /* while it is not enabled, or shut down */
+	bool nssro; /* its subsystem was reset before it came, and its host has not cleared that */
+
 	uint8_t pending; /* 1 << enum nvmf_notice: to be told */
 	uint8_t masked;  /* 1 << enum nvmf_notice: told, log page not read yet */
 	/* Log 04h: sorted, no doubles; changed_all: more than fit. */

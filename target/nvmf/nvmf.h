@@ -116,6 +116,7 @@ struct nvmf_subsystem_options {
 	bool ana_reporting;
 	uint16_t min_cntlid, max_cntlid; /* 0: 1, 65519 */
 };
+	bool enable_nssr; /* hosts may do an NVM Subsystem Reset */
 
 /* Readable by configuration code; changed by the functions below only. */
 struct nvmf_subsystem {
@@ -128,6 +129,7 @@ struct nvmf_subsystem {
 	bool allow_any_host, ana_reporting;
 	uint16_t min_cntlid, max_cntlid;
 	GPtrArray *listeners;  /* struct nvmf_listener*, in order added */
+	bool enable_nssr;
 	GPtrArray *hosts;      /* char*, in order added */
 	struct nvmf_ns **nss;  /* [max_namespaces], nsid - 1; NULL: none */
 	bool deleting;

@@ -11,15 +11,29 @@
  *
  * Reset and shutdown end when the I/O queues are gone: until then RDY stays 1
  * (SHST stays "in progress").
+ *
+ * A controller that is not enabled, or shut down, keeps its admin queue; but not
+ * for ever (the association timeout), whatever its keep-alive timeout says.
+ *
+ * An NVM Subsystem Reset (3.7.1; only where the subsystem has it) ends all
+ * controllers of the subsystem with their connections. Those that come after it
+ * tell of it (CSTS.NSSRO) until their host clears that.
  */
 #include "target/nvmf/admin.h"
+#include "target/nvmf/subsystem.h"
+#include "target/nvmf/tgt.h"
 
 #define CC_SHN_MASK 0xc000u
 #define CSTS_SHST_PROGRESS 0x4u
+#define CSTS_NSSRO 0x10u
+#define NSSR_RESET 0x4e564d65u /* "NVMe" */
+#define ASSOCIATION_TIMEOUT_NS (120 * UINT64_C(1000000000))
 #define CAP_CQR (1ull << 16)
 #define CAP_TO_SHIFT 24
+#define CAP_NSSRS (1ull << 36)
 #define CAP_CSS_NVM (1ull << 37)
 #define CAP_CRWMS (1ull << 59)
+#define PEL_OFFSET ((uint16_t)offsetof(struct nvme_property_cmd, offset))
 #define IOSQES 6 /* 64 bytes */
 #define IOCQES 4 /* 16 bytes */
 #define SIZE_4 0
@@ -28,8 +42,32 @@
 static uint64_t make_cap(const struct nvmf_ctrlr *c)
 {
 	return (uint64_t)(c->transport->options.max_queue_depth - 1) | CAP_CQR |
-	       (uint64_t)NVMF_READY_TIMEOUT << CAP_TO_SHIFT | CAP_CSS_NVM | CAP_CRWMS;
+	       (uint64_t)NVMF_READY_TIMEOUT << CAP_TO_SHIFT | CAP_CSS_NVM | CAP_CRWMS |
+	       (c->subsystem->enable_nssr ? CAP_NSSRS : 0);
 }
+
+/* --- the association timeout ---------------------------------------------------------- */
+
+static void host_stays_away(struct timer *t, struct reactor *r)
+{
+	struct nvmf_ctrlr *c =
+		(struct nvmf_ctrlr *)((char *)t - offsetof(struct nvmf_ctrlr, association_timer));
+	char host[NVME_NQN_FIELD * 2];
+
+	log_warn(r->core->log, "nvmf", "controller not enabled for too long, ended",
+		 "subnqn=%s hostnqn=%s cntlid=%u", c->subsystem->nqn,
+		 log_quote(c->hostnqn, host, sizeof(host)), c->cntlid);
+	nvmf_ctrlr_kill(c);
+}
+
+static void await_enable(struct nvmf_ctrlr *c)
+{
+	if (c->state == NVMF_CTRLR_LIVE)
+		reactor_timer_set(c->owner, &c->association_timer,
+				  c->owner->now + ASSOCIATION_TIMEOUT_NS);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
 
 void nvmf_ctrlr_init(struct nvmf_ctrlr *c, uint32_t kato_ms)
 {
@@ -40,10 +78,13 @@ void nvmf_ctrlr_init(struct nvmf_ctrlr *c, uint32_t kato_ms)
 	nvmf_features_reset(c);
 	nvmf_notices_reset(c);
 	nvmf_keep_alive_start(c, kato_ms);
+	timer_init(&c->association_timer, host_stays_away);
+	await_enable(c);
 }
 
 void nvmf_ctrlr_fini(struct nvmf_ctrlr *c)
 {
+	reactor_timer_cancel(c->owner, &c->association_timer);
 	nvmf_keep_alive_stop(c);
 }
 
@@ -66,7 +107,7 @@ static bool read_property(const struct nvmf_ctrlr *c, uint32_t offset, unsigned 
 		*value = c->cc;
 		return true;
 	case NVME_REG_CSTS:
-		*value = c->csts;
+		*value = c->csts | (c->nssro ? CSTS_NSSRO : 0);
 		return true;
 	case NVME_REG_NSSR:
 		*value = 0;
@@ -85,7 +126,7 @@ void nvmf_property_get(struct nvmf_request *req)
 	uint64_t value;
 
 	if (!read_property(req->qpair->ctrlr, cmd->offset, cmd->attrib & 7, &value)) {
-		nvmf_request_complete(req, NVME_SC_INVALID_FIELD | NVME_DNR);
+		nvmf_request_fail(req, NVME_SC_INVALID_FIELD | NVME_DNR, PEL_OFFSET);
 		return;
 	}
 	req->rsp.value = value;
@@ -111,6 +152,7 @@ static void enable(struct nvmf_ctrlr *c)
 		return;
 	}
 	c->csts = NVME_CSTS_RDY;
+	reactor_timer_cancel(c->owner, &c->association_timer);
 	/* A host that needed long until here has its full time again. */
 	nvmf_keep_alive_start(c, c->kato_ms);
 	nvmf_notices_deliver(c);
@@ -138,6 +180,7 @@ void nvmf_ctrlr_io_queues_gone(struct nvmf_ctrlr *c)
 		c->csts = 0;
 	if (stopping)
 		c->csts = (c->csts & ~NVME_CSTS_SHST_MASK) | NVME_CSTS_SHST_COMPLETE;
+	await_enable(c);
 }
 
 /* While enabled only EN and SHN may change; the rest keeps its value. */
@@ -161,12 +204,50 @@ static uint16_t set_cc(struct nvmf_ctrlr *c, uint32_t new)
 	return NVME_SUCCESS;
 }
 
+static void subsystem_was_reset(void *arg, const GError *error)
+{
+	(void)arg;
+	(void)error;
+}
+
+/* The controller that asked is on the registry until it ends, and so its subsystem is there. */
+static void reset_subsystem(struct reactor *r, void *arg)
+{
+	struct nvmf_subsystem *s = arg;
+
+	log_notice(r->core->log, "nvmf", "NVM subsystem reset by a host", "subnqn=%s", s->nqn);
+	s->priv->was_reset = true;
+	nvmf_subsystem_kill_ctrlrs(s, NULL, NULL, subsystem_was_reset, NULL);
+}
+
+/* CSTS can be written for NSSRO alone; NSSR resets by one value, any other means nothing. */
+static uint16_t set_nssr(struct nvmf_ctrlr *c, uint32_t offset, uint32_t value)
+{
+	if (!c->subsystem->enable_nssr)
+		return NVME_SC_INVALID_FIELD | NVME_DNR;
+	if (offset == NVME_REG_CSTS)
+		c->nssro = c->nssro && !(value & CSTS_NSSRO);
+	else if (value == NSSR_RESET)
+		core_call(core_main(c->tgt->core), reset_subsystem, c->subsystem);
+	return NVME_SUCCESS;
+}
+
 void nvmf_property_set(struct nvmf_request *req)
 {
 	const struct nvme_property_cmd *cmd = (const struct nvme_property_cmd *)&req->cmd;
+	struct nvmf_ctrlr *c = req->qpair->ctrlr;
 	uint16_t status = NVME_SC_INVALID_FIELD | NVME_DNR;
 
-	if (cmd->offset == NVME_REG_CC && (cmd->attrib & 7) == SIZE_4)
-		status = set_cc(req->qpair->ctrlr, (uint32_t)cmd->value);
-	nvmf_request_complete(req, status);
+	if ((cmd->attrib & 7) != SIZE_4) {
+		nvmf_request_fail(req, status, offsetof(struct nvme_property_cmd, attrib));
+		return;
+	}
+	if (cmd->offset == NVME_REG_CC)
+		status = set_cc(c, (uint32_t)cmd->value);
+	else if (cmd->offset == NVME_REG_CSTS || cmd->offset == NVME_REG_NSSR)
+		status = set_nssr(c, cmd->offset, (uint32_t)cmd->value);
+	if (status == NVME_SUCCESS)
+		nvmf_request_complete(req, status);
+	else
+		nvmf_request_fail(req, status, PEL_OFFSET);
 }

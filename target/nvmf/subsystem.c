@@ -65,6 +65,7 @@ struct nvmf_subsystem *nvmf_subsystem_make(struct nvmf_tgt *tgt, enum nvmf_subty
 	s->max_namespaces = options->max_namespaces ? options->max_namespaces : 32;
 	s->allow_any_host = options->allow_any_host;
 	s->ana_reporting = options->ana_reporting;
+	s->enable_nssr = options->enable_nssr;
 	s->min_cntlid = options->min_cntlid ? options->min_cntlid : NVMF_MIN_CNTLID;
 	s->max_cntlid = options->max_cntlid ? options->max_cntlid : NVMF_MAX_CNTLID;
 	s->listeners = g_ptr_array_new_with_free_func(g_free);

@@ -451,6 +451,8 @@ static void config_subsystem(JsonArray *config, const struct nvmf_subsystem *s)
 	set_u(params, "min_cntlid", s->min_cntlid);
 	set_u(params, "max_cntlid", s->max_cntlid);
 	json_object_set_boolean_member(params, "ana_reporting", s->ana_reporting);
+	if (s->enable_nssr)
+		json_object_set_boolean_member(params, "enable_nssr", true);
 	rpc_config_add(config, "nvmf_create_subsystem", params);
 }
 

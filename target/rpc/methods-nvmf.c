@@ -118,6 +118,7 @@ static const struct rpc_param create_subsystem_params[] = {
 		  .max = NVMF_MAX_NSID),
 	RPC_PARAM("allow_any_host", RPC_BOOL, 0, struct create_subsystem, o.allow_any_host),
 	RPC_PARAM("ana_reporting", RPC_BOOL, 0, struct create_subsystem, o.ana_reporting),
+	RPC_PARAM("enable_nssr", RPC_BOOL, 0, struct create_subsystem, o.enable_nssr),
 	RPC_PARAM("min_cntlid", RPC_U16, 0, struct create_subsystem, o.min_cntlid,
 		  .def = NVMF_MIN_CNTLID),
 	RPC_PARAM("max_cntlid", RPC_U16, 0, struct create_subsystem, o.max_cntlid,
@@ -125,7 +126,6 @@ static const struct rpc_param create_subsystem_params[] = {
 	RPC_CHECKED("dmrsl", RPC_U32, RPC_FIXED),
 	RPC_CHECKED("wzsl", RPC_U8, RPC_FIXED),
 	RPC_CHECKED("passthrough", RPC_BOOL, RPC_FIXED),
-	RPC_CHECKED("enable_nssr", RPC_BOOL, RPC_FIXED),
 	{ 0 },
 };
 
