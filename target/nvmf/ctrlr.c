@@ -93,12 +93,8 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	g_strlcpy(c->hostnqn, data->hostnqn, sizeof(c->hostnqn));
 	memcpy(c->hostid, data->hostid, sizeof(c->hostid));
 	c->queues = g_new0(struct nvmf_qpair *, c->max_qid + 1u);
-	c->state = NVMF_CTRLR_NEW;
-	if (!c->discovery) {
-		c->ana = nvmf_ana_ref(nvmf_listener_of(s, c->portid)->ana);
-		nvmf_ctrlr_show_all(c);
-	}
 	c->nssro = s->priv->was_reset;
+	c->state = NVMF_CTRLR_NEW;
 	g_ptr_array_insert(s->priv->ctrlrs, (int)place, c);
 	return c;
 }
