@@ -29,15 +29,9 @@ struct nvmf_subsystem_priv {
 	unsigned pending; /* namespace operations under way */
 	GPtrArray *waiters; /* struct nvmf_ctrlr_waiter*: told when controllers have gone */
 	void *deletion;     /* waits for pending to become 0 */
-};
-
 	bool was_reset;     /* by an NVM Subsystem Reset: new controllers tell it */
 };
 
-/* What hosts know a namespace by, as a key. */
-struct nvmf_identity {
-	uint8_t kind; /* enum in identity.c */
-	uint8_t id[16];
 struct nvmf_ns_priv {
 	struct nvmf_ns_info *info; /* the current one */
 	bool adding;
