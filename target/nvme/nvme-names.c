@@ -62,6 +62,7 @@ static const struct name statuses[] = {
 	{ NVME_SC_HOSTID_INCONSISTENT, "Host Identifier Inconsistent Format" },
 	{ NVME_SC_KATO_EXPIRED, "Keep Alive Timer Expired" },
 	{ NVME_SC_KATO_INVALID, "Keep Alive Timeout Invalid" },
+	{ NVME_SC_NS_WRITE_PROTECTED, "Namespace is Write Protected" },
 	{ NVME_SC_COMMAND_INTERRUPTED, "Command Interrupted" },
 	{ NVME_SC_TRANSIENT_TRANSPORT, "Transient Transport Error" },
 	{ NVME_SC_LBA_RANGE, "LBA Out of Range" },

@@ -16,7 +16,9 @@ extern const unsigned nvmf_admin_opcodes_len, nvmf_io_opcodes_len;
 /* The asynchronous events that a host may enable, as in OAES. */
 static inline uint32_t nvmf_ctrlr_oaes(const struct nvmf_ctrlr *c)
 {
-	return c->discovery ? NVME_OAES_DISCOVERY : NVME_OAES_NS_ATTR;
+	if (c->discovery)
+		return NVME_OAES_DISCOVERY;
+	return NVME_OAES_NS_ATTR | (c->subsystem->ana_reporting ? NVME_OAES_ANA : 0);
 }
 
 /* Is c one that takes admin commands (enabled, and not on its way down)? */

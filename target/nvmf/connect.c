@@ -248,17 +248,10 @@ static void route_io(struct connect *c, struct nvmf_subsystem *s)
 	invalid(c, NVME_CONNECT_IPO_DATA(cntlid));
 }
 
+/* The discovery subsystem is reached through every port. */
 static bool listens_on(const struct nvmf_subsystem *s, uint16_t portid)
 {
-	if (s->subtype == NVMF_SUBTYPE_DISCOVERY)
-		return true;
-	for (unsigned i = 0; i < s->listeners->len; i++) {
-		const struct nvmf_listener *l = g_ptr_array_index(s->listeners, i);
-
-		if (l->portid == portid)
-			return true;
-	}
-	return false;
+	return s->subtype == NVMF_SUBTYPE_DISCOVERY || nvmf_listener_of(s, portid) != NULL;
 }
 
 static void decide(struct connect *c, struct nvmf_tgt *tgt)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "target/core/trace.h"
+#include "target/nvmf/ana.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
@@ -93,6 +94,10 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	g_strlcpy(c->hostnqn, data->hostnqn, sizeof(c->hostnqn));
 	memcpy(c->hostid, data->hostid, sizeof(c->hostid));
 	c->queues = g_new0(struct nvmf_qpair *, c->max_qid + 1u);
+	if (!c->discovery) {
+		c->ana = nvmf_ana_ref(nvmf_listener_of(s, c->portid)->ana);
+		nvmf_ctrlr_show_all(c);
+	}
 	c->nssro = s->priv->was_reset;
 	c->state = NVMF_CTRLR_NEW;
 	g_ptr_array_insert(s->priv->ctrlrs, (int)place, c);
@@ -104,6 +109,8 @@ static void free_ctrlr(struct reactor *r, void *arg)
 	struct nvmf_ctrlr *c = arg;
 
 	(void)r;
+	nvmf_ana_unref(c->ana);
+	g_free((void *)c->visible);
 	g_free(c->queues);
 	g_free(c);
 }

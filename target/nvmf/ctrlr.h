@@ -39,6 +39,14 @@ struct nvmf_ctrlr {
 	uint16_t max_qid; /* I/O queues at most */
 	char hostnqn[NVME_NQN_FIELD];
 	uint8_t hostid[16];
+	struct nvmf_ana *ana; /* of the listener it came in through; NULL: discovery */
+
+	/*
+	 * By nsid - 1: may the host see it, where the namespace is restricted. Set by
+	 * the main reactor, which counts its changes, read by all.
+	 */
+	_Atomic uint8_t *visible;
+	_Atomic uint32_t visible_changes;
 
 	/* the owner's */
 	enum nvmf_ctrlr_state state;
@@ -52,6 +60,9 @@ struct nvmf_ctrlr {
 	uint16_t queues_granted; /* by Set Features 07h; 0: not asked yet (then max_qid) */
 	bool disabling; /* CC.EN went to 0 (or shutdown): waiting for the I/O queues */
 
+	struct timer association_timer; /* while it is not enabled, or shut down */
+	bool nssro; /* its subsystem was reset before it came, and its host has not cleared that */
+
 	uint32_t kato_ms; /* 0: off */
 	struct timer kato_timer;
 	uint32_t activity;      /* sum seen at the last check */
@@ -60,9 +71,6 @@ struct nvmf_ctrlr {
 	uint32_t aec; /* feature 0Bh */
 	struct nvmf_request *aers[NVMF_AER_MAX];
 	unsigned naers;
-	struct timer association_timer; /* while it is not enabled, or shut down */
-	bool nssro; /* its subsystem was reset before it came, and its host has not cleared that */
-
 	uint8_t pending; /* 1 << enum nvmf_notice: to be told */
 	uint8_t masked;  /* 1 << enum nvmf_notice: told, log page not read yet */
 	/* Log 04h: sorted, no doubles; changed_all: more than fit. */

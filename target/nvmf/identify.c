@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "target/nvmf/admin.h"
+#include "target/nvmf/ana.h"
 
 #define PAGE 4096
 #define INVALID_NS (NVME_SC_INVALID_NS | NVME_DNR)
@@ -18,6 +19,9 @@
 
 #define CMIC_MULTI_PORT 0x01
 #define CMIC_MULTI_CTRLR 0x02
+#define CMIC_ANA 0x08
+#define ANACAP_ALL_STATES 0x1f /* and a namespace may change its group */
+#define ANATT_SECONDS 10
 #define FRMW_SLOT1_READ_ONLY 0x01
 #define FRMW_ONE_SLOT 0x02
 #define LPA_SMART_PER_NS 0x01
@@ -34,6 +38,7 @@
 #define SGLS_TRANSPORT (1u << 21) /* transport SGL data block */
 #define NSFEAT_OPTPERF 0x10
 #define NMIC_SHARED 0x01
+#define NSATTR_WRITE_PROTECTED 0x01
 #define NSTAT_READY 0x01
 #define INDEP_VWC_NOT_PRESENT 0x20
 #define CNTRLTYPE_IO 1
@@ -86,11 +91,22 @@ static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *
 	id->msdbd = 1;
 }
 
+static void fill_ana(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
+{
+	id->cmic |= CMIC_ANA;
+	id->anatt = ANATT_SECONDS;
+	id->anacap = ANACAP_ALL_STATES;
+	id->anagrpmax = c->subsystem->max_namespaces;
+	id->nanagrpid = c->subsystem->max_namespaces;
+}
+
 static void fill_ctrlr_io(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
 {
 	const struct nvmf_transport_options *o = &c->transport->options;
 
 	id->cmic = CMIC_MULTI_PORT | CMIC_MULTI_CTRLR;
+	if (c->subsystem->ana_reporting)
+		fill_ana(c, id);
 	id->frmw = FRMW_SLOT1_READ_ONLY | FRMW_ONE_SLOT;
 	id->lpa |= LPA_SMART_PER_NS | LPA_EFFECTS | LPA_SUPPORTED_PAGES;
 	id->elpe = NVMF_ERROR_LOG_ENTRIES - 1;
@@ -148,7 +164,7 @@ static uint16_t fill_command_sets(const struct nvmf_ctrlr *c, const struct nvme_
  */
 static uint16_t find_ns(const struct nvmf_ctrlr *c, uint32_t nsid, const struct nvmf_ns_info **info)
 {
-	const struct nvmf_ns_group *ng = nvmf_sgroup_ns(c->sgroup, nsid);
+	const struct nvmf_ns_group *ng = nvmf_ctrlr_ns(c, c->sgroup, nsid);
 
 	*info = ng != NULL ? ng->info : NULL;
 	return nsid == 0 || nsid > c->sgroup->max_namespaces ? INVALID_NS : NVME_SUCCESS;
@@ -179,6 +195,7 @@ static uint16_t fill_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, 
 	id->lbaf[0].lbads = (uint8_t)__builtin_ctz(info->block_size);
 	fill_preferred(info, id);
 	id->anagrpid = c->subsystem->ana_reporting ? info->anagrpid : 0;
+	id->nsattr = info->read_only ? NSATTR_WRITE_PROTECTED : 0;
 	memcpy(id->nguid, info->nguid, sizeof(id->nguid));
 	memcpy(id->eui64, info->eui64, sizeof(id->eui64));
 	return NVME_SUCCESS;
@@ -206,6 +223,7 @@ static uint16_t fill_independent_ns(const struct nvmf_ctrlr *c, const struct nvm
 	id->nsfeat = info->write_cache ? 0 : INDEP_VWC_NOT_PRESENT;
 	id->nmic = NMIC_SHARED;
 	id->anagrpid = c->subsystem->ana_reporting ? info->anagrpid : 0;
+	id->nsattr = info->read_only ? NSATTR_WRITE_PROTECTED : 0;
 	id->nstat = NSTAT_READY;
 	return NVME_SUCCESS;
 }
@@ -219,7 +237,7 @@ static uint16_t fill_active_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd
 	if (cmd->nsid >= NVME_NSID_ALL - 1)
 		return INVALID_NS;
 	for (uint32_t i = cmd->nsid; i < c->sgroup->max_namespaces && n < PAGE / 4; i++) {
-		if (c->sgroup->ns[i].state == NVMF_NS_ACTIVE)
+		if (nvmf_ctrlr_ns(c, c->sgroup, i + 1) != NULL)
 			list[n++] = i + 1;
 	}
 	return NVME_SUCCESS;

@@ -6,7 +6,7 @@
  * A command is counted in its namespace (ns->inflight) from bdev_submit to the
  * bdev's completion; that is what a drain waits for.
  */
-#include "target/nvmf/ctrlr.h"
+#include "target/nvmf/ana.h"
 
 static inline struct nvmf_request *io_to_request(struct bdev_io *io)
 {
@@ -78,9 +78,11 @@ static inline uint16_t check_rw(struct nvmf_request *req, const struct nvmf_ns_g
 /* The namespace may have gone or shrunk while the request waited for its buffer: look again. */
 static void read_buffer_ready(struct nvmf_request *req)
 {
-	struct nvmf_ns_group *ng = nvmf_sgroup_ns(req->qpair->sgroup, req->cmd.nsid);
-	uint16_t status = ng != NULL ? check_rw(req, ng) : NVME_SC_INVALID_NS | NVME_DNR;
+	uint16_t status;
+	struct nvmf_ns_group *ng = nvmf_qpair_ns(req->qpair, req->cmd.nsid, &status);
 
+	if (ng != NULL)
+		status = check_rw(req, ng);
 	if (status != NVME_SUCCESS) {
 		nvmf_request_complete(req, status);
 		return;
@@ -132,17 +134,37 @@ static void exec_flush(struct nvmf_request *req, struct nvmf_ns_group *ng)
 	submit(req, ng, BDEV_FLUSH, 0, 0, 0);
 }
 
+/* Changes what is in the namespace. */
+static bool writes(uint8_t opcode)
+{
+	switch (opcode) {
+	case NVME_CMD_WRITE:
+	case NVME_CMD_WRITE_UNCORRECTABLE:
+	case NVME_CMD_WRITE_ZEROES:
+	case NVME_CMD_DSM:
+	case NVME_CMD_COPY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void nvmf_io_exec(struct nvmf_request *req)
 {
 	const struct nvme_cmd *cmd = &req->cmd;
-	struct nvmf_ns_group *ng = nvmf_sgroup_ns(req->qpair->sgroup, cmd->nsid);
+	uint16_t status;
+	struct nvmf_ns_group *ng = nvmf_qpair_ns(req->qpair, cmd->nsid, &status);
 
 	if (cmd->flags & NVME_CMD_FUSE_MASK) {
 		nvmf_request_complete(req, NVME_SC_INVALID_FIELD | NVME_DNR);
 		return;
 	}
 	if (ng == NULL && cmd->opcode <= NVME_CMD_WRITE_ZEROES) {
-		nvmf_request_complete(req, NVME_SC_INVALID_NS | NVME_DNR);
+		nvmf_request_complete(req, status);
+		return;
+	}
+	if (G_UNLIKELY(ng != NULL && ng->read_only) && writes(cmd->opcode)) {
+		nvmf_request_complete(req, NVME_SC_NS_WRITE_PROTECTED | NVME_DNR);
 		return;
 	}
 	switch (cmd->opcode) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "target/core/error.h"
+#include "target/nvmf/ana.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
@@ -25,6 +26,17 @@ static struct nvmf_port *find_port(const struct nvmf_listener *l)
 
 		if (net_addr_equal(&port->trid.addr, &l->trid.addr))
 			return port;
+	}
+	return NULL;
+}
+
+struct nvmf_listener *nvmf_listener_of(const struct nvmf_subsystem *s, uint16_t portid)
+{
+	for (unsigned i = 0; i < s->listeners->len; i++) {
+		struct nvmf_listener *l = g_ptr_array_index(s->listeners, i);
+
+		if (l->portid == portid)
+			return l;
 	}
 	return NULL;
 }
@@ -52,9 +64,18 @@ bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_tri
 	l->subsystem = s;
 	l->transport = t;
 	l->portid = port->portid;
+	l->ana = nvmf_ana_new(s->max_namespaces);
 	g_ptr_array_add(s->listeners, l);
 	nvmf_discovery_changed(s->tgt);
 	return true;
+}
+
+void nvmf_listener_free(void *listener)
+{
+	struct nvmf_listener *l = listener;
+
+	nvmf_ana_unref(l->ana);
+	g_free(l);
 }
 
 void nvmf_listener_drop(struct nvmf_subsystem *s, unsigned index)

@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "target/nvmf/admin.h"
+#include "target/nvmf/ana.h"
 
 #define INVALID_FIELD (NVME_SC_INVALID_FIELD | NVME_DNR)
 #define LOG_SUPPORTED 0x00
 #define LOG_FEATURES 0x12
 #define LOG_MI_COMMANDS 0x13
 #define CDW10_RAE (1u << 15)
+#define CDW10_RGO (1u << 8) /* LSP of log 0Ch: groups only */
 #define CDW14_INDEX_OFFSET (1u << 23)
 /* In the effects of commands and of features alike */
 #define SUPPORTED (1u << 0)
@@ -105,7 +107,7 @@ static const struct log {
 	uint8_t lid;
 	bool discovery, io; /* on which controllers */
 	uint32_t size;
-	void (*fill)(const struct nvmf_ctrlr *c, void *page); /* NULL: made on the main reactor */
+	void (*fill)(const struct nvmf_ctrlr *c, void *page); /* NULL: on its own, below */
 } logs[] = {
 	{ LOG_SUPPORTED, true, true, 256 * 4, fill_supported },
 	{ NVME_LOG_ERROR, false, true, NVMF_ERROR_LOG_ENTRIES * 64, fill_errors },
@@ -115,11 +117,14 @@ static const struct log {
 	{ NVME_LOG_EFFECTS, false, true, sizeof(struct nvme_effects_log), fill_effects },
 	{ LOG_FEATURES, false, true, 256 * 4, fill_features },
 	{ LOG_MI_COMMANDS, false, true, 4096, fill_nothing },
+	{ NVME_LOG_ANA, false, true, 0, NULL },
 	{ NVME_LOG_DISCOVERY, true, false, 0, NULL },
 };
 
 static bool has(const struct nvmf_ctrlr *c, const struct log *log)
 {
+	if (log->lid == NVME_LOG_ANA && !c->subsystem->ana_reporting)
+		return false;
 	return c->discovery ? log->discovery : log->io;
 }
 
@@ -160,6 +165,24 @@ static void read_local(struct nvmf_request *req, const struct log *log, const st
 	log->fill(c, page);
 	if (reply(req, page, log->size, range) && log->lid == NVME_LOG_CHANGED_NS && !range->keep)
 		nvmf_changed_ns_read(c, range->offset, range->len);
+}
+
+/*
+ * States are stored before their notice is sent, so one that is here already is
+ * of a change that the page shows; whoever reads from the start sees the change
+ * count, and needs no notice of it.
+ */
+static void read_ana(struct nvmf_request *req, const struct range *range)
+{
+	struct nvmf_ctrlr *c = req->qpair->ctrlr;
+	uint32_t size;
+	void *page = nvmf_ana_log(c, req->cmd.cdw10 & CDW10_RGO, &size);
+
+	if (!reply(req, page, size, range) || range->keep)
+		return;
+	if (range->offset == 0)
+		c->pending &= (uint8_t) ~(1 << NVMF_NOTICE_ANA);
+	nvmf_ctrlr_notice_read(c, NVMF_NOTICE_ANA);
 }
 
 /* --- discovery ------------------------------------------------------------------------------ */
@@ -246,7 +269,7 @@ static uint16_t parse_range(const struct nvmf_request *req, struct range *range)
 static uint16_t check_nsid(const struct nvmf_ctrlr *c, const struct log *log, uint32_t nsid)
 {
 	if (log->lid != NVME_LOG_SMART || nsid == 0 || nsid == NVME_NSID_ALL ||
-	    nvmf_sgroup_ns(c->sgroup, nsid) != NULL)
+	    nvmf_ctrlr_ns(c, c->sgroup, nsid) != NULL)
 		return NVME_SUCCESS;
 	return NVME_SC_INVALID_NS | NVME_DNR;
 }
@@ -266,6 +289,8 @@ void nvmf_get_log_page(struct nvmf_request *req)
 		nvmf_request_complete(req, status);
 	else if (log->fill != NULL)
 		read_local(req, log, &range);
+	else if (log->lid == NVME_LOG_ANA)
+		read_ana(req, &range);
 	else
 		read_discovery(req, &range);
 }

@@ -11,14 +11,16 @@
 
 #include "target/core/error.h"
 #include "target/core/trace.h"
+#include "target/nvmf/ana.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
 struct ns_op {
 	struct nvmf_subsystem *s;
-	struct nvmf_ns *ns;
+	struct nvmf_ns *ns; /* NULL: it may be gone */
 	struct nvmf_ns_info *info;
 	uint32_t nsid;
+	bool restricted; /* of the namespace */
 	unsigned left; /* reactors that have not answered */
 	bool failed[CORE_MAX_REACTORS];
 	uint32_t *nsid_out;
@@ -27,12 +29,14 @@ struct ns_op {
 	GError *error;
 };
 
+static struct nvmf_sgroup *sgroup_of(struct nvmf_subsystem *s, struct reactor *r)
+{
+	return g_ptr_array_index(nvmf_group_of(s->tgt, r)->sgroups, s->index);
+}
+
 static struct nvmf_ns_group *ns_group(struct nvmf_subsystem *s, struct reactor *r, uint32_t nsid)
 {
-	struct nvmf_group *g = nvmf_group_of(s->tgt, r);
-	struct nvmf_sgroup *sg = g_ptr_array_index(g->sgroups, s->index);
-
-	return &sg->ns[nsid - 1];
+	return &sgroup_of(s, r)->ns[nsid - 1];
 }
 
 static void set_state(struct reactor *r, struct nvmf_ns_group *ng, uint32_t nsid,
@@ -42,7 +46,7 @@ static void set_state(struct reactor *r, struct nvmf_ns_group *ng, uint32_t nsid
 	ng->state = (uint8_t)state;
 }
 
-static struct nvmf_ns_info *make_info(const struct nvmf_ns *ns, uint64_t blocks)
+struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks)
 {
 	const struct bdev *b = bdev_desc_bdev(ns->desc);
 	struct nvmf_ns_info *info = g_new0(struct nvmf_ns_info, 1);
@@ -55,13 +59,15 @@ static struct nvmf_ns_info *make_info(const struct nvmf_ns *ns, uint64_t blocks)
 	info->anagrpid = ns->anagrpid;
 	info->supported = b->supported;
 	info->write_cache = b->write_cache;
+	info->read_only = ns->read_only;
+	info->restricted = ns->no_auto_visible;
 	memcpy(info->uuid, ns->uuid, sizeof(info->uuid));
 	memcpy(info->nguid, ns->nguid, sizeof(info->nguid));
 	memcpy(info->eui64, ns->eui64, sizeof(info->eui64));
 	return info;
 }
 
-/* Every controller of the subsystem on this reactor hears of the change. */
+/* Every controller on this reactor that sees the namespace hears of the change. */
 static void notify(struct reactor *r, void *arg)
 {
 	struct ns_op *op = arg;
@@ -70,9 +76,23 @@ static void notify(struct reactor *r, void *arg)
 	for (unsigned i = 0; i < g->ctrlrs->len; i++) {
 		struct nvmf_ctrlr *c = g_ptr_array_index(g->ctrlrs, i);
 
-		if (c->subsystem == op->s && c->state == NVMF_CTRLR_LIVE)
+		if (c->subsystem == op->s && c->state == NVMF_CTRLR_LIVE &&
+		    nvmf_ctrlr_sees(c, op->nsid, op->restricted))
 			nvmf_ctrlr_ns_changed(c, op->nsid);
 	}
+}
+
+static struct ns_op *new_op(struct nvmf_ns *ns, nvmf_done done, void *arg)
+{
+	struct ns_op *op = g_new0(struct ns_op, 1);
+
+	op->s = ns->subsystem;
+	op->nsid = ns->nsid;
+	op->restricted = ns->no_auto_visible;
+	op->done = done;
+	op->arg = arg;
+	op->s->priv->pending++;
+	return op;
 }
 
 static void finish(struct ns_op *op)
@@ -94,8 +114,10 @@ static void finish(struct ns_op *op)
 static void free_ns(struct nvmf_ns *ns)
 {
 	ns->subsystem->nss[ns->nsid - 1] = NULL;
+	nvmf_identity_release(ns);
 	bdev_close(ns->desc);
 	nvmf_ns_info_unref(ns->priv->info);
+	g_ptr_array_unref(ns->hosts);
 	g_free(ns->priv);
 	g_free(ns);
 }
@@ -128,6 +150,7 @@ static void stop_admitting(struct reactor *r, void *arg)
 	struct nvmf_ns_group *ng = ns_group(op->s, r, op->nsid);
 
 	set_state(r, ng, op->nsid, NVMF_NS_DRAINING);
+	sgroup_of(op->s, r)->ana_changes++;
 	nvmf_ns_info_unref(g_steal_pointer(&ng->info));
 	ng->drained = drained;
 	ng->drained_arg = op;
@@ -143,34 +166,37 @@ static void nothing(void *arg)
 
 static void remove_ns(struct nvmf_ns *ns, nvmf_done done, void *arg)
 {
-	struct ns_op *op = g_new0(struct ns_op, 1);
+	struct ns_op *op = new_op(ns, done, arg);
 
-	op->s = ns->subsystem;
 	op->ns = ns;
-	op->nsid = ns->nsid;
 	op->left = op->s->tgt->core->nreactors;
-	op->done = done;
-	op->arg = arg;
 	ns->removing = true;
-	op->s->priv->pending++;
 	core_broadcast(op->s->tgt->core, stop_admitting, nothing, op);
+}
+
+struct nvmf_ns *nvmf_ns_find(struct nvmf_subsystem *s, uint32_t nsid, GError **error)
+{
+	struct nvmf_ns *ns = nsid - 1 < s->max_namespaces ? s->nss[nsid - 1] : NULL;
+
+	if (ns != NULL && !ns->removing && !ns->priv->adding)
+		return ns;
+	if (ns == NULL || ns->removing)
+		weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s has no namespace %u%s", s->nqn, nsid,
+			       ns ? " any more: it is being removed" : "");
+	else
+		weft_error_set(error, -EBUSY, NULL, "namespace %u is still being added", nsid);
+	return NULL;
 }
 
 void nvmf_subsystem_remove_ns(struct nvmf_subsystem *s, uint32_t nsid, nvmf_done done, void *arg)
 {
-	struct nvmf_ns *ns = nsid - 1 < s->max_namespaces ? s->nss[nsid - 1] : NULL;
 	GError *error = NULL;
+	struct nvmf_ns *ns = nvmf_ns_find(s, nsid, &error);
 
-	if (ns == NULL || ns->removing)
-		weft_error_set(&error, RPC_INVALID_PARAMS, NULL, "%s has no namespace %u%s", s->nqn, nsid,
-			       ns ? " any more: it is being removed" : "");
-	else if (ns->priv->adding)
-		weft_error_set(&error, -EBUSY, NULL, "namespace %u is still being added", nsid);
-	else {
+	if (ns != NULL)
 		remove_ns(ns, done, arg);
-		return;
-	}
-	nvmf_fail_later(s->tgt, done, arg, error);
+	else
+		nvmf_fail_later(s->tgt, done, arg, error);
 }
 
 /* --- size and removal of the bdev ----------------------------------------------------------- */
@@ -208,12 +234,9 @@ static void bdev_resized(struct bdev_desc *desc, uint64_t blocks, void *user)
 	if (ns->removing)
 		return;
 	nvmf_ns_info_unref(ns->priv->info);
-	ns->priv->info = make_info(ns, blocks);
-	op = g_new0(struct ns_op, 1);
-	op->s = ns->subsystem;
-	op->nsid = ns->nsid;
+	ns->priv->info = nvmf_ns_make_info(ns, blocks);
+	op = new_op(ns, NULL, NULL);
 	op->info = nvmf_ns_info_ref(ns->priv->info);
-	op->s->priv->pending++;
 	core_broadcast(op->s->tgt->core, apply_size, size_applied, op);
 }
 
@@ -245,6 +268,10 @@ static void activate(struct reactor *r, void *arg)
 		return;
 	}
 	ng->info = nvmf_ns_info_ref(op->info);
+	ng->anagrpid = op->info->anagrpid;
+	ng->read_only = op->info->read_only;
+	ng->restricted = op->info->restricted;
+	sgroup_of(op->s, r)->ana_changes++;
 	set_state(r, ng, op->nsid, NVMF_NS_ACTIVE);
 }
 
@@ -320,38 +347,71 @@ static bool choose_nsid(struct nvmf_subsystem *s, uint32_t *nsid, GError **error
 			      s->max_namespaces);
 }
 
+/* Not given, or zero: derived, so that it is the same wherever this data is served. */
+static void set_ids(struct nvmf_ns *ns, const struct nvmf_ns_options *o)
+{
+	static const uint8_t zero[16];
+	const uint8_t *uuid = o->uuid && memcmp(o->uuid, zero, sizeof(zero)) ? o->uuid : NULL;
+	const uint8_t *nguid = o->nguid && memcmp(o->nguid, zero, sizeof(zero)) ? o->nguid : NULL;
+
+	memcpy(ns->uuid, uuid ? uuid : bdev_desc_bdev(ns->desc)->uuid, sizeof(ns->uuid));
+	memcpy(ns->nguid, nguid ? nguid : ns->uuid, sizeof(ns->nguid));
+	if (o->eui64 != NULL)
+		memcpy(ns->eui64, o->eui64, sizeof(ns->eui64));
+}
+
+/* What make_ns made so far. */
+static void drop_ns(struct nvmf_ns *ns)
+{
+	if (ns->desc != NULL)
+		bdev_close(ns->desc);
+	g_ptr_array_unref(ns->hosts);
+	g_free(ns->priv);
+	g_free(ns);
+}
+
+static bool can_add(struct nvmf_subsystem *s, const struct nvmf_ns_options *o, uint32_t *nsid,
+		    GError **error)
+{
+	*nsid = o->nsid;
+	if (s->subtype != NVMF_SUBTYPE_NVM || s->deleting)
+		return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s cannot have namespaces%s",
+				      s->nqn, s->deleting ? ": it is being deleted" : "");
+	if (o->anagrpid > s->max_namespaces)
+		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
+				      "anagrpid is %u; %s has groups 1 to %u (max_namespaces)",
+				      o->anagrpid, s->nqn, s->max_namespaces);
+	return choose_nsid(s, nsid, error);
+}
+
 static struct nvmf_ns *make_ns(struct nvmf_subsystem *s, const struct nvmf_ns_options *o,
 			       GError **error)
 {
-	uint32_t nsid = o->nsid;
-	const struct bdev *b;
+	uint32_t nsid;
 	struct nvmf_ns *ns;
 
-	if (s->subtype != NVMF_SUBTYPE_NVM || s->deleting) {
-		weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s cannot have namespaces%s", s->nqn,
-			       s->deleting ? ": it is being deleted" : "");
-		return NULL;
-	}
-	if (!choose_nsid(s, &nsid, error))
+	if (!can_add(s, o, &nsid, error))
 		return NULL;
 	ns = g_new0(struct nvmf_ns, 1);
 	ns->subsystem = s;
 	ns->nsid = nsid;
-	ns->desc = bdev_open(s->tgt->bdevs, o->bdev_name, true, &ns_events, ns, error);
-	if (ns->desc == NULL) {
-		g_free(ns);
-		return NULL;
-	}
-	b = bdev_desc_bdev(ns->desc);
-	memcpy(ns->uuid, o->uuid ? o->uuid : b->uuid, sizeof(ns->uuid));
-	memcpy(ns->nguid, o->nguid ? o->nguid : ns->uuid, sizeof(ns->nguid));
-	if (o->eui64 != NULL)
-		memcpy(ns->eui64, o->eui64, sizeof(ns->eui64));
 	ns->anagrpid = o->anagrpid ? o->anagrpid : nsid;
+	ns->read_only = o->read_only;
+	ns->no_auto_visible = o->no_auto_visible;
+	ns->hosts = g_ptr_array_new_with_free_func(g_free);
 	ns->priv = g_new0(struct nvmf_ns_priv, 1);
 	ns->priv->adding = true;
-	ns->priv->info = make_info(ns, b->num_blocks);
+	ns->desc = bdev_open(s->tgt->bdevs, o->bdev_name, true, &ns_events, ns, error);
+	if (ns->desc != NULL)
+		set_ids(ns, o);
+	if (ns->desc == NULL || !nvmf_identity_claim(ns, error)) {
+		drop_ns(ns);
+		return NULL;
+	}
+	ns->priv->info = nvmf_ns_make_info(ns, bdev_desc_bdev(ns->desc)->num_blocks);
 	s->nss[nsid - 1] = ns;
+	for (unsigned i = 0; i < s->priv->ctrlrs->len; i++)
+		nvmf_ns_show(ns, g_ptr_array_index(s->priv->ctrlrs, i));
 	return ns;
 }
 
@@ -366,14 +426,9 @@ void nvmf_subsystem_add_ns(struct nvmf_subsystem *s, const struct nvmf_ns_option
 		nvmf_fail_later(s->tgt, done, arg, error);
 		return;
 	}
-	op = g_new0(struct ns_op, 1);
-	op->s = s;
+	op = new_op(ns, done, arg);
 	op->ns = ns;
-	op->nsid = ns->nsid;
 	op->info = nvmf_ns_info_ref(ns->priv->info);
 	op->nsid_out = nsid;
-	op->done = done;
-	op->arg = arg;
-	s->priv->pending++;
 	core_broadcast(s->tgt->core, activate, activated, op);
 }

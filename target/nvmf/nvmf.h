@@ -19,6 +19,7 @@
 #include "target/core/core.h"
 #include "target/nvme/nvme.h"
 
+struct nvmf_ana;
 struct nvmf_ctrlr;
 struct nvmf_listener;
 struct nvmf_ns;
@@ -115,8 +116,8 @@ struct nvmf_subsystem_options {
 	bool allow_any_host;
 	bool ana_reporting;
 	uint16_t min_cntlid, max_cntlid; /* 0: 1, 65519 */
-};
 	bool enable_nssr; /* hosts may do an NVM Subsystem Reset */
+};
 
 /* Readable by configuration code; changed by the functions below only. */
 struct nvmf_subsystem {
@@ -128,8 +129,8 @@ struct nvmf_subsystem {
 	uint32_t max_namespaces;
 	bool allow_any_host, ana_reporting;
 	uint16_t min_cntlid, max_cntlid;
-	GPtrArray *listeners;  /* struct nvmf_listener*, in order added */
 	bool enable_nssr;
+	GPtrArray *listeners;  /* struct nvmf_listener*, in order added */
 	GPtrArray *hosts;      /* char*, in order added */
 	struct nvmf_ns **nss;  /* [max_namespaces], nsid - 1; NULL: none */
 	bool deleting;
@@ -141,6 +142,7 @@ struct nvmf_listener {
 	struct nvmf_subsystem *subsystem;
 	struct nvmf_transport *transport;
 	uint16_t portid; /* the same for the same address in all subsystems */
+	struct nvmf_ana *ana;
 };
 
 struct nvmf_ns {
@@ -149,6 +151,9 @@ struct nvmf_ns {
 	struct bdev_desc *desc;
 	uint8_t uuid[16], nguid[16], eui64[8]; /* zero: none (uuid and nguid never) */
 	uint32_t anagrpid;
+	bool read_only;
+	bool no_auto_visible; /* only hosts below see it */
+	GPtrArray *hosts;     /* char*, in order added */
 	bool removing;
 	struct nvmf_ns_priv *priv;
 };
@@ -180,14 +185,53 @@ void nvmf_subsystem_remove_listener(struct nvmf_subsystem *s, const struct nvmf_
 struct nvmf_ns_options {
 	const char *bdev_name;
 	uint32_t nsid; /* 0: lowest free */
-	const uint8_t *uuid, *nguid, *eui64; /* NULL: derived from the bdev */
-	uint32_t anagrpid;                   /* 0: the nsid */
+	const uint8_t *uuid, *nguid, *eui64; /* NULL or zero: derived from the bdev */
+	uint32_t anagrpid;                   /* 0: the nsid; at most max_namespaces */
+	bool read_only;
+	bool no_auto_visible; /* nobody sees it before nvmf_ns_add_host */
 };
 
 /* On success *nsid (if given) is set when done is called; must stay valid until then. */
 void nvmf_subsystem_add_ns(struct nvmf_subsystem *s, const struct nvmf_ns_options *options,
 			   uint32_t *nsid, nvmf_done done, void *arg);
 void nvmf_subsystem_remove_ns(struct nvmf_subsystem *s, uint32_t nsid, nvmf_done done, void *arg);
+
+/*
+ * One host more, or less, sees a namespace that was added with no_auto_visible.
+ * Adding one that is there, and removing one that is not, change nothing. A host
+ * that may not see it gets Invalid Namespace; commands under way are finished.
+ */
+void nvmf_ns_add_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn, nvmf_done done,
+		      void *arg);
+void nvmf_ns_remove_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn,
+			 nvmf_done done, void *arg);
+
+/* --- asymmetric namespace access -------------------------------------------------------- */
+
+/* Groups are numbered 1 to max_namespaces. Both need ana_reporting. */
+/* How the namespaces of a group (0: of all) are reached through a listener. */
+void nvmf_subsystem_set_ana_state(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				  enum nvme_ana_state state, uint32_t anagrpid, nvmf_done done,
+				  void *arg);
+enum nvme_ana_state nvmf_listener_ana_state(const struct nvmf_listener *l, uint32_t anagrpid);
+void nvmf_subsystem_set_ns_ana_group(struct nvmf_subsystem *s, uint32_t nsid, uint32_t anagrpid,
+				     nvmf_done done, void *arg);
+
+/* --- discovery ---------------------------------------------------------------------------- */
+
+/* Another discovery service (or subsystem) that the log names. */
+struct nvmf_referral {
+	struct nvmf_trid trid;
+	bool secure_channel;
+	char subnqn[NVME_NQN_FIELD];
+};
+
+/* subnqn NULL: the discovery NQN. One that is there already (address and NQN) is refused. */
+bool nvmf_discovery_add_referral(struct nvmf_tgt *tgt, const struct nvmf_trid *trid,
+				 const char *subnqn, bool secure_channel, GError **error);
+bool nvmf_discovery_remove_referral(struct nvmf_tgt *tgt, const struct nvmf_trid *trid,
+				    const char *subnqn, GError **error);
+GPtrArray *nvmf_discovery_referrals(struct nvmf_tgt *tgt); /* do not keep */
 
 /* --- what is connected --------------------------------------------------------------- */
 

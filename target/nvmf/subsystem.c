@@ -68,7 +68,7 @@ struct nvmf_subsystem *nvmf_subsystem_make(struct nvmf_tgt *tgt, enum nvmf_subty
 	s->enable_nssr = options->enable_nssr;
 	s->min_cntlid = options->min_cntlid ? options->min_cntlid : NVMF_MIN_CNTLID;
 	s->max_cntlid = options->max_cntlid ? options->max_cntlid : NVMF_MAX_CNTLID;
-	s->listeners = g_ptr_array_new_with_free_func(g_free);
+	s->listeners = g_ptr_array_new_with_free_func(nvmf_listener_free);
 	s->hosts = g_ptr_array_new_with_free_func(g_free);
 	s->nss = g_new0(struct nvmf_ns *, s->max_namespaces);
 	s->priv = g_new0(struct nvmf_subsystem_priv, 1);

@@ -21,6 +21,8 @@ struct nvmf_tgt *nvmf_tgt_new(struct core *core, struct bdev_layer *bdevs,
 	tgt->transports = g_ptr_array_new();
 	tgt->subsystems = g_ptr_array_new();
 	tgt->by_nqn = g_hash_table_new(g_str_hash, g_str_equal);
+	tgt->identities = nvmf_identity_table();
+	tgt->referrals = g_ptr_array_new_with_free_func(g_free);
 	for (unsigned i = 0; i < core->nreactors; i++) {
 		struct nvmf_group *g = g_new0(struct nvmf_group, 1);
 
@@ -140,6 +142,8 @@ void nvmf_tgt_free(struct nvmf_tgt *tgt)
 	g_ptr_array_unref(tgt->transports);
 	g_ptr_array_unref(tgt->subsystems);
 	g_hash_table_unref(tgt->by_nqn);
+	g_hash_table_unref(tgt->identities);
+	g_ptr_array_unref(tgt->referrals);
 	g_free(tgt->name);
 	g_free(tgt);
 }

@@ -13,6 +13,8 @@ struct nvmf_tgt {
 	GPtrArray *transports;  /* struct nvmf_transport* */
 	GPtrArray *subsystems;  /* by index; NULL: free place */
 	GHashTable *by_nqn;     /* look-up only, never iterated */
+	GHashTable *identities; /* struct nvmf_identity -> struct nvmf_ns; look-up only */
+	GPtrArray *referrals;   /* struct nvmf_referral*, in order added */
 	uint64_t genctr;        /* discovery generation counter */
 	uint16_t next_portid;
 	bool shutting_down;
@@ -32,8 +34,16 @@ struct nvmf_subsystem_priv {
 	bool was_reset;     /* by an NVM Subsystem Reset: new controllers tell it */
 };
 
+/* What hosts know a namespace by, as a key. */
+struct nvmf_identity {
+	uint8_t kind; /* enum in identity.c */
+	uint8_t id[16];
+};
+
 struct nvmf_ns_priv {
 	struct nvmf_ns_info *info; /* the current one */
+	struct nvmf_identity identities[3];
+	unsigned nidentities; /* of them, in tgt->identities */
 	bool adding;
 	bool bdev_gone; /* while it was being added */
 };
