@@ -27,6 +27,7 @@ static struct bdev_channel *channel_open(struct bdev *bdev, struct reactor *reac
 		return NULL;
 	}
 	bdev->channels[reactor->index] = ch;
+	bdev_range_channel_opened(ch);
 	return ch;
 }
 
@@ -55,6 +56,7 @@ void bdev_channel_put(struct bdev_channel *ch)
 	if (--ch->refs > 0)
 		return;
 	g_assert(ch->inflight == 0);
+	bdev_range_channel_closed(ch);
 	ch->bdev->channels[ch->reactor->index] = NULL;
 	ch->bdev = NULL;
 	free_when_unused(ch);
@@ -96,21 +98,33 @@ static uint16_t check(const struct bdev_channel *ch, struct bdev_io *io)
 	return NVME_SUCCESS;
 }
 
-void bdev_submit(struct bdev_io *io)
+static inline void start(struct bdev_channel *ch, struct bdev_io *io)
 {
-	struct bdev_channel *ch = io->channel;
-	uint16_t status;
+	uint16_t status = check(ch, io);
 
-	io->task.queued = false;
-	io->status = NVME_SUCCESS;
-	io->nplace = 0;
-	io->flags &= (uint8_t)~BDEV_IO_PLACED;
-	ch->inflight++;
-	status = check(ch, io);
 	if (__builtin_expect(status != NVME_SUCCESS, 0))
 		bdev_io_complete(io, status);
 	else
 		ch->ops->submit(ch, io);
+}
+
+void bdev_io_start(struct bdev_io *io)
+{
+	start(io->channel, io);
+}
+
+void bdev_submit(struct bdev_io *io)
+{
+	struct bdev_channel *ch = io->channel;
+
+	io->task.queued = false;
+	io->status = NVME_SUCCESS;
+	io->nplace = 0;
+	io->flags &= (uint8_t)~(BDEV_IO_PLACED | BDEV_IO_LISTED);
+	ch->inflight++;
+	if (__builtin_expect(ch->slow, 0) && !bdev_range_submit(ch, io))
+		return;
+	start(ch, io);
 }
 
 static void io_done(struct task *task)
@@ -118,6 +132,8 @@ static void io_done(struct task *task)
 	struct bdev_io *io = (struct bdev_io *)task;
 
 	_Static_assert(offsetof(struct bdev_io, task) == 0, "an I/O begins with its task");
+	if (__builtin_expect(io->channel->slow, 0))
+		bdev_range_done(io->channel, io);
 	io->channel->inflight--;
 	io->done(io);
 }

@@ -28,6 +28,16 @@ void bdev_fini_common(struct bdev *bdev);
 /* Block size a power of two in 512..65536, at least one block, bytes fit into 63 bits. */
 bool bdev_check_size(uint64_t num_blocks, uint32_t block_size, GError **error);
 
+/* --- bdev-io.c, range-lock.c ------------------------------------------------------- */
+
+/* Submits what was held. */
+void bdev_io_start(struct bdev_io *io);
+void bdev_range_channel_opened(struct bdev_channel *ch);
+void bdev_range_channel_closed(struct bdev_channel *ch);
+/* On channels that are slow. False: it is held, and submitted by itself when it may go. */
+bool bdev_range_submit(struct bdev_channel *ch, struct bdev_io *io);
+void bdev_range_done(struct bdev_channel *ch, struct bdev_io *io);
+
 static inline uint64_t bdev_io_bytes(const struct bdev_io *io)
 {
 	return (uint64_t)io->blocks << io->channel->block_shift;

@@ -174,7 +174,7 @@ void bdev_init_common(struct bdev_layer *layer, struct bdev *bdev, const struct 
 		      const char *name, const char *prefix, const uint8_t *uuid)
 {
 	bdev->ops = ops;
-	bdev->supported = (1u << BDEV_OP_COUNT) - 1;
+	bdev->supported = (1u << BDEV_WRITE_UNCORRECTABLE) - 1; /* all that come before */
 	bdev->can_place = true;
 	if (name != NULL)
 		bdev->name = g_strdup(name);

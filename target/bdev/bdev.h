@@ -36,6 +36,7 @@ enum bdev_op {
 	BDEV_FLUSH,
 	BDEV_WRITE_ZEROES,
 	BDEV_UNMAP,
+	BDEV_WRITE_UNCORRECTABLE, /* reads fail until the blocks are written again */
 	BDEV_OP_COUNT
 };
 
@@ -51,6 +52,9 @@ enum {
 	 */
 	BDEV_IO_PLACE = 1 << 1,
 	BDEV_IO_PLACED = 1 << 2,
+	BDEV_IO_LOCKED = 1 << 3, /* by the holder of a lock of these blocks: see below */
+	BDEV_IO_LISTED = 1 << 4, /* the layer's */
+	BDEV_IO_DEALLOCATE = 1 << 5, /* write zeroes: the blocks may be given back, if they read as zeros */
 };
 
 #define BDEV_PLACE_MAX 4
@@ -69,6 +73,7 @@ struct bdev_io {
 	const struct iovec *iov; /* data; total length is blocks * block_size */
 	struct iovec place[BDEV_PLACE_MAX];
 	uint64_t scratch[4]; /* the backend's */
+	struct bdev_io *next, **prev; /* the layer's, for range locks */
 };
 
 struct bdev_ops {
@@ -102,11 +107,16 @@ struct bdev {
 	uint32_t supported;           /* 1 << enum bdev_op */
 	bool can_place;
 	bool write_cache; /* volatile: flush means something */
+	bool unmap_zeroes; /* what was unmapped reads as zeros, always */
 	bool removing;
 	GPtrArray *descs; /* struct bdev_desc* */
 	struct bdev_channel *channels[CORE_MAX_REACTORS]; /* each touched by its reactor only */
 	void (*removed)(void *arg);
 	void *removed_arg;
+	/* range-lock.c's: the arbiter's queue (main reactor); by reactor, each its own */
+	struct bdev_range_lock *range_queue;
+	struct range_part *range_parts[CORE_MAX_REACTORS];
+	bool range_locked[CORE_MAX_REACTORS]; /* ever */
 };
 
 struct bdev_channel {
@@ -121,6 +131,13 @@ struct bdev_channel {
 	uint32_t refs;
 	uint32_t inflight; /* submitted, done not yet called */
 	uint32_t placed;   /* placed reads not yet released */
+	/* range-lock.c's; slow: its bdev was locked once, so that writes are listed */
+	bool slow;
+	uint32_t unlisted; /* I/Os from before that */
+	uint32_t nslots;
+	struct bdev_io *writes, *held, **held_tail;
+	struct bdev_range_lock *free_locks;
+	struct bdev_lock_waiter *lock_waiters;
 };
 
 /* Main reactor. */
@@ -190,6 +207,54 @@ void bdev_submit(struct bdev_io *io);
 void bdev_io_complete(struct bdev_io *io, uint16_t status);
 /* After done, for an I/O with BDEV_IO_PLACED: the memory is not read any more. */
 void bdev_io_release(struct bdev_io *io);
+
+/*
+ * --- locks of block ranges ---
+ *
+ * While a lock is held, writes of others (any op but read and flush) that overlap
+ * it wait, on all reactors, and those under way before are done; reads go on. The
+ * holder's own I/O has BDEV_IO_LOCKED. All of it on the channel's reactor; the
+ * holder keeps the channel until unlocked(). Locks are taken as a whole and in the
+ * order asked for, so that no two holders can wait for each other.
+ */
+#define BDEV_LOCKS 8 /* of a channel at a time; more wait */
+#define BDEV_LOCK_RANGES 17
+
+struct bdev_range {
+	uint64_t lba, blocks;
+};
+
+struct bdev_range_lock {
+	struct msg msg;
+	struct core *core;
+	struct bdev *bdev;
+	struct bdev_channel *channel;
+	struct bdev_range_lock *next; /* the arbiter's queue, or the channel's free ones */
+	void (*locked)(struct bdev_range_lock *lock, void *user);
+	void (*unlocked)(void *user);
+	void *user;
+	_Atomic unsigned left; /* reactors that have not answered */
+	bool granted;
+	unsigned nranges;
+	struct bdev_range ranges[BDEV_LOCK_RANGES];
+};
+
+struct bdev_lock_waiter {
+	struct bdev_lock_waiter *next;
+	/* Its turn; may be called at once. NULL: no memory. */
+	void (*ready)(struct bdev_lock_waiter *w, struct bdev_range_lock *lock);
+};
+
+/* One of the channel's locks, when there is one: empty, not locked. */
+void bdev_range_lock_get(struct bdev_channel *ch, struct bdev_lock_waiter *w);
+void bdev_range_lock_add(struct bdev_range_lock *lock, uint64_t lba, uint64_t blocks);
+/* locked is called, later, when nobody else writes to the ranges added. */
+void bdev_range_lock(struct bdev_range_lock *lock,
+		     void (*locked)(struct bdev_range_lock *lock, void *user), void *user);
+/* unlocked is called, later; the lock is the channel's again. */
+void bdev_range_unlock(struct bdev_range_lock *lock, void (*unlocked)(void *user), void *user);
+/* Instead of locking it. */
+void bdev_range_lock_put(struct bdev_range_lock *lock);
 
 /* uuid text as users see it ("d5ea6df9-fc80-..."). */
 void bdev_uuid_format(const uint8_t uuid[16], char text[37]);

@@ -7,6 +7,7 @@
  * Zeroing is done in slices, one a pass, so that a large range keeps nobody
  * waiting. Placed reads point into the memory.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "target/bdev/bdev-priv.h"
@@ -18,6 +19,7 @@
 struct bdev_malloc {
 	struct bdev bdev;
 	struct shared_mem *mem;
+	struct bad_blocks *_Atomic bad;
 };
 
 /* I/Os that zero, oldest first; scratch: the next one, and bytes done. */
@@ -39,6 +41,96 @@ static struct bdev_io *next_zeroing(const struct bdev_io *io)
 static char *data_of(const struct malloc_channel *mc, const struct bdev_io *io)
 {
 	return (char *)shared_mem_base(mc->mem) + (io->lba << io->channel->block_shift);
+}
+
+/* --- blocks marked as lost ------------------------------------------------------------ */
+
+/*
+ * A bit a block, all reactors'. Made by the first Write Uncorrectable; before that,
+ * and as long as no block is marked, it costs I/O one look.
+ */
+struct bad_blocks {
+	_Atomic uint64_t count;
+	_Atomic uint64_t bits[];
+};
+
+static struct bad_blocks *bad_blocks(const struct bdev_malloc *m)
+{
+	return atomic_load_explicit(&m->bad, memory_order_acquire);
+}
+
+static bool mark(struct bad_blocks *bad, uint64_t lba, bool lost)
+{
+	uint64_t bit = UINT64_C(1) << lba % 64, old;
+
+	old = lost ? atomic_fetch_or(&bad->bits[lba / 64], bit)
+		   : atomic_fetch_and(&bad->bits[lba / 64], ~bit);
+	return ((old & bit) != 0) != lost;
+}
+
+static void clear_bad(struct bad_blocks *bad, uint64_t lba, uint32_t blocks)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = lba; i < lba + blocks; i++) {
+		if (atomic_load_explicit(&bad->bits[i / 64], memory_order_relaxed) == 0)
+			i |= 63;
+		else
+			n += mark(bad, i, false);
+	}
+	atomic_fetch_sub(&bad->count, n);
+}
+
+static bool any_bad(const struct bad_blocks *bad, uint64_t lba, uint32_t blocks)
+{
+	for (uint64_t i = lba; i < lba + blocks; i++) {
+		uint64_t bits = atomic_load_explicit(&bad->bits[i / 64], memory_order_relaxed);
+
+		if (bits == 0)
+			i |= 63;
+		else if ((bits >> i % 64 & 1) != 0)
+			return true;
+	}
+	return false;
+}
+
+static struct bad_blocks *make_bad(struct bdev_malloc *m)
+{
+	size_t words = (size_t)((m->bdev.num_blocks + 63) / 64);
+	struct bad_blocks *bad = bad_blocks(m), *none = NULL, *made;
+
+	if (bad != NULL)
+		return bad;
+	made = g_try_malloc0(sizeof(*made) + words * sizeof(uint64_t));
+	if (made == NULL)
+		return NULL;
+	if (atomic_compare_exchange_strong(&m->bad, &none, made))
+		return made;
+	g_free(made); /* another reactor was quicker */
+	return none;
+}
+
+static uint16_t write_uncorrectable(struct bdev_io *io)
+{
+	struct bad_blocks *bad = make_bad((struct bdev_malloc *)io->channel->bdev);
+
+	if (bad == NULL)
+		return NVME_SC_INTERNAL_ERROR;
+	for (uint64_t i = io->lba; i < io->lba + io->blocks; i++)
+		atomic_fetch_add(&bad->count, mark(bad, i, true));
+	return NVME_SUCCESS;
+}
+
+/* What bad blocks mean for an I/O that begins. */
+static uint16_t look_at_bad(struct bad_blocks *bad, const struct bdev_io *io)
+{
+	if (io->op == BDEV_FLUSH || atomic_load_explicit(&bad->count, memory_order_relaxed) == 0)
+		return NVME_SUCCESS;
+	if (io->op == BDEV_READ)
+		return any_bad(bad, io->lba, io->blocks) ? NVME_SC_READ_ERROR | NVME_DNR
+							 : NVME_SUCCESS;
+	clear_bad(bad, io->lba, io->blocks);
+	return NVME_SUCCESS;
 }
 
 /* --- zeroing ------------------------------------------------------------------------- */
@@ -126,7 +218,15 @@ static void malloc_write(struct malloc_channel *mc, struct bdev_io *io)
 static void malloc_submit(struct bdev_channel *channel, struct bdev_io *io)
 {
 	struct malloc_channel *mc = channel->ctx;
+	struct bad_blocks *bad = bad_blocks((struct bdev_malloc *)channel->bdev);
+	uint16_t status = NVME_SUCCESS;
 
+	if (__builtin_expect(bad != NULL && io->op != BDEV_WRITE_UNCORRECTABLE, 0))
+		status = look_at_bad(bad, io);
+	if (__builtin_expect(status != NVME_SUCCESS, 0)) {
+		bdev_io_complete(io, status);
+		return;
+	}
 	switch (io->op) {
 	case BDEV_READ:
 		malloc_read(mc, io);
@@ -138,10 +238,13 @@ static void malloc_submit(struct bdev_channel *channel, struct bdev_io *io)
 	case BDEV_UNMAP:
 		start_zeroing(mc, io);
 		return;
+	case BDEV_WRITE_UNCORRECTABLE:
+		status = write_uncorrectable(io);
+		break;
 	default:
 		break; /* flush: memory is as safe as it gets */
 	}
-	bdev_io_complete(io, NVME_SUCCESS);
+	bdev_io_complete(io, status);
 }
 
 static int malloc_channel_open(struct bdev *bdev, struct bdev_channel *channel)
@@ -171,6 +274,7 @@ static void malloc_destroy(struct bdev *bdev)
 	struct bdev_malloc *m = (struct bdev_malloc *)bdev;
 
 	shared_mem_unref(m->mem);
+	g_free(bad_blocks(m));
 	bdev_fini_common(bdev);
 	g_free(m);
 }
@@ -204,6 +308,8 @@ struct bdev *bdev_malloc_create(struct bdev_layer *layer, const char *name, uint
 	m->bdev.block_size = block_size;
 	m->bdev.num_blocks = num_blocks;
 	bdev_init_common(layer, &m->bdev, &malloc_ops, name, "Malloc", uuid);
+	m->bdev.supported |= 1u << BDEV_WRITE_UNCORRECTABLE;
+	m->bdev.unmap_zeroes = true;
 	if (!bdev_register(layer, &m->bdev, error)) {
 		malloc_destroy(&m->bdev);
 		return NULL;

@@ -108,6 +108,7 @@ struct bdev *bdev_null_create(struct bdev_layer *layer, const char *name, uint64
 	null->bdev.block_size = block_size;
 	null->bdev.num_blocks = num_blocks;
 	bdev_init_common(layer, &null->bdev, &null_ops, name, "Null", uuid);
+	null->bdev.unmap_zeroes = true;
 	if (!bdev_register(layer, &null->bdev, error)) {
 		null_destroy(&null->bdev);
 		return NULL;

@@ -113,7 +113,7 @@ static void start(struct run *run, struct slot *s)
 	s->blocks = 1 + (uint32_t)(fake_rand(&run->rand) %
 				   (fake_rand(&run->rand) % 8 ? 16 : MAX_BLOCKS));
 	s->blocks = (uint32_t)MIN(s->blocks, BLOCKS - s->lba);
-	s->op = (enum bdev_op)(fake_rand(&run->rand) % BDEV_OP_COUNT);
+	s->op = (enum bdev_op)(fake_rand(&run->rand) % BDEV_WRITE_UNCORRECTABLE);
 	if (overlaps(run, s->lba, s->blocks))
 		return;
 	run->ops[s->op]++;
@@ -170,7 +170,7 @@ static void test_random(struct fixture *f, gconstpointer data)
 	}
 	fake_core_run(f->core);
 	collect(run);
-	for (unsigned i = 0; i < BDEV_OP_COUNT; i++)
+	for (unsigned i = 0; i < BDEV_WRITE_UNCORRECTABLE; i++)
 		g_assert_cmpuint(run->ops[i], >, 100);
 	for (unsigned i = 0; i < SLOTS; i++) {
 		g_assert_false(run->slots[i].busy);
