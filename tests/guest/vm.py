@@ -2,7 +2,7 @@
 """A throw-away Linux guest for tests: Debian's kernel in QEMU, emulated, with
 this machine's root file system shared read-only under a tmpfs.
 
-    with Guest(cpus=2, tap="weft0", address="192.0.2.2/24") as g:
+    with Guest(cpus=2, links=[("weft00", "192.0.2.2/24")]) as g:
         print(g.run("nvme", "version").out)
 
 Every wait is bounded. A guest that panics, hangs or ends early raises
@@ -76,23 +76,27 @@ def missing_packages():
     return sorted(gone)
 
 
-def tap_namespace(tap, address):
-    """Move this program into a network namespace of its own that holds one tap
-    device. True when that worked; the program is executed again to get there."""
+def tap_namespace(*taps):
+    """Move this program into a network namespace of its own that holds tap devices,
+    each a name and an address. True when that worked; the program is executed again
+    to get there."""
     sbin_path()
     if os.environ.get("WEFT_TEST_NETNS") == "failed":
         return False
     if os.environ.get("WEFT_TEST_NETNS") != "inside":
         flags = ["-n"] if os.geteuid() == 0 else ["-r", "-n"]
-        probe = ["unshare"] + flags + ["ip", "tuntap", "add", tap, "mode", "tap"]
+        probe = ["unshare"] + flags + ["ip", "tuntap", "add", taps[0][0], "mode", "tap"]
         if subprocess.run(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           check=False).returncode != 0:
             return False
         os.environ["WEFT_TEST_NETNS"] = "inside"
         script = [os.path.realpath(os.sys.argv[0])] + os.sys.argv[1:]
         os.execvp("unshare", ["unshare"] + flags + ["/usr/bin/python3"] + script)
-    for cmd in ("link set lo up", f"tuntap add {tap} mode tap",
-                f"addr add {address} dev {tap}", f"link set {tap} up"):
+    cmds = ["link set lo up"]
+    for tap, address in taps:
+        cmds += [f"tuntap add {tap} mode tap", f"addr add {address} dev {tap}",
+                 f"link set {tap} up"]
+    for cmd in cmds:
         subprocess.run(["ip"] + cmd.split(), check=True)
     return True
 
@@ -151,7 +155,10 @@ def make_initramfs(kernel, where):
 
 
 class Guest:
-    def __init__(self, cpus=2, memory="1G", tap=None, address=None, accel="tcg,thread=multi",
+    """links: (tap, address with prefix length) of each network interface; a tap's
+    name ends in two digits that no other guest on its link has."""
+
+    def __init__(self, cpus=2, memory="1G", links=(), accel="tcg,thread=multi",
                  boot_timeout=240, append=""):
         gone = missing_packages()
         if gone:
@@ -161,15 +168,15 @@ class Guest:
         self.dir = tempfile.mkdtemp(prefix="weft-guest-")
         self.qemu = self.sock = None
         self.buf = b""
-        self.address = address
+        self.links = links
         try:
-            self._start(cpus, memory, tap, accel, append)
+            self._start(cpus, memory, accel, append)
             self._greet(boot_timeout)
         except BaseException:
             self.close(force=True)
             raise
 
-    def _start(self, cpus, memory, tap, accel, append):
+    def _start(self, cpus, memory, accel, append):
         make_initramfs(self.kernel, f"{self.dir}/initramfs")
         argv = ["qemu-system-x86_64", "-M", "q35", "-accel", accel, "-cpu", "max",
                 "-smp", str(cpus), "-m", memory, "-nodefaults", "-no-user-config", "-no-reboot",
@@ -183,9 +190,10 @@ class Guest:
                 "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=weft.agent"]
-        if tap:
-            argv += ["-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
-                     "-device", "virtio-net-pci,netdev=net0,romfile="]
+        for n, (tap, _) in enumerate(self.links):
+            argv += ["-netdev", f"tap,id=net{n},ifname={tap},script=no,downscript=no",
+                     "-device", f"virtio-net-pci,netdev=net{n},mac=52:54:00:77:00:{tap[-2:]},"
+                                "romfile="]
         with open(f"{self.dir}/qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                          preexec_fn=die_with_parent)
@@ -204,8 +212,8 @@ class Guest:
                     raise GuestError("QEMU does not answer") from None
                 time.sleep(0.05)
         self._receive(end - time.monotonic(), "did not finish booting")
-        if self.address:
-            for cmd in (f"addr add {self.address} dev eth0", "link set eth0 up"):
+        for n, (_, address) in enumerate(self.links):
+            for cmd in (f"addr add {address} dev eth{n}", f"link set eth{n} up"):
                 self.must("ip", *cmd.split())
 
     def _check_alive(self):
