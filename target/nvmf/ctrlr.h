@@ -22,6 +22,7 @@ enum nvmf_ctrlr_state {
 };
 
 #define NVMF_ERROR_LOG_ENTRIES 64
+#define NVMF_ABORT_MAX 4 /* ACL */
 
 /* Notices that a host can enable (AEC bits are those of OAES). */
 enum nvmf_notice { NVMF_NOTICE_NS, NVMF_NOTICE_ANA, NVMF_NOTICE_DISCOVERY, NVMF_NOTICES };
@@ -68,6 +69,7 @@ struct nvmf_ctrlr {
 	uint32_t activity;      /* sum seen at the last check */
 	uint32_t activity_gone; /* of queues that have left */
 
+	uint32_t discovery_size; /* bytes of the longest discovery log it was shown */
 	uint32_t aec; /* feature 0Bh */
 	struct nvmf_request *aers[NVMF_AER_MAX];
 	unsigned naers;
@@ -80,6 +82,7 @@ struct nvmf_ctrlr {
 
 	uint32_t features[0x20]; /* values of simple features, by id */
 	bool host_behavior_acre;
+	unsigned naborts; /* Abort commands under way, at most NVMF_ABORT_MAX */
 
 	uint64_t nerrors; /* ever; the log has the last ones, by number - 1 modulo its size */
 	struct nvme_error_entry errors[NVMF_ERROR_LOG_ENTRIES];
@@ -119,6 +122,7 @@ void nvmf_get_log_page(struct nvmf_request *req);
 void nvmf_get_features(struct nvmf_request *req);
 void nvmf_set_features(struct nvmf_request *req);
 void nvmf_aer(struct nvmf_request *req);
+void nvmf_abort(struct nvmf_request *req);
 /* A namespace came, went or changed: remembered, told when enabled and an AER is there. Owner. */
 void nvmf_ctrlr_ns_changed(struct nvmf_ctrlr *c, uint32_t nsid);
 void nvmf_ctrlr_notice(struct nvmf_ctrlr *c, enum nvmf_notice notice);

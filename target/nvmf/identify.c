@@ -80,7 +80,7 @@ static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *
 	id->oaes = nvmf_ctrlr_oaes(c);
 	id->ctratt = NVME_CTRATT_HOSTID128 | NVME_CTRATT_TBKAS;
 	id->cntrltype = c->discovery ? CNTRLTYPE_DISCOVERY : CNTRLTYPE_IO;
-	id->acl = NVMF_AER_MAX - 1;
+	id->acl = NVMF_ABORT_MAX - 1;
 	id->aerl = NVMF_AER_MAX - 1;
 	id->lpa = LPA_EXTENDED;
 	id->kas = o->kas;

@@ -256,6 +256,17 @@ static void tcp_qpair_free(struct nvmf_qpair *q)
 	g_free(c);
 }
 
+static struct nvmf_request *tcp_qpair_find(struct nvmf_qpair *q, uint16_t cid)
+{
+	struct tcp_conn *c = tcp_conn_of(q);
+
+	for (unsigned i = 0; i < c->nreqs; i++) {
+		if (c->reqs[i].state == TCP_REQ_EXEC && c->reqs[i].req.cmd.cid == cid)
+			return &c->reqs[i].req;
+	}
+	return NULL;
+}
+
 static void tcp_qpair_peer(struct nvmf_qpair *q, struct net_addr *peer)
 {
 	struct tcp_conn *c = tcp_conn_of(q);
@@ -285,6 +296,7 @@ const struct nvmf_transport_ops nvmf_tcp_ops = {
 	.qpair_enable = tcp_qpair_enable,
 	.qpair_kill = tcp_qpair_kill,
 	.qpair_free = tcp_qpair_free,
+	.qpair_find = tcp_qpair_find,
 	.qpair_peer = tcp_qpair_peer,
 	.qpair_local = tcp_qpair_local,
 };
