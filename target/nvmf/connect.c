@@ -16,6 +16,9 @@
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
+/* A discovery controller without keep-alive ends after so much silence (base 2.0, 3.1.3.4). */
+#define DISCOVERY_IDLE_MS 120000
+
 struct connect {
 	struct nvmf_qpair *q;
 	struct nvmf_request *req;
@@ -118,6 +121,11 @@ static void answer(struct connect *c, bool attached)
 
 /* --- admin queue --------------------------------------------------------------------- */
 
+static uint32_t kato_of(const struct connect *c)
+{
+	return c->cmd.kato == 0 && c->ctrlr->discovery ? DISCOVERY_IDLE_MS : c->cmd.kato;
+}
+
 static void admin_arrived(struct nvmf_qpair *q, bool attached)
 {
 	struct connect *c = q->connect;
@@ -129,7 +137,7 @@ static void admin_arrived(struct nvmf_qpair *q, bool attached)
 	g_ptr_array_add(q->group->ctrlrs, ctrlr);
 	if (ctrlr->state == NVMF_CTRLR_NEW) {
 		nvmf_ctrlr_set_state(ctrlr, NVMF_CTRLR_LIVE);
-		nvmf_ctrlr_init(ctrlr, c->cmd.kato);
+		nvmf_ctrlr_init(ctrlr, kato_of(c));
 	} else {
 		attached = false; /* deleted on the way */
 	}

@@ -6,7 +6,11 @@
  * order of NQN, then as added. A wildcard listener is shown as the address that
  * was asked, since that one reaches it; where the family differs there is no
  * address to show. The discovery subsystem itself is listed only where somebody
- * gave it a listener of its own, as SPDK does.
+ * gave it a listener of its own, as SPDK does. Then the referrals follow.
+ *
+ * A reader in pieces sees by the generation counter that the log has changed
+ * meanwhile, and begins again; a filter hides listeners that differ from the one
+ * asked.
  */
 #include <string.h>
 
@@ -15,6 +19,7 @@
 
 #define EFLAGS_DUPLICATE 0x1  /* every address gives the same log */
 #define EFLAGS_PERSISTENT 0x2 /* persistent controllers are possible */
+#define SECTYPE_TLS13 2       /* in TSAS of TCP */
 
 bool nvmf_subsystem_host_allowed(const struct nvmf_subsystem *s, const char *hostnqn)
 {
@@ -46,13 +51,23 @@ static const char *address_of(const struct nvmf_listener *l, const struct nvmf_t
 	return listen->traddr;
 }
 
+static bool filtered(const struct nvmf_listener *l, const char *traddr,
+		     const struct nvmf_trid *listen, unsigned filters)
+{
+	if ((filters & NVMF_FILTER_TRANSPORT) && strcmp(l->trid.trtype, listen->trtype))
+		return true;
+	if ((filters & NVMF_FILTER_ADDRESS) && strcmp(traddr, listen->traddr))
+		return true;
+	return (filters & NVMF_FILTER_SVCID) && strcmp(l->trid.trsvcid, listen->trsvcid);
+}
+
 static void add_entry(GArray *log, const struct nvmf_listener *l, const struct nvmf_trid *listen)
 {
 	const struct nvmf_subsystem *s = l->subsystem;
 	const char *traddr = address_of(l, listen);
 	struct nvme_discovery_entry e;
 
-	if (traddr == NULL)
+	if (traddr == NULL || filtered(l, traddr, listen, s->tgt->discovery_filters))
 		return;
 	memset(&e, 0, sizeof(e));
 	e.trtype = l->transport->ops->trtype;
@@ -74,6 +89,25 @@ static void add_entry(GArray *log, const struct nvmf_listener *l, const struct n
 	g_array_append_val(log, e);
 }
 
+static void add_referral(GArray *log, const struct nvmf_referral *r)
+{
+	struct nvme_discovery_entry e;
+
+	memset(&e, 0, sizeof(e));
+	e.trtype = strcmp(r->trid.trtype, "RDMA") ? NVME_TRTYPE_TCP : NVME_TRTYPE_RDMA;
+	e.adrfam = r->trid.addr.family == NET_INET6 ? NVME_ADRFAM_IPV6 : NVME_ADRFAM_IPV4;
+	e.subtype = NVME_SUBTYPE_REFERRAL;
+	e.treq = r->secure_channel ? NVME_TREQ_REQUIRED : NVME_TREQ_NOT_SPECIFIED;
+	if (r->secure_channel && e.trtype == NVME_TRTYPE_TCP)
+		e.tsas[0] = SECTYPE_TLS13;
+	e.cntlid = NVME_CNTLID_DYNAMIC;
+	e.asqsz = NVME_ADMIN_SQ_MIN;
+	nvme_pad(e.trsvcid, r->trid.trsvcid, sizeof(e.trsvcid));
+	nvme_pad(e.traddr, r->trid.traddr, sizeof(e.traddr));
+	g_strlcpy(e.subnqn, r->subnqn, sizeof(e.subnqn));
+	g_array_append_val(log, e);
+}
+
 void *nvmf_discovery_log(struct nvmf_tgt *tgt, const char *hostnqn, const struct nvmf_trid *listen,
 			 uint32_t *len)
 {
@@ -91,11 +125,24 @@ void *nvmf_discovery_log(struct nvmf_tgt *tgt, const char *hostnqn, const struct
 		for (unsigned j = 0; j < s->listeners->len; j++)
 			add_entry(log, g_ptr_array_index(s->listeners, j), listen);
 	}
+	for (unsigned i = 0; i < tgt->referrals->len; i++)
+		add_referral(log, g_ptr_array_index(tgt->referrals, i));
 	header = (struct nvme_discovery_log *)log->data;
 	header->genctr = tgt->genctr;
 	header->numrec = log->len - 1;
 	*len = log->len * (uint32_t)sizeof(struct nvme_discovery_entry);
 	return g_array_free(log, FALSE);
+}
+
+void nvmf_discovery_set_filters(struct nvmf_tgt *tgt, unsigned filters)
+{
+	tgt->discovery_filters = filters;
+	nvmf_discovery_changed(tgt);
+}
+
+unsigned nvmf_discovery_filters(const struct nvmf_tgt *tgt)
+{
+	return tgt->discovery_filters;
 }
 
 static void tell(struct reactor *r, void *arg)

@@ -195,6 +195,20 @@ struct discovery_read {
 };
 
 /*
+ * A reader in pieces may be behind the end of a log that has become shorter since
+ * it began: zeros then, no error. The generation counter tells it.
+ */
+static void keep_size(struct nvmf_ctrlr *c, struct discovery_read *d)
+{
+	if (d->size < c->discovery_size) {
+		d->page = g_realloc(d->page, c->discovery_size);
+		memset((uint8_t *)d->page + d->size, 0, c->discovery_size - d->size);
+		d->size = c->discovery_size;
+	}
+	c->discovery_size = d->size;
+}
+
+/*
  * Back at the owner. Messages of the main reactor come in order, so a notice that
  * is here already is of a change that the page shows. Whoever reads from the
  * start sees the generation counter, and needs no notice of it.
@@ -211,6 +225,7 @@ static void discovery_made(struct reactor *r, void *arg)
 		nvmf_request_complete(req, NVME_SC_ABORTED_SQ_DELETED);
 		return;
 	}
+	keep_size(c, d);
 	if (!reply(req, d->page, d->size, &d->range) || d->range.keep)
 		return;
 	if (d->range.offset == 0)

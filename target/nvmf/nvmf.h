@@ -233,6 +233,16 @@ bool nvmf_discovery_remove_referral(struct nvmf_tgt *tgt, const struct nvmf_trid
 				    const char *subnqn, GError **error);
 GPtrArray *nvmf_discovery_referrals(struct nvmf_tgt *tgt); /* do not keep */
 
+/* Only listeners that have it in common with the one that was asked are named. */
+enum {
+	NVMF_FILTER_TRANSPORT = 1 << 0,
+	NVMF_FILTER_ADDRESS = 1 << 1,
+	NVMF_FILTER_SVCID = 1 << 2,
+};
+
+void nvmf_discovery_set_filters(struct nvmf_tgt *tgt, unsigned filters);
+unsigned nvmf_discovery_filters(const struct nvmf_tgt *tgt);
+
 /* --- what is connected --------------------------------------------------------------- */
 
 struct nvmf_ctrlr_info {

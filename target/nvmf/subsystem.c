@@ -359,7 +359,9 @@ void nvmf_subsystem_remove_host(struct nvmf_subsystem *s, const char *hostnqn, n
 bool nvmf_subsystem_allow_any_host(struct nvmf_subsystem *s, bool allow, GError **error)
 {
 	(void)error;
-	s->allow_any_host = allow;
-	nvmf_discovery_changed(s->tgt);
+	if (s->allow_any_host != allow) {
+		s->allow_any_host = allow;
+		nvmf_discovery_changed(s->tgt);
+	}
 	return true;
 }
