@@ -45,17 +45,21 @@ struct slab {
 	struct slab_buf *bufs;
 };
 
-struct wait_queue {
-	struct buf_waiter *head, **tail;
+/* Users that wait for a class, the next to be served first. */
+struct ring {
+	struct buf_user *head, **tail;
 };
 
 struct buf_pool {
 	struct reactor *reactor;
 	struct slab *slabs;
 	struct buf *free[BUF_CLASSES];
-	struct wait_queue waiting[BUF_CLASSES];
+	struct ring waiting[BUF_CLASSES];
 	unsigned nwaiting;
-	unsigned idle_slabs; /* with nothing in use */
+	unsigned nusers;      /* that hold or wait */
+	size_t used;	      /* bytes held */
+	struct buf_user anon; /* who asks for nobody; not counted */
+	unsigned idle_slabs;  /* with nothing in use */
 	unsigned slabs_of[BUF_CLASSES];
 	bool no_memory; /* the HAL refused, not the limit */
 	struct task give;
@@ -216,7 +220,9 @@ static struct buf *take_free(struct buf_pool *pool, unsigned class)
 	if (slab->in_use++ == 0)
 		pool->idle_slabs--;
 	pool->stats.in_use[class]++;
+	pool->used += buf->size;
 	buf->next = NULL;
+	buf->user = NULL;
 	buf->refs = 1;
 	unpoison(buf->data, buf->size);
 	return buf;
@@ -236,6 +242,71 @@ static struct buf *take(struct buf_pool *pool, unsigned class)
 	if (pool->free[class] != NULL || grow(pool, class) || recut(pool, class))
 		return take_free(pool, class);
 	return take_larger(pool, class);
+}
+
+/* --- users ------------------------------------------------------------------------- */
+
+/* This much has to stay free, for users that have less than their share. */
+static bool has_spare(const struct buf_pool *pool, uint32_t size)
+{
+	return pool->used + size + pool->stats.limit / 8 <= pool->stats.limit;
+}
+
+static bool in_share(const struct buf_pool *pool, const struct buf_user *user, uint32_t size)
+{
+	size_t limit = pool->stats.limit;
+
+	return user == &pool->anon || user->held == 0 ||
+	       user->held + size <= (limit - limit / 8) / MAX(pool->nusers, 1u);
+}
+
+static bool is_idle(const struct buf_user *user)
+{
+	return user->held == 0 && user->nwaiting == 0;
+}
+
+static void charge(struct buf_pool *pool, struct buf_user *user, struct buf *buf)
+{
+	if (user == &pool->anon)
+		return;
+	if (is_idle(user))
+		pool->nusers++;
+	user->held += buf->size;
+	buf->user = user;
+}
+
+static void discharge(struct buf_pool *pool, struct buf *buf)
+{
+	struct buf_user *user = buf->user;
+
+	pool->used -= buf->size;
+	if (user == NULL)
+		return;
+	user->held -= buf->size;
+	if (is_idle(user))
+		pool->nusers--;
+}
+
+struct buf *buf_get_for(struct buf_pool *pool, struct buf_user *user, uint32_t size)
+{
+	unsigned class = class_of(size);
+	struct buf *buf;
+
+	if (!in_share(pool, user, buf_class_sizes[class]) &&
+	    !has_spare(pool, buf_class_sizes[class])) {
+		pool->stats.gets++;
+		pool->stats.misses++;
+		return NULL;
+	}
+	buf = buf_get(pool, size);
+	if (buf != NULL)
+		charge(pool, user, buf);
+	return buf;
+}
+
+struct buf *buf_get_spare(struct buf_pool *pool, uint32_t size)
+{
+	return has_spare(pool, size) ? buf_get(pool, size) : NULL;
 }
 
 struct buf *buf_get(struct buf_pool *pool, uint32_t size)
@@ -262,6 +333,7 @@ void buf_put(struct buf *buf)
 	poison(buf->data, buf->size);
 	pool->stats.puts++;
 	pool->stats.in_use[buf->class]--;
+	discharge(pool, buf);
 	if (--slab->in_use == 0)
 		pool->idle_slabs++;
 	buf->next = pool->free[buf->class];
@@ -272,33 +344,75 @@ void buf_put(struct buf *buf)
 
 /* --- waiting ------------------------------------------------------------------------ */
 
+static void ring_add(struct ring *ring, unsigned class, struct buf_user *user)
+{
+	struct buf_turn *turn = &user->turn[class];
+
+	turn->next = NULL;
+	turn->prev = ring->tail;
+	*ring->tail = user;
+	ring->tail = &turn->next;
+}
+
+static void ring_remove(struct ring *ring, unsigned class, struct buf_user *user)
+{
+	struct buf_turn *turn = &user->turn[class];
+
+	*turn->prev = turn->next;
+	if (turn->next != NULL)
+		turn->next->turn[class].prev = turn->prev;
+	else
+		ring->tail = turn->prev;
+}
+
 static void unlink_waiter(struct buf_pool *pool, struct buf_waiter *w)
 {
-	struct wait_queue *q = &pool->waiting[class_of(w->size)];
+	unsigned class = class_of(w->size);
+	struct buf_user *user = w->user;
+	struct buf_turn *turn = &user->turn[class];
 
 	*w->prev = w->next;
 	if (w->next != NULL)
 		w->next->prev = w->prev;
 	else
-		q->tail = w->prev;
+		turn->tail = w->prev;
 	w->next = NULL;
 	w->prev = NULL;
+	if (turn->head == NULL)
+		ring_remove(&pool->waiting[class], class, user);
 	pool->nwaiting--;
+	user->nwaiting--;
+	if (user != &pool->anon && is_idle(user))
+		pool->nusers--;
 }
 
-void buf_wait(struct buf_pool *pool, struct buf_waiter *w, uint32_t size)
+void buf_wait_for(struct buf_pool *pool, struct buf_user *user, struct buf_waiter *w, uint32_t size)
 {
-	struct wait_queue *q = &pool->waiting[class_of(size)];
+	unsigned class = class_of(size);
+	struct buf_turn *turn = &user->turn[class];
 
+	if (user != &pool->anon && is_idle(user))
+		pool->nusers++;
+	if (turn->head == NULL) {
+		turn->tail = &turn->head;
+		ring_add(&pool->waiting[class], class, user);
+	}
+	w->user = user;
 	w->size = size;
 	w->next = NULL;
-	w->prev = q->tail;
-	*q->tail = w;
-	q->tail = &w->next;
+	w->prev = turn->tail;
+	*turn->tail = w;
+	turn->tail = &w->next;
+	user->nwaiting++;
 	pool->nwaiting++;
 	pool->stats.waits++;
 	/* There may be one by now, or there was and a fault hid it: nobody would put. */
 	reactor_run_soon(pool->reactor, &pool->give);
+}
+
+void buf_wait(struct buf_pool *pool, struct buf_waiter *w, uint32_t size)
+{
+	buf_wait_for(pool, &pool->anon, w, size);
 }
 
 void buf_wait_cancel(struct buf_pool *pool, struct buf_waiter *w)
@@ -311,6 +425,37 @@ void buf_wait_cancel(struct buf_pool *pool, struct buf_waiter *w)
 		reactor_run_soon(pool->reactor, &pool->give);
 }
 
+bool buf_others_wait(const struct buf_pool *pool, const struct buf_user *user)
+{
+	return pool->nwaiting > user->nwaiting;
+}
+
+/* Whose turn it is: the first within its share, else, where there is enough, the first. */
+static struct buf_user *next_user(const struct buf_pool *pool, unsigned class)
+{
+	uint32_t size = buf_class_sizes[class];
+	struct buf_user *user = pool->waiting[class].head;
+
+	while (user != NULL && !in_share(pool, user, size))
+		user = user->turn[class].next;
+	if (user == NULL && has_spare(pool, size))
+		user = pool->waiting[class].head;
+	return user;
+}
+
+static void serve(struct buf_pool *pool, unsigned class, struct buf_user *user, struct buf *buf)
+{
+	struct buf_waiter *w = user->turn[class].head;
+
+	charge(pool, user, buf);
+	unlink_waiter(pool, w);
+	if (user->turn[class].head != NULL) { /* the others' turn */
+		ring_remove(&pool->waiting[class], class, user);
+		ring_add(&pool->waiting[class], class, user);
+	}
+	w->ready(w, buf);
+}
+
 static void give(struct task *task)
 {
 	struct buf_pool *pool = POOL_OF(task, give);
@@ -319,10 +464,10 @@ static void give(struct task *task)
 
 	pool->no_memory = false;
 	for (unsigned i = 0; i < BUF_CLASSES; i++) {
-		struct buf_waiter *w;
+		struct buf_user *user;
 		struct buf *buf;
 
-		while ((w = pool->waiting[i].head) != NULL) {
+		while ((user = next_user(pool, i)) != NULL) {
 			if (given == GIVE_MAX) {
 				/* The rest in the next pass: ready may wait again at once. */
 				reactor_cancel_task(r, task);
@@ -332,9 +477,8 @@ static void give(struct task *task)
 			buf = take(pool, i);
 			if (buf == NULL)
 				break;
-			unlink_waiter(pool, w);
 			given++;
-			w->ready(w, buf);
+			serve(pool, i, user, buf);
 		}
 	}
 	if (pool->nwaiting > 0 && pool->no_memory && !timer_is_set(&pool->retry))

@@ -6,6 +6,12 @@
  * Buffers are aligned to 4 KiB. A free one is poisoned for ASan and marked
  * inaccessible for valgrind; a fresh one has undefined contents: never let them
  * reach a wire. Own reactor only. Nothing here touches the data.
+ *
+ * Fairness: who gets buffers on behalf of a user (a connection) may have its share
+ * of the pool, seven eighths divided by the users that have or want any; beyond
+ * it, and for what only makes things faster, an eighth of the pool has to stay
+ * free. So there is always something for a user that holds nothing, however much
+ * others hold and never give back. Users that wait are served in turn.
  */
 #pragma once
 
@@ -16,6 +22,7 @@
 #include "hw/mem.h"
 
 struct buf_pool;
+struct buf_user;
 struct reactor;
 
 /* Kept outside of the data, so that all of the data can be poisoned. */
@@ -26,12 +33,14 @@ struct buf {
 	uint8_t class;
 	struct mem_chunk *chunk;
 	struct buf_pool *pool;
-	struct buf *next; /* the pool's, or its holder's while held */
+	struct buf_user *user; /* it was got for; NULL: nobody's */
+	struct buf *next;      /* the pool's, or its holder's while held */
 };
 
 /* Somebody who waits for a buffer; see buf_wait(). */
 struct buf_waiter {
 	struct buf_waiter *next, **prev;
+	struct buf_user *user;
 	uint32_t size;
 	void (*ready)(struct buf_waiter *w, struct buf *buf);
 };
@@ -39,6 +48,16 @@ struct buf_waiter {
 #define BUF_MAX_SIZE (1024 * 1024)
 static const uint32_t buf_class_sizes[] = { 4096, 16384, 65536, 131072, BUF_MAX_SIZE };
 #define BUF_CLASSES ((unsigned)(sizeof(buf_class_sizes) / sizeof(buf_class_sizes[0])))
+
+/* All zero at first; gone when it neither holds nor waits. It waits in one pool at a time. */
+struct buf_user {
+	size_t held; /* bytes, in all pools */
+	unsigned nwaiting;
+	struct buf_turn {
+		struct buf_user *next, **prev; /* users that wait for this class */
+		struct buf_waiter *head, **tail;
+	} turn[BUF_CLASSES];
+};
 
 struct buf_pool_stats {
 	size_t limit, allocated;            /* bytes */
@@ -54,6 +73,10 @@ void buf_pool_free(struct buf_pool *pool);
  * memory, or others are waiting already for that class (they go first).
  */
 struct buf *buf_get(struct buf_pool *pool, uint32_t size);
+/* The same on behalf of user, within its share; NULL also when it has no right to more now. */
+struct buf *buf_get_for(struct buf_pool *pool, struct buf_user *user, uint32_t size);
+/* Only where there is more than enough: the caller can do without. */
+struct buf *buf_get_spare(struct buf_pool *pool, uint32_t size);
 static inline struct buf *buf_ref(struct buf *buf)
 {
 	buf->refs++;
@@ -63,9 +86,13 @@ static inline struct buf *buf_ref(struct buf *buf)
 void buf_put(struct buf *buf);
 /*
  * After buf_get gave NULL: w->ready is called (from the done list of a pass) with
- * a buffer that is then the callee's. FIFO for each class.
+ * a buffer that is then the callee's. FIFO for each class and user.
  */
 void buf_wait(struct buf_pool *pool, struct buf_waiter *w, uint32_t size);
+void buf_wait_for(struct buf_pool *pool, struct buf_user *user, struct buf_waiter *w,
+		  uint32_t size);
 /* Not waiting: nothing happens. */
 void buf_wait_cancel(struct buf_pool *pool, struct buf_waiter *w);
+/* Others than user wait for buffers of this pool. */
+bool buf_others_wait(const struct buf_pool *pool, const struct buf_user *user);
 const struct buf_pool_stats *buf_pool_stats(const struct buf_pool *pool);

@@ -329,6 +329,88 @@ static void test_recut(struct fixture *f, gconstpointer limit)
 	g_assert_cmpuint(f->fake->chunks, ==, 1);
 }
 
+/* All that a user can get at once, as a list. */
+static struct buf *take_all_for(struct fixture *f, struct buf_user *user, uint32_t size,
+				unsigned *n)
+{
+	struct buf *list = NULL, *buf;
+
+	for (*n = 0; (buf = buf_get_for(f->pool, user, size)) != NULL; (*n)++) {
+		buf->next = list;
+		list = buf;
+	}
+	return list;
+}
+
+/* However much one holds, another that comes has something, and shares get equal. */
+static void test_shares(struct fixture *f, gconstpointer limit)
+{
+	struct buf_user hog[3] = { 0 }, good = { 0 };
+	struct buf *held[4], *spare, *more;
+	unsigned n[4];
+
+	(void)limit; /* 16 MiB */
+	held[0] = take_all_for(f, &hog[0], 131072, &n[0]);
+	g_assert_cmpuint(n[0], ==, 64); /* 8 MiB are kept for the other classes */
+	for (unsigned i = 1; i < 3; i++) {
+		held[i] = take_all_for(f, &hog[i], BUF_MAX_SIZE, &n[i]);
+		g_assert_cmpuint(n[i], <=, 2);
+	}
+	held[3] = take_all_for(f, &good, 4096, &n[3]);
+	g_assert_cmpuint(n[3], ==, 512);
+	spare = buf_get_spare(f->pool, 16384);
+	g_assert_nonnull(spare);
+	buf_put(spare);
+	more = take_all(f, 16384, &n[1]);
+	g_assert_null(buf_get_spare(f->pool, 65536));
+	g_assert_null(buf_get_for(f->pool, &hog[0], 65536));
+	put_all(more);
+	for (unsigned i = 0; i < 4; i++)
+		put_all(held[i]);
+	for (unsigned i = 0; i < 3; i++)
+		g_assert_cmpuint(hog[i].held, ==, 0);
+	g_assert_cmpuint(good.held, ==, 0);
+}
+
+/* A user with many waiters does not go before one with a single one; its share bounds it. */
+static void test_turns(struct fixture *f, gconstpointer limit)
+{
+	struct buf_user hog = { 0 }, good = { 0 };
+	struct waiter many[32], one, last;
+	struct buf *held;
+	unsigned n;
+
+	(void)limit; /* 1 MiB */
+	held = take_all_for(f, &hog, 65536, &n);
+	g_assert_cmpuint(n, ==, 14); /* seven eighths */
+	for (unsigned i = 0; i < 32; i++) {
+		waiter_init(&many[i], f);
+		buf_wait_for(f->pool, &hog, &many[i].w, 65536);
+	}
+	run(f);
+	g_assert_cmpuint(many[0].arrival, ==, 0);
+	g_assert_false(buf_others_wait(f->pool, &hog));
+	waiter_init(&one, f);
+	waiter_init(&last, f);
+	buf_wait_for(f->pool, &good, &one.w, 65536);
+	buf_wait_for(f->pool, &good, &last.w, 65536);
+	g_assert_true(buf_others_wait(f->pool, &hog));
+	run(f);
+	g_assert_cmpuint(one.arrival, ==, 1);
+	g_assert_cmpuint(last.arrival, ==, 2);
+	put_all(held); /* now it is within its share again, and has that and the rest */
+	run(f);
+	g_assert_cmpuint(f->arrivals, ==, 14);
+	buf_put(one.buf);
+	buf_put(last.buf);
+	for (unsigned i = 0; i < 32; i++) {
+		buf_wait_cancel(f->pool, &many[i].w);
+		if (many[i].buf != NULL)
+			buf_put(many[i].buf);
+	}
+	g_assert_cmpuint(hog.held + good.held + hog.nwaiting + good.nwaiting, ==, 0);
+}
+
 /* Random use by many holders with a tiny pool: all get theirs in the end, no two share. */
 static void test_random(struct fixture *f, gconstpointer limit)
 {
@@ -404,6 +486,8 @@ int main(int argc, char **argv)
 		{ "/buf/greedy-waiter", 16 * MIB, test_greedy_waiter },
 		{ "/buf/reserve", 16 * MIB, test_reserve },
 		{ "/buf/recut", MIB, test_recut },
+		{ "/buf/shares", 16 * MIB, test_shares },
+		{ "/buf/turns", MIB, test_turns },
 		{ "/buf/random", 2 * MIB, test_random },
 	};
 
