@@ -5,7 +5,7 @@
  * backends (hw/linux), a simulated one the models of a world (sim/).
  *
  * Invariant: target/ calls no clock, file descriptor, thread or random source
- * of its own. Interfaces not there yet (file, rnic, pcie, rbd) get a pointer
+ * of its own. Interfaces not there yet (rnic, pcie, rbd) get a pointer
  * each beside these.
  */
 #pragma once
@@ -13,12 +13,14 @@
 struct hw_env;
 struct hw_mem;
 struct hw_net;
+struct hw_file;
 struct hw_faults;
 
 struct hw {
 	struct hw_env *env;
 	struct hw_mem *mem;
 	struct hw_net *net;
+	struct hw_file *file;
 	/* NULL in production; see hw_fault() in hw/env.h. */
 	struct hw_faults *faults;
 };

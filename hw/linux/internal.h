@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "hw/env.h"
+#include "hw/file.h"
 #include "hw/linux/linux.h"
 #include "hw/mem.h"
 #include "hw/net.h"
@@ -38,6 +39,11 @@ void linux_mem_free(struct hw_mem *mem);
 struct hw_net *linux_net_new(enum linux_net_engine engine, char **reason, GError **error);
 const char *linux_net_name(const struct hw_net *net);
 void linux_net_free(struct hw_net *net);
+
+/* reason: set to why AUTO chose threads (caller frees), else NULL. */
+struct hw_file *linux_files_new(enum linux_file_engine engine, char **reason, GError **error);
+const char *linux_files_name(const struct hw_file *file);
+void linux_files_free(struct hw_file *file);
 
 /*
  * Bytes that the sockets of this thread have moved. The runner's measure of

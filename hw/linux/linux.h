@@ -15,8 +15,15 @@ enum linux_net_engine {
 	LINUX_NET_EPOLL,
 };
 
+enum linux_file_engine {
+	LINUX_FILE_AUTO,     /* io_uring where the kernel has and permits it, else threads */
+	LINUX_FILE_IO_URING, /* or linux_hw_new() fails */
+	LINUX_FILE_THREADS,
+};
+
 struct linux_hw_options {
 	enum linux_net_engine net_engine;
+	enum linux_file_engine file_engine;
 	/*
 	 * Where runners without a thread of their own live. NULL: the
 	 * thread-default context of the thread that starts the runner.
@@ -34,5 +41,7 @@ struct hw *linux_hw_get(struct linux_hw *lhw);
 const char *linux_hw_net_engine(const struct linux_hw *lhw);
 /* Why AUTO did not take io_uring ("io_uring_setup: Operation not permitted"); NULL: it did. */
 const char *linux_hw_net_reason(const struct linux_hw *lhw);
+/* "io_uring" or "threads". */
+const char *linux_hw_file_engine(const struct linux_hw *lhw);
 /* No runner, context, chunk or stream of it may be left. NULL is allowed. */
 void linux_hw_free(struct linux_hw *lhw);

@@ -99,9 +99,6 @@ struct poller_ops {
 extern const struct poller_ops epoll_poller;
 extern const struct poller_ops uring_poller;
 
-/* 0, or a negative errno and *what, the step that failed (constant string). */
-int uring_probe(const char **what);
-
 #define NET_HOT 2
 
 struct linux_net {

@@ -22,15 +22,14 @@
  * is an epoll set with the listener alone in it: a set does not hold its members.
  */
 #include <errno.h>
-#include <liburing.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hw/linux/net-internal.h"
+#include "hw/linux/uring.h"
 
 #define SQ_ENTRIES 128
 #define CQ_ENTRIES 1024
@@ -57,62 +56,6 @@ struct uring {
 	uint32_t free; /* as next_free */
 };
 
-static int ring_init(struct io_uring *ring, const char **what)
-{
-	struct io_uring_params params = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE |
-			 IORING_SETUP_CLAMP,
-		.cq_entries = CQ_ENTRIES,
-	};
-	int rc;
-
-	*what = "io_uring_setup";
-	rc = io_uring_queue_init_params(SQ_ENTRIES, ring, &params);
-	if (rc == -EINVAL) {
-		/* Before 6.1: task work interrupts the thread, but the queue is all the same. */
-		params = (struct io_uring_params){
-			.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
-			.cq_entries = CQ_ENTRIES,
-		};
-		rc = io_uring_queue_init_params(SQ_ENTRIES, ring, &params);
-	}
-	if (rc != 0)
-		return rc;
-	*what = "io_uring features";
-	/* A full queue must not lose completions; multishot poll came with RSRC_TAGS' 5.13. */
-	if (!(params.features & IORING_FEAT_NODROP) || !(params.features & IORING_FEAT_RSRC_TAGS)) {
-		io_uring_queue_exit(ring);
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
-
-/* liburing 2.3 declares io_uring_enable_rings() and does not export it. */
-static int ring_enable(struct io_uring *ring)
-{
-	long rc = syscall(__NR_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
-			  0);
-
-	return rc < 0 ? -errno : 0;
-}
-
-int uring_probe(const char **what)
-{
-	struct io_uring ring;
-	int rc = ring_init(&ring, what);
-
-	if (rc != 0)
-		return rc;
-	/* Setting up may be permitted and entering forbidden. */
-	*what = "io_uring_enter";
-	rc = ring_enable(&ring);
-	if (rc == 0)
-		rc = io_uring_get_events(&ring);
-	io_uring_queue_exit(&ring);
-	return rc < 0 ? rc : 0;
-}
-
 static int uring_open(struct net_ctx *ctx)
 {
 	struct uring *u = calloc(1, sizeof(*u));
@@ -126,7 +69,7 @@ static int uring_open(struct net_ctx *ctx)
 		rc = -errno;
 		goto no_eventfd;
 	}
-	rc = ring_init(&u->ring, &what);
+	rc = uring_init(&u->ring, SQ_ENTRIES, CQ_ENTRIES, &what);
 	if (rc != 0)
 		goto no_ring;
 	rc = io_uring_register_eventfd(&u->ring, u->event_fd);
@@ -285,7 +228,7 @@ static void uring_remove(struct net_ctx *ctx, struct watch *w)
 
 static void enable(struct uring *u)
 {
-	if (ring_enable(&u->ring) != 0)
+	if (uring_enable(&u->ring) != 0)
 		return;
 	u->enabled = true;
 	u->owner = pthread_self();

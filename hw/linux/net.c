@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "hw/linux/uring.h"
 #include "target/core/error.h"
 
 /* Polls in a row without fetching edges. */
