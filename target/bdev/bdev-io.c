@@ -7,6 +7,7 @@
  * last placed read is released.
  */
 #include "target/bdev/bdev-priv.h"
+#include "target/core/hist.h"
 #include "target/nvme/nvme.h"
 
 /* --- channels ----------------------------------------------------------------------- */
@@ -22,6 +23,10 @@ static struct bdev_channel *channel_open(struct bdev *bdev, struct reactor *reac
 	ch->block_size = bdev->block_size;
 	ch->block_shift = (uint32_t)__builtin_ctz(bdev->block_size);
 	ch->supported = bdev->supported;
+	if (bdev->stats[reactor->index] == NULL)
+		bdev->stats[reactor->index] = g_new0(struct bdev_stats, 1);
+	ch->stats = bdev->stats[reactor->index];
+	ch->qos = bdev_qos_of(bdev, reactor);
 	if (bdev->ops->channel_open(bdev, ch) < 0) {
 		g_free(ch);
 		return NULL;
@@ -98,8 +103,9 @@ static uint16_t check(const struct bdev_channel *ch, struct bdev_io *io)
 	return NVME_SUCCESS;
 }
 
-static inline void start(struct bdev_channel *ch, struct bdev_io *io)
+void bdev_io_go(struct bdev_io *io)
 {
+	struct bdev_channel *ch = io->channel;
 	uint16_t status = check(ch, io);
 
 	if (__builtin_expect(status != NVME_SUCCESS, 0))
@@ -108,23 +114,60 @@ static inline void start(struct bdev_channel *ch, struct bdev_io *io)
 		ch->ops->submit(ch, io);
 }
 
+static inline void start(struct bdev_channel *ch, struct bdev_io *io)
+{
+	if (__builtin_expect(ch->qos != NULL, 0))
+		bdev_qos_submit(ch->qos, io);
+	else
+		bdev_io_go(io);
+}
+
 void bdev_io_start(struct bdev_io *io)
 {
 	start(io->channel, io);
+}
+
+static inline void prepare(struct bdev_channel *ch, struct bdev_io *io)
+{
+	io->task.queued = false;
+	io->status = NVME_SUCCESS;
+	io->nplace = 0;
+	io->placer = NULL;
+	io->begun = ch->reactor->now;
+	ch->inflight++;
 }
 
 void bdev_submit(struct bdev_io *io)
 {
 	struct bdev_channel *ch = io->channel;
 
-	io->task.queued = false;
-	io->status = NVME_SUCCESS;
-	io->nplace = 0;
+	io->level = 0;
 	io->flags &= (uint8_t)~(BDEV_IO_PLACED | BDEV_IO_LISTED);
-	ch->inflight++;
+	prepare(ch, io);
 	if (__builtin_expect(ch->slow, 0) && !bdev_range_submit(ch, io))
 		return;
 	start(ch, io);
+}
+
+static inline void account(struct bdev_channel *ch, const struct bdev_io *io)
+{
+	uint64_t ns = ch->reactor->now - io->begun;
+	struct bdev_op_stats *s;
+
+	if (__builtin_expect(io->status != NVME_SUCCESS, 0)) {
+		bdev_stats_error(ch, io->status);
+		return;
+	}
+	s = &ch->stats->op[io->op];
+	if (ns > s->max)
+		s->max = ns;
+	if (ns < s->min || s->ops == 0)
+		s->min = ns;
+	s->ops++;
+	s->bytes += bdev_io_bytes(io);
+	s->ticks += ns;
+	if (__builtin_expect(ch->stats->hist != NULL, 0) && ch->stats->hist_ops & 1u << io->op)
+		hist_record(ch->stats->hist, ns);
 }
 
 static void io_done(struct task *task)
@@ -132,32 +175,117 @@ static void io_done(struct task *task)
 	struct bdev_io *io = (struct bdev_io *)task;
 
 	_Static_assert(offsetof(struct bdev_io, task) == 0, "an I/O begins with its task");
-	if (__builtin_expect(io->channel->slow, 0))
+	/* Below another one nobody locks ranges. */
+	if (__builtin_expect(io->channel->slow, 0) && io->level == 0)
 		bdev_range_done(io->channel, io);
 	io->channel->inflight--;
+	account(io->channel, io);
 	io->done(io);
+}
+
+/* A placed read belongs to the channel that has the memory, whoever is above it. */
+static void own_placed(struct bdev_io *io)
+{
+	if (io->status != NVME_SUCCESS) {
+		if (io->placer != NULL)
+			bdev_io_release(io);
+		io->flags &= (uint8_t)~BDEV_IO_PLACED;
+	} else if (io->placer == NULL) {
+		io->placer = io->channel;
+		io->placer->placed++;
+	}
 }
 
 void bdev_io_complete(struct bdev_io *io, uint16_t status)
 {
 	g_assert(!io->task.queued);
 	io->status = status;
-	if (status != NVME_SUCCESS)
-		io->flags &= (uint8_t)~BDEV_IO_PLACED;
 	if ((io->flags & BDEV_IO_PLACED) != 0)
-		io->channel->placed++;
+		own_placed(io);
 	io->task.fn = io_done;
 	reactor_run_soon(io->channel->reactor, &io->task);
 }
 
 void bdev_io_release(struct bdev_io *io)
 {
-	struct bdev_channel *ch = io->channel;
+	struct bdev_channel *ch = io->placer;
 
 	if ((io->flags & BDEV_IO_PLACED) == 0)
 		return;
 	io->flags &= (uint8_t)~BDEV_IO_PLACED;
+	io->placer = NULL;
 	g_assert(ch->placed > 0);
 	ch->placed--;
 	free_when_unused(ch);
+}
+
+/* --- stacks ----------------------------------------------------------------------------- */
+
+void bdev_io_pass_down(struct bdev_io *io, struct bdev_channel *below,
+		       void (*done)(struct bdev_io *io), uint64_t arg)
+{
+	g_assert(io->level < BDEV_STACK_MAX);
+	io->frames[io->level++] = (struct bdev_frame){
+		.channel = io->channel, .done = io->done, .begun = io->begun, .arg = arg
+	};
+	io->channel = below;
+	io->done = done;
+	io->flags &= (uint8_t)~BDEV_IO_PLACED;
+	prepare(below, io);
+	start(below, io);
+}
+
+uint64_t bdev_io_pass_up(struct bdev_io *io)
+{
+	const struct bdev_frame *frame;
+
+	g_assert(io->level > 0);
+	frame = &io->frames[--io->level];
+	io->channel = frame->channel;
+	io->done = frame->done;
+	io->begun = frame->begun;
+	return frame->arg;
+}
+
+/* --- ending before time --------------------------------------------------------------- */
+
+bool bdev_io_list_remove(struct bdev_io_list *list, struct bdev_io *io)
+{
+	struct bdev_io *before = NULL;
+
+	for (struct bdev_io *i = list->head; i != NULL; i = (struct bdev_io *)i->task.next) {
+		if (i != io) {
+			before = i;
+			continue;
+		}
+		if (before == NULL)
+			list->head = (struct bdev_io *)io->task.next;
+		else
+			before->task.next = io->task.next;
+		if (list->tail == io)
+			list->tail = before;
+		return true;
+	}
+	return false;
+}
+
+bool bdev_io_abort(struct bdev_io *io)
+{
+	struct bdev_channel *ch = io->channel;
+
+	if (io->task.queued)
+		return false;
+	if (ch->qos != NULL && bdev_qos_remove(ch->qos, io)) {
+		bdev_io_complete(io, NVME_SC_ABORT_REQUESTED);
+		return true;
+	}
+	return ch->ops->abort != NULL && ch->ops->abort(ch, io);
+}
+
+void bdev_channel_hurry(struct bdev_channel *ch)
+{
+	if (ch->qos != NULL)
+		bdev_qos_flush(ch->qos);
+	if (ch->ops->hurry != NULL)
+		ch->ops->hurry(ch);
 }

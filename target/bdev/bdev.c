@@ -41,6 +41,7 @@ struct bdev_desc {
 	void *user;
 	bool exclusive;
 	bool removed_told;
+	char *owner; /* for people */
 };
 
 struct bdev_layer *bdev_layer_new(struct core *core)
@@ -52,6 +53,11 @@ struct bdev_layer *bdev_layer_new(struct core *core)
 	layer->removing = g_ptr_array_new();
 	layer->listeners = g_array_new(false, false, sizeof(struct listener));
 	return layer;
+}
+
+struct core *bdev_layer_core(const struct bdev_layer *layer)
+{
+	return layer->core;
 }
 
 const struct hw *bdev_layer_hw(const struct bdev_layer *layer)
@@ -208,6 +214,8 @@ static void finish_removal(struct removal *removal)
 	g_ptr_array_remove(bdev->layer->removing, removal);
 	g_ptr_array_free(bdev->descs, true);
 	bdev->descs = NULL;
+	bdev_qos_free(bdev);
+	bdev_stats_free(bdev);
 	bdev->ops->destroy(bdev);
 	g_free(removal);
 	if (removed != NULL)
@@ -307,11 +315,23 @@ bool bdev_is_claimed(const struct bdev *bdev)
 	return false;
 }
 
+static struct bdev_desc *open_desc(struct bdev *bdev, bool exclusive,
+				   const struct bdev_events *events, void *user)
+{
+	struct bdev_desc *desc = g_new0(struct bdev_desc, 1);
+
+	desc->bdev = bdev;
+	desc->events = events;
+	desc->user = user;
+	desc->exclusive = exclusive;
+	g_ptr_array_add(bdev->descs, desc);
+	return desc;
+}
+
 struct bdev_desc *bdev_open(struct bdev_layer *layer, const char *name, bool exclusive,
 			    const struct bdev_events *events, void *user, GError **error)
 {
 	struct bdev *bdev = bdev_find(layer, name);
-	struct bdev_desc *desc;
 
 	if (bdev == NULL) {
 		weft_error_set(error, -ENODEV, NULL, "there is no bdev %s", name);
@@ -321,13 +341,7 @@ struct bdev_desc *bdev_open(struct bdev_layer *layer, const char *name, bool exc
 		weft_error_set(error, -EPERM, NULL, "bdev %s is in use by another", name);
 		return NULL;
 	}
-	desc = g_new0(struct bdev_desc, 1);
-	desc->bdev = bdev;
-	desc->events = events;
-	desc->user = user;
-	desc->exclusive = exclusive;
-	g_ptr_array_add(bdev->descs, desc);
-	return desc;
+	return open_desc(bdev, exclusive, events, user);
 }
 
 void bdev_close(struct bdev_desc *desc)
@@ -336,6 +350,7 @@ void bdev_close(struct bdev_desc *desc)
 
 	if (!g_ptr_array_remove(bdev->descs, desc))
 		g_assert_not_reached();
+	g_free(desc->owner);
 	g_free(desc);
 	remove_when_closed(bdev);
 }
@@ -343,6 +358,64 @@ void bdev_close(struct bdev_desc *desc)
 struct bdev *bdev_desc_bdev(const struct bdev_desc *desc)
 {
 	return desc->bdev;
+}
+
+void bdev_desc_set_owner(struct bdev_desc *desc, const char *owner)
+{
+	g_free(desc->owner);
+	desc->owner = g_strdup(owner);
+}
+
+char *bdev_owners(const struct bdev *bdev)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned i = 0; i < bdev->descs->len; i++) {
+		const struct bdev_desc *desc = bdev->descs->pdata[i];
+
+		if (desc->owner != NULL)
+			g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", desc->owner);
+	}
+	return g_string_free(text, FALSE);
+}
+
+/* --- all reactors ------------------------------------------------------------------- */
+
+struct visit {
+	struct bdev_desc *desc; /* keeps the bdev */
+	void (*each)(struct bdev *bdev, struct reactor *r, void *arg);
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void visit_reactor(struct reactor *r, void *arg)
+{
+	struct visit *visit = arg;
+
+	visit->each(visit->desc->bdev, r, visit->arg);
+}
+
+static void visited(void *arg)
+{
+	struct visit *visit = arg;
+
+	bdev_close(visit->desc);
+	if (visit->done != NULL)
+		visit->done(visit->arg);
+	g_free(visit);
+}
+
+void bdev_broadcast(struct bdev *bdev, void (*each)(struct bdev *bdev, struct reactor *r, void *arg),
+		    void (*done)(void *arg), void *arg)
+{
+	struct visit *visit = g_new0(struct visit, 1);
+
+	visit->desc = open_desc(bdev, false, NULL, NULL);
+	visit->desc->removed_told = true; /* it has nothing to close */
+	visit->each = each;
+	visit->done = done;
+	visit->arg = arg;
+	core_broadcast(bdev->layer->core, visit_reactor, visited, visit);
 }
 
 /* --- size --------------------------------------------------------------------------- */

@@ -25,6 +25,8 @@
 #include "target/core/core.h"
 
 struct bdev;
+struct bdev_qos;
+struct bdev_qos_reactor;
 struct bdev_channel;
 struct bdev_desc;
 struct bdev_io;
@@ -58,9 +60,19 @@ enum {
 };
 
 #define BDEV_PLACE_MAX 4
+/* Bdevs on top of each other, the lowest one not counted. */
+#define BDEV_STACK_MAX 4
+
+/* What an I/O goes back to when the bdev below is done with it; bdev_io_pass_down(). */
+struct bdev_frame {
+	struct bdev_channel *channel;
+	void (*done)(struct bdev_io *io);
+	uint64_t begun;
+	uint64_t arg;
+};
 
 struct bdev_io {
-	struct task task; /* the layer's, for the done list */
+	struct task task; /* the layer's, for the done list; next is free for whoever holds the I/O */
 	struct bdev_channel *channel;
 	void (*done)(struct bdev_io *io);
 	uint64_t lba;    /* in blocks */
@@ -74,6 +86,11 @@ struct bdev_io {
 	struct iovec place[BDEV_PLACE_MAX];
 	uint64_t scratch[4]; /* the backend's */
 	struct bdev_io *next, **prev; /* the layer's, for range locks */
+	/* The rest is the layer's too. */
+	uint64_t begun;		     /* submitted, by its reactor's clock */
+	struct bdev_channel *placer; /* whose memory a placed read shows */
+	uint8_t level;		     /* frames in use */
+	struct bdev_frame frames[BDEV_STACK_MAX];
 };
 
 struct bdev_ops {
@@ -94,6 +111,41 @@ struct bdev_ops {
 	 * when it shrinks and tells them afterwards when it grows. NULL: cannot.
 	 */
 	bool (*resize)(struct bdev *bdev, uint64_t blocks, GError **error);
+	/*
+	 * Ends io, which is somewhere in submit, before its time: true when it is
+	 * completed now (with any status). NULL: once begun it takes its time.
+	 */
+	bool (*abort)(struct bdev_channel *channel, struct bdev_io *io);
+	/* Nobody will wait longer than needed: ends or goes on with all I/O held back. May be NULL. */
+	void (*hurry)(struct bdev_channel *channel);
+};
+
+/* --- statistics and limits --------------------------------------------------------------- */
+
+/* Good I/Os of one kind; times in ns. */
+struct bdev_op_stats {
+	uint64_t ops, bytes, ticks, max, min;
+};
+
+enum bdev_error_kind { BDEV_E_FAILED, BDEV_E_ABORTED, BDEV_E_MISCOMPARE, BDEV_E_NVME, BDEV_E_COUNT };
+
+struct hist;
+
+/* Of one bdev on one reactor; kept while its channels come and go. */
+struct bdev_stats {
+	struct bdev_op_stats op[BDEV_OP_COUNT];
+	uint64_t errors[BDEV_E_COUNT];
+	struct hist *hist; /* NULL: not asked for */
+	uint32_t hist_ops; /* 1 << enum bdev_op that it counts */
+};
+
+/* What bdev_set_qos_limit limits; reads and writes only, all reactors together. */
+enum bdev_limit {
+	BDEV_RW_IOS,	/* a second */
+	BDEV_RW_MBYTES, /* MiB a second */
+	BDEV_R_MBYTES,
+	BDEV_W_MBYTES,
+	BDEV_LIMIT_COUNT
 };
 
 struct bdev {
@@ -111,6 +163,11 @@ struct bdev {
 	bool removing;
 	GPtrArray *descs; /* struct bdev_desc* */
 	struct bdev_channel *channels[CORE_MAX_REACTORS]; /* each touched by its reactor only */
+	struct bdev_stats *stats[CORE_MAX_REACTORS];	  /* likewise; NULL: never had a channel */
+	uint64_t limits[BDEV_LIMIT_COUNT];		  /* main reactor; 0: none */
+	struct bdev_qos *qos; /* atomic; of limits; NULL: never had any */
+	uint32_t hist_ops;    /* main reactor; of its histogram, 0: none */
+	uint8_t level;	      /* bdevs below it, at most BDEV_STACK_MAX */
 	void (*removed)(void *arg);
 	void *removed_arg;
 	/* range-lock.c's: the arbiter's queue (main reactor); by reactor, each its own */
@@ -131,6 +188,8 @@ struct bdev_channel {
 	uint32_t refs;
 	uint32_t inflight; /* submitted, done not yet called */
 	uint32_t placed;   /* placed reads not yet released */
+	struct bdev_stats *stats;
+	struct bdev_qos_reactor *qos; /* NULL: no limits */
 	/* range-lock.c's; slow: its bdev was locked once, so that writes are listed */
 	bool slow;
 	uint32_t unlisted; /* I/Os from before that */
@@ -256,6 +315,36 @@ void bdev_range_unlock(struct bdev_range_lock *lock, void (*unlocked)(void *user
 /* Instead of locking it. */
 void bdev_range_lock_put(struct bdev_range_lock *lock);
 
+/*
+ * io was submitted and is not done: its submitter will not wait for it. True: it
+ * will be done in this or the next pass, with whatever status. False: it is
+ * where nobody can get it back, or nearly done.
+ */
+bool bdev_io_abort(struct bdev_io *io);
+/* Nobody submits to it any more and its I/O is waited for: what is held back goes on or ends. */
+void bdev_channel_hurry(struct bdev_channel *channel);
+
+/*
+ * Main reactor: each(bdev, its channel there or NULL, arg) on every reactor, then
+ * done on the main one (may be NULL). The bdev stays until then.
+ */
+void bdev_broadcast(struct bdev *bdev,
+		    void (*each)(struct bdev *bdev, struct reactor *r, void *arg),
+		    void (*done)(void *arg), void *arg);
+
+/*
+ * Sets all limits (0: none; I/Os are rounded up to thousands); done on the main
+ * reactor when they hold everywhere. I/O that waits under limits which are lifted
+ * goes on.
+ */
+void bdev_set_limits(struct bdev *bdev, const uint64_t limits[BDEV_LIMIT_COUNT],
+		     void (*done)(void *arg), void *arg);
+
+/* Names the holder of desc for people ("namespace 1 of nqn..."); a copy is kept. */
+void bdev_desc_set_owner(struct bdev_desc *desc, const char *owner);
+/* "namespace 1 of nqn..., bdev EE_x": whom the removal of bdev waits for. Caller frees. */
+char *bdev_owners(const struct bdev *bdev);
+
 /* uuid text as users see it ("d5ea6df9-fc80-..."). */
 void bdev_uuid_format(const uint8_t uuid[16], char text[37]);
 bool bdev_uuid_parse(const char *text, uint8_t uuid[16]);
@@ -270,3 +359,56 @@ bool bdev_is_malloc(const struct bdev *bdev);
 struct bdev *bdev_null_create(struct bdev_layer *layer, const char *name, uint64_t num_blocks,
 			      uint32_t block_size, const uint8_t *uuid, GError **error);
 bool bdev_is_null(const struct bdev *bdev);
+
+/* --- stackable bdevs ------------------------------------------------------------- */
+
+/* The bdev below, or NULL: it is no stackable one. */
+struct bdev *bdev_base(const struct bdev *bdev);
+
+/* Everything goes to base as it is. */
+struct bdev *bdev_passthru_create(struct bdev_layer *layer, const char *name, const char *base,
+				  const uint8_t *uuid, GError **error);
+bool bdev_is_passthru(const struct bdev *bdev);
+
+enum bdev_latency {
+	BDEV_AVG_READ,
+	BDEV_P99_READ, /* of every hundredth */
+	BDEV_AVG_WRITE,
+	BDEV_P99_WRITE,
+	BDEV_LATENCY_COUNT
+};
+#define BDEV_LATENCY_MAX UINT64_C(3600000000000) /* ns */
+/* Completions come so many ns after those of base. */
+struct bdev *bdev_delay_create(struct bdev_layer *layer, const char *name, const char *base,
+			       const uint64_t latency[BDEV_LATENCY_COUNT], const uint8_t *uuid,
+			       GError **error);
+bool bdev_is_delay(const struct bdev *bdev);
+uint64_t bdev_delay_latency(const struct bdev *bdev, enum bdev_latency which);
+bool bdev_delay_set_latency(struct bdev *bdev, enum bdev_latency which, uint64_t ns,
+			    GError **error);
+
+enum bdev_error_type {
+	BDEV_ERROR_NONE,
+	BDEV_ERROR_FAILURE,
+	BDEV_ERROR_PENDING, /* not answered until resumed */
+	BDEV_ERROR_CORRUPT, /* one byte of the data is changed */
+	BDEV_ERROR_NOMEM,   /* begun again a little later */
+	BDEV_ERROR_NVME,    /* the status that is given */
+};
+struct bdev_injection {
+	enum bdev_error_type type;
+	uint32_t ops;	      /* 1 << enum bdev_op */
+	uint32_t num;	      /* so many I/Os of each kind, UINT32_MAX: all */
+	uint64_t queue_depth; /* only when at least so many are under way */
+	uint16_t status;
+	uint64_t offset; /* byte of the data */
+	uint8_t value;	 /* it is XORed with */
+};
+/* "EE_<base>". */
+struct bdev *bdev_error_create(struct bdev_layer *layer, const char *base, const uint8_t *uuid,
+			       GError **error);
+bool bdev_is_error(const struct bdev *bdev);
+/* Replaces what was injected for these ops. */
+bool bdev_error_inject(struct bdev *bdev, const struct bdev_injection *injection, GError **error);
+/* What is pending goes to base; done on the main reactor. */
+void bdev_error_resume(struct bdev *bdev, void (*done)(void *arg), void *arg);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Statistics of bdevs for who shows them. Main reactor. */
+#pragma once
+
+#include "target/bdev/bdev.h"
+#include "target/core/hist.h"
+
+enum bdev_reset { BDEV_RESET_ALL, BDEV_RESET_MAXMIN, BDEV_RESET_ERROR, BDEV_RESET_NONE };
+
+struct bdev_stats_all {
+	char *name;
+	bool has[CORE_MAX_REACTORS];
+	struct bdev_stats of[CORE_MAX_REACTORS]; /* by reactor */
+	enum bdev_reset mode;
+	bool want_hist;
+	void (*done)(struct bdev_stats_all *all);
+	void *arg;
+};
+
+/* A copy of each reactor's; done frees it. They are reset by mode once copied. */
+void bdev_stats_collect(struct bdev *bdev, enum bdev_reset mode, bool want_hist,
+			void (*done)(struct bdev_stats_all *all), void *arg);
+void bdev_stats_all_free(struct bdev_stats_all *all);
+void bdev_stats_add(struct bdev_stats *into, const struct bdev_stats *from);
+
+/* A new, empty histogram of these ops (1 << enum bdev_op); 0: none any more. */
+void bdev_histogram_set(struct bdev *bdev, uint32_t ops, void (*done)(void *arg), void *arg);
