@@ -31,11 +31,13 @@ static struct world_node *node_make(struct world *w, const char *name, uint16_t 
 	node->mem.next_iova = NODE_IOVA_SPAN * (node->index + 1u);
 	sim_faults_init(node);
 	sim_net_init(node);
+	sim_files_init(node);
 	sim_ports_init(node);
 	node->hw = (struct hw){
 		.env = &node->env.env,
 		.mem = &node->mem.mem,
 		.net = &node->net.net,
+		.file = &node->files.hw,
 		.faults = &node->faults.faults,
 	};
 	return node;
@@ -152,6 +154,7 @@ void world_node_live(struct world_node *node, struct world_live *live)
 		.net_ctxs = node->net.nctxs,
 		.listeners = node->net.nlisteners,
 		.streams = node->net.nstreams,
+		.files = node->files.nfiles,
 	};
 	sim_runner_count(node, live);
 }
@@ -162,13 +165,13 @@ static void leaks_of(GString *s, struct world_node *node)
 
 	world_node_live(node, &l);
 	if (l.mem_bytes || l.mem_chunks || l.mem_watchers || l.runners || l.net_ctxs ||
-	    l.listeners || l.streams) {
+	    l.listeners || l.streams || l.files) {
 		g_string_append_printf(s,
 				       "%s: %zu bytes in %u chunks, %u watchers, "
 				       "%u runners, %u net contexts, %u listeners, "
-				       "%u streams\n",
+				       "%u streams, %u files\n",
 				       node->name, l.mem_bytes, l.mem_chunks, l.mem_watchers,
-				       l.runners, l.net_ctxs, l.listeners, l.streams);
+				       l.runners, l.net_ctxs, l.listeners, l.streams, l.files);
 	}
 }
 
@@ -234,6 +237,7 @@ struct world_node *world_node_crash(struct world_node *node)
 	fresh->down = true;
 	take_over(fresh, node);
 	g_ptr_array_add(w->corpses, node);
+	sim_files_crash(fresh, node);
 	sim_tcp_crash(node, fresh);
 	sim_pipes_reset(w, node, NULL, 0);
 	/* So that it can be taken down. */

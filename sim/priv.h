@@ -6,6 +6,7 @@
 
 #include <glib.h>
 
+#include "hw/file.h"
 #include "sim/world.h"
 
 struct conn;
@@ -132,6 +133,16 @@ struct node_faults {
 	GPtrArray *points;   /* the same in order of meeting */
 };
 
+struct node_files {
+	struct hw_file hw;
+	struct world_node *node;
+	struct world_rng rng;
+	struct world_file *disks; /* the machine's, newest first */
+	struct file *files;	  /* open, opening or closing */
+	struct file_ctx *ctxs;
+	unsigned ndisks, nfiles;
+};
+
 struct log_entry {
 	uint64_t time;
 	char *line;
@@ -148,12 +159,14 @@ struct world_node {
 	struct node_mem mem;
 	struct node_net net;
 	struct node_faults faults;
+	struct node_files files;
 	struct world_rng rng; /* hw_env.random */
 	struct world_limits limits;
 	uint64_t paused_until;
 	struct world_port *ports; /* in order of number */
 	unsigned nports;
 	bool down;	      /* crashed, not booted yet */
+	bool crashed;	      /* it is what is left of the dead one */
 	unsigned incarnation; /* from 0 */
 	void (*on_boot)(void *arg, struct world_node *node);
 	void *on_boot_arg;
@@ -198,6 +211,12 @@ void sim_runner_count(struct world_node *node, struct world_live *live);
 /* mem.c */
 extern const struct hw_mem_ops sim_mem_ops;
 void sim_mem_fini(struct node_mem *m);
+
+/* file.c */
+void sim_files_init(struct world_node *node);
+void sim_files_fini(struct world_node *node);
+/* The power fails; the files are the fresh one's. */
+void sim_files_crash(struct world_node *fresh, struct world_node *corpse);
 
 /* fault.c */
 void sim_faults_init(struct world_node *node);

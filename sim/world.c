@@ -64,6 +64,7 @@ static void node_free(struct world_node *node)
 {
 	sim_net_fini(&node->net);
 	sim_mem_fini(&node->mem);
+	sim_files_fini(node);
 	sim_faults_fini(node);
 	sim_links_free(node);
 	sim_ports_free(node);

@@ -189,7 +189,12 @@ void world_rng_fill(struct world_rng *rng, void *buf, size_t len);
 	X(PAUSE, "node.pause", "", "until")                                                        \
 	X(CRASH, "node.crash", "incarnation", "")                                                  \
 	X(BOOT, "node.boot", "incarnation", "")                                                    \
-	X(STARVE, "runner.starve", "runner", "until")
+	X(STARVE, "runner.starve", "runner", "until")                                              \
+	X(FILE_SUBMIT, "file.submit", "file_offset", "op_data_hash")                               \
+	X(FILE_DONE, "file.done", "file_op", "error")                                              \
+	X(FILE_SIZE, "file.size", "file", "bytes")                                                 \
+	X(FILE_HANG, "file.hang", "file", "until")                                                 \
+	X(FILE_CUT, "file.power-cut", "file", "blocks_lost")
 
 enum world_kind {
 #define X(name, str, a, b) WORLD_##name,
@@ -310,7 +315,7 @@ struct world_live {
 	size_t mem_bytes;
 	unsigned mem_chunks, mem_watchers;
 	unsigned runners, deadlines; /* runners, and how many of them sleep with a timer set */
-	unsigned net_ctxs, listeners, streams;
+	unsigned net_ctxs, listeners, streams, files;
 };
 void world_node_live(struct world_node *node, struct world_live *live);
 /* NULL when nothing is alive on any node, else a text that says what. Caller frees. */
@@ -326,6 +331,8 @@ char *world_leaks(struct world *w);
  *	net.ctx_open.enomem  net.listen.enomem   net.listen.emfile
  *	net.connect.enomem   net.connect.emfile  net.attach.enomem
  *	net.accept.enomem    net.accept.emfile   (listener's failed callback)
+ *	file.open.enomem     file.open.eio       file.queue.enomem
+ *	file.submit.eagain   (an I/O ends with it)
  *
  * A hit is taken when it is number `nth` or later (1: the first; counted since
  * the rule was set), the clock is within [from, until), the chance says so, and
@@ -351,6 +358,60 @@ void world_fault_stats(struct world_node *node, const char *name, struct world_f
 void world_fault_each(struct world_node *node,
 		      void (*fn)(void *arg, const char *name, const struct world_fault_stats *st),
 		      void *arg);
+
+/* ---- files -------------------------------------------------------------------------- */
+
+/*
+ * Virtual files, hw/file.h of a node: disks with a volatile write cache. They are
+ * the machine's and stay through a crash, which is a loss of power: of what was
+ * neither flushed nor written with FUA, each block is as before or as written,
+ * drawn from the seed; so are the blocks of I/O under way.
+ */
+struct world_file;
+
+struct world_file_params {
+	uint64_t latency_min_ns, latency_max_ns; /* of each I/O, drawn; default 10..200 us */
+	uint32_t evict_ppm;   /* a block in the cache becomes durable when overwritten; 100,000 */
+	int open_err;	      /* opening gives it; 0: it works */
+	const char *identity; /* see hw/file.h; NULL: made from node and path. Not copied */
+};
+void world_file_params_default(struct world_file_params *params);
+
+/* Zeros, all durable. block_size: bytes that are never torn, a power of two. */
+struct world_file *world_file_new(struct world_node *node, const char *path, uint64_t size,
+				  uint32_t block_size);
+/* NULL: there is none, or it was removed. */
+struct world_file *world_file_find(struct world_node *node, const char *path);
+void world_file_set_params(struct world_file *f, const struct world_file_params *params);
+/* As truncate; those who have it open notice within a second. */
+void world_file_resize(struct world_file *f, uint64_t size);
+/* The device goes away: I/O gives -ENODEV. */
+void world_file_remove(struct world_file *f);
+/* No I/O ends before that time (HW_NEVER: until it is set again; now: it goes on). */
+void world_file_hang(struct world_file *f, uint64_t until);
+
+/* Which I/O fails: as the rule of a fault point. What it has changed by then is drawn. */
+struct world_file_rule {
+	unsigned ops;	      /* 1 << enum file_op; 0: all */
+	uint64_t first, last; /* bytes it touches; last 0: anywhere */
+	uint64_t nth, times;
+	uint32_t ppm;
+	int err; /* negative errno */
+};
+void world_file_rule_add(struct world_file *f, const struct world_file_rule *rule);
+void world_file_rules_clear(struct world_file *f);
+
+#define WORLD_FILE_OPS 5
+struct world_file_stats {
+	uint64_t ios[WORLD_FILE_OPS]; /* good ones, by enum file_op */
+	uint64_t errors;
+	uint64_t lost; /* blocks that a power cut has put back */
+	uint64_t torn; /* blocks that I/O cut short or failed has left out */
+};
+void world_file_stats(const struct world_file *f, struct world_file_stats *stats);
+uint64_t world_file_size(const struct world_file *f);
+/* What a read gives now. */
+const uint8_t *world_file_data(const struct world_file *f);
 
 /* ---- network ------------------------------------------------------------------------ */
 

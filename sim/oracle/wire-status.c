@@ -55,9 +55,9 @@ static const struct status {
 	{ 0x10f, YES, FEATURES },	    /* not namespace specific */
 	{ 0x180, YES, CONNECT },	    /* incompatible format */
 	{ 0x181, NO, CONNECT },		    /* controller busy */
-	{ 0x182, YES, CONNECT },	    /* invalid parameters */
+	{ 0x182, ANY, CONNECT },	    /* invalid parameters, or none such now */
 	{ 0x183, YES, CONNECT },	    /* restart discovery */
-	{ 0x184, YES, CONNECT },	    /* invalid host */
+	{ 0x184, NO, CONNECT },	    /* invalid host, as the lists are now */
 	{ 0x190, ANY, LOG },		    /* discovery restart */
 	{ 0x191, ANY, ALL },		    /* authentication required */
 	{ 0x280, ANY, IO },		    /* write fault */
