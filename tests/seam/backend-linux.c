@@ -3,6 +3,7 @@
  * The suites on the Linux backend, with the socket engine the build names.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -16,9 +17,11 @@
 
 #ifdef SEAM_ENGINE_URING
 #define ENGINE LINUX_NET_IO_URING
+#define FILE_ENGINE LINUX_FILE_IO_URING
 #define NAME "linux-uring"
 #else
 #define ENGINE LINUX_NET_EPOLL
+#define FILE_ENGINE LINUX_FILE_THREADS
 #define NAME "linux-epoll"
 #endif
 
@@ -27,10 +30,11 @@
 struct backend {
 	struct linux_hw *lhw;
 	char *dir;
-	struct rlimit fds;
+	struct rlimit fds, file_size;
 };
 
-static const struct linux_hw_options options = { .net_engine = ENGINE };
+static const struct linux_hw_options options = { .net_engine = ENGINE,
+						 .file_engine = FILE_ENGINE };
 
 char *backend_missing(void)
 {
@@ -135,6 +139,27 @@ bool backend_socket_exists(struct backend *b, const char *path)
 	return g_access(path, F_OK) == 0;
 }
 
+void backend_file_path(struct backend *b, const char *name, char path[256])
+{
+	g_assert_cmpint(g_snprintf(path, 256, "%s/%s", b->dir, name), <, 256);
+}
+
+void backend_file_set_size(struct backend *b, const char *path, uint64_t size)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)b;
+	g_assert_cmpint(fd, >=, 0);
+	g_assert_cmpint(ftruncate(fd, (off_t)size), ==, 0);
+	close(fd);
+}
+
+void backend_file_remove(struct backend *b, const char *path)
+{
+	(void)b;
+	g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
 const char *backend_far(void)
 {
 	return "255.255.255.255";
@@ -166,6 +191,18 @@ const char *backend_trouble(struct backend *b, enum backend_trouble what, bool o
 		return "the kernel gives up after minutes only";
 	case TROUBLE_UNREACHABLE:
 		return NULL;
+	case TROUBLE_NO_SPACE:
+		if (on) {
+			g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &b->file_size), ==, 0);
+			none = b->file_size;
+			none.rlim_cur = 512 * 1024;
+			g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &none), ==, 0);
+		} else {
+			g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &b->file_size), ==, 0);
+		}
+		return NULL;
+	case TROUBLE_BAD_MEDIUM:
+		return "a file system has no bad blocks for the asking";
 	}
 	return "?";
 }

@@ -2,11 +2,13 @@
 /*
  * The suites in the world. Its seed is SEAM_SEED in the environment, or 1.
  */
+#include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/file.h"
 #include "sim/world.h"
 #include "tests/seam/backend.h"
 
@@ -86,6 +88,37 @@ bool backend_socket_exists(struct backend *b, const char *path)
 	return world_node_has_unix(b->node, path);
 }
 
+void backend_file_path(struct backend *b, const char *name, char path[256])
+{
+	(void)b;
+	g_snprintf(path, 256, "/srv/%s", name);
+}
+
+void backend_file_set_size(struct backend *b, const char *path, uint64_t size)
+{
+	struct world_file *f = world_file_find(b->node, path);
+
+	if (f)
+		world_file_resize(f, size);
+	else
+		world_file_new(b->node, path, size, 512);
+}
+
+void backend_file_remove(struct backend *b, const char *path)
+{
+	world_file_remove(world_file_find(b->node, path));
+}
+
+static void file_rule(struct backend *b, const struct world_file_rule *rule, bool on)
+{
+	struct world_file *f = world_file_find(b->node, "/srv/disk");
+
+	if (on)
+		world_file_rule_add(f, rule);
+	else
+		world_file_rules_clear(f);
+}
+
 const char *backend_far(void)
 {
 	return "192.0.2.99";
@@ -103,6 +136,11 @@ static void no_memory(struct backend *b, bool on)
 
 const char *backend_trouble(struct backend *b, enum backend_trouble what, bool on)
 {
+	static const struct world_file_rule no_space = { .ops = 1 << FILE_WRITE,
+							 .first = 512 * 1024,
+							 .last = UINT64_MAX,
+							 .err = -ENOSPC };
+	static const struct world_file_rule bad_medium = { .err = -EIO };
 	struct world_limits limits = { 0 };
 	struct world_link_params params;
 	struct world_live live;
@@ -127,6 +165,12 @@ const char *backend_trouble(struct backend *b, enum backend_trouble what, bool o
 		world_link_get(b->node, b->far, &params);
 		params.unreachable = on;
 		world_link_set(b->node, b->far, &params);
+		break;
+	case TROUBLE_NO_SPACE:
+		file_rule(b, &no_space, on);
+		break;
+	case TROUBLE_BAD_MEDIUM:
+		file_rule(b, &bad_medium, on);
 		break;
 	}
 	return NULL;

@@ -30,6 +30,10 @@ bool backend_has_threads(void);
 void backend_socket_path(struct backend *b, const char *name, char path[108]);
 void backend_make_stale_socket(struct backend *b, const char *path);
 bool backend_socket_exists(struct backend *b, const char *path);
+/* A file: its path, made or resized, removed. */
+void backend_file_path(struct backend *b, const char *name, char path[256]);
+void backend_file_set_size(struct backend *b, const char *path, uint64_t size);
+void backend_file_remove(struct backend *b, const char *path);
 
 /*
  * Makes what follows fail with that error; off undoes it. Returns NULL, or why
@@ -41,6 +45,8 @@ enum backend_trouble {
 	TROUBLE_UNPRIVILEGED, /* listening on port 80: -EACCES */
 	TROUBLE_SILENT,	      /* connects to backend_far() get no answer: -ETIMEDOUT */
 	TROUBLE_UNREACHABLE,  /* connects to backend_far(): -EHOSTUNREACH or -ENETUNREACH */
+	TROUBLE_NO_SPACE,     /* writes to files, from 512 KiB on: -ENOSPC or the like */
+	TROUBLE_BAD_MEDIUM,   /* I/O to files: -EIO */
 };
 const char *backend_trouble(struct backend *b, enum backend_trouble what, bool on);
 /* The address for the two last ones. */

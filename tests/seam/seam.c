@@ -50,6 +50,10 @@ void cover_error(int err)
 		E(EMFILE);
 		E(ENOMEM);
 		E(EINVAL);
+		E(ENOENT);
+		E(ENODATA);
+		E(EBADF);
+		E(EIO);
 #undef E
 	case -EHOSTUNREACH:
 	case -ENETUNREACH:
