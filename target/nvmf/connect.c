@@ -43,6 +43,17 @@ static void invalid(struct connect *c, uint32_t where)
 	reject(c, NVME_SC_CONNECT_INVALID_PARAM, where);
 }
 
+/*
+ * Refused as things are now: configuration, or the target's state, may be another
+ * soon (a restart that loads its configuration, a listener that comes back). With
+ * DNR, Linux would give the path up for good.
+ */
+static void not_now(struct connect *c, uint16_t status, uint32_t dw0)
+{
+	c->status = status;
+	c->dw0 = dw0;
+}
+
 static bool terminated(const char *nqn)
 {
 	return memchr(nqn, 0, NVME_NQN_FIELD) != NULL;
@@ -228,7 +239,7 @@ static void io_arrived(struct nvmf_qpair *q, bool attached)
 	struct connect *c = q->connect;
 
 	if (!attached) {
-		reject(c, NVME_SC_INTERNAL_ERROR, 0);
+		not_now(c, NVME_SC_INTERNAL_ERROR, 0);
 		answer(c, false);
 		return;
 	}
@@ -253,7 +264,7 @@ static void route_io(struct connect *c, struct nvmf_subsystem *s)
 			return;
 		}
 	}
-	invalid(c, NVME_CONNECT_IPO_DATA(cntlid));
+	not_now(c, NVME_SC_CONNECT_INVALID_PARAM, NVME_CONNECT_IPO_DATA(cntlid));
 }
 
 /* The discovery subsystem is reached through every port. */
@@ -274,13 +285,17 @@ static void decide(struct connect *c, struct nvmf_tgt *tgt)
 		invalid(c, NVME_CONNECT_IPO_DATA(hostnqn));
 		return;
 	}
-	s = terminated(c->data.subnqn) ? nvmf_subsystem_find(tgt, c->data.subnqn) : NULL;
-	if (s == NULL || s->deleting || tgt->shutting_down) {
+	if (!terminated(c->data.subnqn)) {
 		invalid(c, NVME_CONNECT_IPO_DATA(subnqn));
 		return;
 	}
+	s = nvmf_subsystem_find(tgt, c->data.subnqn);
+	if (s == NULL || s->deleting || tgt->shutting_down) {
+		not_now(c, NVME_SC_CONNECT_INVALID_PARAM, NVME_CONNECT_IPO_DATA(subnqn));
+		return;
+	}
 	if (!listens_on(s, c->q->portid) || !nvmf_subsystem_host_allowed(s, c->data.hostnqn)) {
-		reject(c, NVME_SC_CONNECT_INVALID_HOST, 0);
+		not_now(c, NVME_SC_CONNECT_INVALID_HOST, 0);
 		return;
 	}
 	if (c->cmd.qid == 0)

@@ -24,9 +24,10 @@ def programs():
     return os.environ.get("WEFT_BIN", f"{ROOT}/build/release/bin")
 
 
-def configuration(address, mib, port=PORT):
-    """weftd's configuration: one malloc namespace, reached at address."""
-    where = {"trtype": "TCP", "adrfam": "IPv4", "traddr": address, "trsvcid": port}
+def configuration(addresses, mib, port=PORT, ana=False):
+    """weftd's configuration: one malloc namespace, reached at the addresses."""
+    where = [{"trtype": "TCP", "adrfam": "IPv4", "traddr": a, "trsvcid": port} for a in addresses]
+    more = {"ana_reporting": True} if ana else {}
 
     def call(method, **params):
         return {"method": method, "params": params}
@@ -37,23 +38,23 @@ def configuration(address, mib, port=PORT):
                  uuid=UUID)]},
         {"subsystem": "nvmf", "config": [
             call("nvmf_create_transport", trtype="TCP"),
-            call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=where),
+            *[call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=w) for w in where],
             call("nvmf_create_subsystem", nqn=NQN, allow_any_host=True, serial_number=SERIAL,
-                 model_number="weft guest test", max_namespaces=8),
+                 model_number="weft guest test", max_namespaces=8, **more),
             call("nvmf_subsystem_add_ns", nqn=NQN,
                  namespace={"nsid": 1, "bdev_name": "Malloc0"}),
-            call("nvmf_subsystem_add_listener", nqn=NQN, listen_address=where)]}]}
+            *[call("nvmf_subsystem_add_listener", nqn=NQN, listen_address=w) for w in where]]}]}
 
 
 class WeftTarget:
     """weftd on two reactors; in the guest when a guest is given, else here."""
 
-    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3"):
+    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", more=(), ana=False):
         self.address, self.guest, self.port, self.mask = address, guest, port, mask
         self.name = "weftd in the guest" if guest else "weftd beside the guest"
         self.pid = self.process = None
         self.dir = "/run/weft-test" if guest else tempfile.mkdtemp(prefix="weft-target-")
-        text = json.dumps(configuration(address, mib, port), indent=1)
+        text = json.dumps(configuration([address, *more], mib, port, ana), indent=1)
         if guest:
             guest.must("mkdir", "-p", self.dir)
             guest.write(f"{self.dir}/config.json", text)

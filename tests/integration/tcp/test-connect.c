@@ -51,9 +51,9 @@ static const struct refusal admin_refusals[] = {
 	{ "sqsize 65535", false, 44, 2, 65535, DNR | 0x182, 44 },
 	{ "cntlid 1", true, 16, 2, 1, DNR | 0x182, IN_DATA | 16 },
 	{ "cntlid static", true, 16, 2, 0xfffe, DNR | 0x182, IN_DATA | 16 },
-	{ "subnqn unknown", true, 256, 1, 'x', DNR | 0x182, IN_DATA | 256 },
-	{ "subnqn empty", true, 256, 1, 0, DNR | 0x182, IN_DATA | 256 },
-	{ "qid of nobody's queue", false, 42, 2, 1, DNR | 0x182, IN_DATA | 16 },
+	{ "subnqn unknown", true, 256, 1, 'x', 0x182, IN_DATA | 256 },
+	{ "subnqn empty", true, 256, 1, 0, 0x182, IN_DATA | 256 },
+	{ "qid of nobody's queue", false, 42, 2, 1, 0x182, IN_DATA | 16 },
 };
 
 static void test_admin(void)
@@ -172,7 +172,7 @@ static void test_io(void)
 	expect_io(&e, "qid not granted", 5, 31, id, RAW_HOSTNQN, 0xaa, DNR | 0x182, 42);
 	expect_io(&e, "qid 65535", 65535, 31, id, RAW_HOSTNQN, 0xaa, DNR | 0x182, 42);
 	expect_io(&e, "qid granted", 4, 31, id, RAW_HOSTNQN, 0xaa, 0, 0);
-	expect_io(&e, "cntlid", 1, 31, (uint16_t)(id + 1), RAW_HOSTNQN, 0xaa, DNR | 0x182,
+	expect_io(&e, "cntlid", 1, 31, (uint16_t)(id + 1), RAW_HOSTNQN, 0xaa, 0x182,
 		  IN_DATA | 16);
 	expect_io(&e, "hostnqn", 1, 31, id, RAW_HOSTNQN "x", 0xaa, DNR | 0x182, IN_DATA | 512);
 	expect_io(&e, "hostid", 1, 31, id, RAW_HOSTNQN, 0xab, DNR | 0x182, IN_DATA | 0);
@@ -198,7 +198,7 @@ static void test_not_allowed(void)
 	s = nvmf_subsystem_find(e.fx->target->nvmf, FX_NQN);
 	g_assert_true(nvmf_subsystem_allow_any_host(s, false, NULL));
 	r = raw_open_ic(e.fx, e.core, false, false);
-	g_assert_cmphex(raw_connect(r, 0, 31, 0, 0xffff, &dw01), ==, DNR | 0x184);
+	g_assert_cmphex(raw_connect(r, 0, 31, 0, 0xffff, &dw01), ==, 0x184);
 	g_assert_true(nvmf_subsystem_add_host(s, RAW_HOSTNQN, NULL));
 	g_assert_cmphex(raw_connect(r, 0, 31, 0, 0xffff, NULL), ==, 0);
 	fx_begin(e.fx);
