@@ -116,6 +116,11 @@ char *rpc_param_type_text(const struct rpc_param *p)
 
 		return g_strdup_printf("one of %s", list);
 	}
+	case RPC_FLAGS: {
+		g_autofree char *list = g_strjoinv(", ", (char **)p->values);
+
+		return g_strdup_printf("array of %s", list);
+	}
 	case RPC_UUID:
 		return g_strdup("UUID such as \"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"");
 	case RPC_HEX:
@@ -160,6 +165,7 @@ static void store(const struct rpc_param *p, uint8_t *at, uint64_t value)
 		*(int32_t *)at = (int32_t)value;
 		break;
 	case RPC_ENUM:
+	case RPC_FLAGS:
 		*(unsigned *)at = (unsigned)value;
 		break;
 	default:
@@ -205,6 +211,22 @@ static bool decode_enum(const struct decoder *d, const struct rpc_param *p, cons
 	g_autofree char *takes = rpc_param_type_text(p);
 	return bad(d->error, "\"%s%s\" is %s; it is %s. Did you mean \"%s\"?", d->path, p->name,
 		   given, takes, near);
+}
+
+static bool decode_flags(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
+			 uint64_t *value)
+{
+	uint64_t bit;
+
+	*value = 0;
+	if (v->type != JV_ARRAY)
+		return wrong(d, p, v);
+	for (v = v->first; v; v = v->next) {
+		if (!decode_enum(d, p, v, &bit))
+			return false;
+		*value |= UINT64_C(1) << bit;
+	}
+	return true;
 }
 
 static bool decode_str(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
@@ -304,6 +326,10 @@ static bool decode_value(struct decoder *d, const struct rpc_param *p, const str
 		break;
 	case RPC_ENUM:
 		if (!decode_enum(d, p, v, &value))
+			return false;
+		break;
+	case RPC_FLAGS:
+		if (!decode_flags(d, p, v, &value))
 			return false;
 		break;
 	default:

@@ -26,6 +26,7 @@ enum rpc_type {
 	RPC_U64,    /* uint64_t */
 	RPC_I32,    /* int32_t */
 	RPC_ENUM,   /* unsigned: index in values */
+	RPC_FLAGS,  /* unsigned: 1 << index in values, of each element of an array */
 	RPC_UUID,   /* struct rpc_bytes */
 	RPC_HEX,    /* struct rpc_bytes: exactly max bytes as hexadecimal digits */
 	RPC_OBJECT, /* struct described by sub, embedded */
@@ -51,7 +52,7 @@ struct rpc_param {
 	size_t offset;
 	uint64_t def;		   /* numbers, RPC_BOOL, RPC_ENUM */
 	uint64_t min, max;	   /* numbers: max 0 is the type's; RPC_STR: bytes, max 0 is 1024 */
-	const char *const *values; /* RPC_ENUM, NULL-terminated */
+	const char *const *values; /* RPC_ENUM, RPC_FLAGS: NULL-terminated */
 	const struct rpc_param *sub;
 };
 

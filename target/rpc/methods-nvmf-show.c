@@ -15,17 +15,6 @@ static void set_u(JsonObject *o, const char *key, uint64_t value)
 
 /* --- shapes -------------------------------------------------------------------------- */
 
-static JsonObject *trid_json(const struct nvmf_trid *trid)
-{
-	JsonObject *o = json_object_new();
-
-	json_object_set_string_member(o, "trtype", trid->trtype);
-	json_object_set_string_member(o, "adrfam", trid->adrfam);
-	json_object_set_string_member(o, "traddr", trid->traddr);
-	json_object_set_string_member(o, "trsvcid", trid->trsvcid);
-	return o;
-}
-
 static JsonObject *transport_json(const struct nvmf_transport *t)
 {
 	const struct nvmf_transport_options *opts = nvmf_transport_get_options(t);
@@ -70,6 +59,15 @@ static void add_ns_ids(JsonObject *o, const struct nvmf_ns *ns)
 	}
 }
 
+/* Only where it is not as usual: others' scripts do not expect these keys. */
+static void add_ns_access(JsonObject *o, const struct nvmf_ns *ns)
+{
+	if (ns->no_auto_visible)
+		json_object_set_boolean_member(o, "no_auto_visible", TRUE);
+	if (ns->read_only)
+		json_object_set_boolean_member(o, "read_only", TRUE);
+}
+
 static JsonObject *ns_json(const struct nvmf_ns *ns)
 {
 	JsonObject *o = json_object_new();
@@ -81,6 +79,14 @@ static JsonObject *ns_json(const struct nvmf_ns *ns)
 	add_ns_ids(o, ns);
 	if (ns->subsystem->ana_reporting)
 		set_u(o, "anagrpid", ns->anagrpid);
+	add_ns_access(o, ns);
+	if (ns->no_auto_visible) {
+		JsonArray *hosts = json_array_new();
+
+		for (guint i = 0; i < ns->hosts->len; i++)
+			json_array_add_string_element(hosts, ns->hosts->pdata[i]);
+		json_object_set_array_member(o, "hosts", hosts);
+	}
 	return o;
 }
 
@@ -105,7 +111,7 @@ static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
 	for (guint i = 0; i < s->listeners->len; i++) {
 		const struct nvmf_listener *l = s->listeners->pdata[i];
 
-		json_array_add_object_element(listeners, trid_json(&l->trid));
+		json_array_add_object_element(listeners, rpc_trid_json(&l->trid));
 	}
 	json_object_set_array_member(o, "listen_addresses", listeners);
 	json_object_set_boolean_member(o, "allow_any_host", s->allow_any_host);
@@ -208,15 +214,6 @@ static void nvmf_get_targets(struct rpc_request *req)
 
 static const struct rpc_param on_target_params[] = { TGT_PARAM, { 0 } };
 
-/* There is no way to add one yet. */
-static void nvmf_discovery_get_referrals(struct rpc_request *req)
-{
-	const struct on_target *p = req->params;
-
-	if (rpc_check_tgt(req, p->tgt_name))
-		rpc_reply_array(req, json_array_new());
-}
-
 /* --- nvmf_subsystem_get_*
  * ------------------------------------------------------------------------- */
 
@@ -234,15 +231,16 @@ static struct nvmf_subsystem *subsystem_of(struct rpc_request *req)
 	return rpc_subsystem(req, p->tgt_name, p->nqn);
 }
 
-static JsonArray *ana_states_json(const struct nvmf_subsystem *s)
+static JsonArray *ana_states_json(const struct nvmf_listener *l)
 {
 	JsonArray *array = json_array_new();
 
-	for (uint32_t group = 1; group <= s->max_namespaces; group++) {
+	for (uint32_t group = 1; group <= l->subsystem->max_namespaces; group++) {
 		JsonObject *o = json_object_new();
 
 		set_u(o, "ana_group", group);
-		json_object_set_string_member(o, "ana_state", "optimized");
+		json_object_set_string_member(
+			o, "ana_state", rpc_ana_state_name(nvmf_listener_ana_state(l, group)));
 		json_array_add_object_element(array, o);
 	}
 	return array;
@@ -260,9 +258,9 @@ static void nvmf_subsystem_get_listeners(struct rpc_request *req)
 		const struct nvmf_listener *l = s->listeners->pdata[i];
 		JsonObject *o = json_object_new();
 
-		json_object_set_object_member(o, "address", trid_json(&l->trid));
+		json_object_set_object_member(o, "address", rpc_trid_json(&l->trid));
 		if (s->ana_reporting)
-			json_object_set_array_member(o, "ana_states", ana_states_json(s));
+			json_object_set_array_member(o, "ana_states", ana_states_json(l));
 		json_array_add_object_element(array, o);
 	}
 	rpc_reply_array(req, array);
@@ -329,7 +327,7 @@ static void reply_qpairs(void *arg, const struct nvmf_ctrlr_info *ctrlrs, unsign
 		json_object_set_string_member(o, "state", q->state);
 		json_object_set_string_member(o, "thread", thread);
 		json_object_set_string_member(o, "hostnqn", q->hostnqn);
-		json_object_set_object_member(o, "listen_address", trid_json(&q->listen));
+		json_object_set_object_member(o, "listen_address", rpc_trid_json(&q->listen));
 		json_object_set_object_member(o, "peer_address", peer_json(&q->listen, &q->peer));
 		json_array_add_object_element(array, o);
 	}
@@ -414,19 +412,45 @@ static void config_ns(JsonArray *config, const struct nvmf_ns *ns)
 	add_ns_ids(o, ns);
 	if (ns->subsystem->ana_reporting)
 		set_u(o, "anagrpid", ns->anagrpid);
+	add_ns_access(o, ns);
 	json_object_set_object_member(params, "namespace", o);
 	rpc_config_add(config, "nvmf_subsystem_add_ns", params);
+	for (guint i = 0; i < ns->hosts->len; i++) {
+		params = nqn_params(ns->subsystem);
+		set_u(params, "nsid", ns->nsid);
+		json_object_set_string_member(params, "host", ns->hosts->pdata[i]);
+		rpc_config_add(config, "nvmf_ns_add_host", params);
+	}
+}
+
+/* The state that most groups have is given with the listener, then those that differ. */
+static void config_listener(JsonArray *config, const struct nvmf_listener *l)
+{
+	const struct nvmf_subsystem *s = l->subsystem;
+	enum nvme_ana_state usual = rpc_ana_usual(l);
+	JsonObject *params = nqn_params(s);
+
+	json_object_set_object_member(params, "listen_address", rpc_trid_json(&l->trid));
+	if (usual != NVME_ANA_OPTIMIZED)
+		json_object_set_string_member(params, "ana_state", rpc_ana_state_name(usual));
+	rpc_config_add(config, "nvmf_subsystem_add_listener", params);
+	for (uint32_t group = 1; group <= s->max_namespaces; group++) {
+		enum nvme_ana_state state = nvmf_listener_ana_state(l, group);
+
+		if (state == usual)
+			continue;
+		params = nqn_params(s);
+		json_object_set_object_member(params, "listen_address", rpc_trid_json(&l->trid));
+		json_object_set_string_member(params, "ana_state", rpc_ana_state_name(state));
+		set_u(params, "anagrpid", group);
+		rpc_config_add(config, "nvmf_subsystem_listener_set_ana_state", params);
+	}
 }
 
 static void config_parts(JsonArray *config, const struct nvmf_subsystem *s)
 {
-	for (guint i = 0; i < s->listeners->len; i++) {
-		const struct nvmf_listener *l = s->listeners->pdata[i];
-		JsonObject *params = nqn_params(s);
-
-		json_object_set_object_member(params, "listen_address", trid_json(&l->trid));
-		rpc_config_add(config, "nvmf_subsystem_add_listener", params);
-	}
+	for (guint i = 0; i < s->listeners->len; i++)
+		config_listener(config, s->listeners->pdata[i]);
 	for (guint i = 0; i < s->hosts->len; i++) {
 		JsonObject *params = nqn_params(s);
 
@@ -462,9 +486,11 @@ JsonArray *rpc_config_nvmf(struct rpc_server *server)
 	GPtrArray *transports = nvmf_transports(server->nvmf);
 	JsonArray *config = json_array_new();
 
+	rpc_config_discovery_filters(server->nvmf, config);
 	for (guint i = 0; i < transports->len; i++)
 		rpc_config_add(config, "nvmf_create_transport",
 			       transport_json(transports->pdata[i]));
+	rpc_config_referrals(server->nvmf, config);
 	for (guint i = 0; i < all->len; i++) {
 		const struct nvmf_subsystem *s = all->pdata[i];
 
@@ -488,7 +514,6 @@ const struct rpc_method rpc_methods_nvmf_show[] = {
 	METHOD("nvmf_get_subsystems", nvmf_get_subsystems, get_subsystems_params),
 	METHOD("nvmf_get_targets", nvmf_get_targets, NULL),
 	METHOD("nvmf_get_stats", nvmf_get_stats_method, on_target_params),
-	METHOD("nvmf_discovery_get_referrals", nvmf_discovery_get_referrals, on_target_params),
 	METHOD("nvmf_subsystem_get_listeners", nvmf_subsystem_get_listeners, on_subsystem_params),
 	METHOD("nvmf_subsystem_get_controllers", nvmf_subsystem_get_controllers,
 	       on_subsystem_params),

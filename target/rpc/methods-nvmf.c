@@ -169,35 +169,23 @@ static void nvmf_delete_subsystem(struct rpc_request *req)
 /* --- listeners
  * ------------------------------------------------------------------------------------ */
 
-struct address {
-	const char *trtype, *adrfam, *traddr, *trsvcid;
-};
-
-static const struct rpc_param address_params[] = {
-	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct address, trtype, .max = 32),
-	RPC_PARAM("adrfam", RPC_STR, 0, struct address, adrfam, .max = 32),
-	RPC_PARAM("traddr", RPC_STR, RPC_REQUIRED, struct address, traddr, .max = 255),
-	RPC_PARAM("trsvcid", RPC_STR, 0, struct address, trsvcid, .max = 31),
-	{ 0 },
-};
-
 struct on_listener {
 	struct on_subsystem on;
-	struct address address;
+	struct rpc_address address;
+	unsigned ana_state;
 };
-
-static const char *const ana_states[] = { "optimized", "non_optimized", "inaccessible", NULL };
 
 #define ADDRESS_PARAM                                                                              \
 	RPC_PARAM("listen_address", RPC_OBJECT, RPC_REQUIRED, struct on_listener, address,         \
-		  .sub = address_params)
+		  .sub = rpc_address_params)
 
 static const struct rpc_param add_listener_params[] = {
 	NQN_PARAM,
 	TGT_PARAM,
 	ADDRESS_PARAM,
 	RPC_CHECKED("secure_channel", RPC_BOOL, RPC_FIXED),
-	RPC_CHECKED("ana_state", RPC_ENUM, RPC_FIXED, .values = ana_states),
+	RPC_PARAM("ana_state", RPC_ENUM, 0, struct on_listener, ana_state,
+		  .values = rpc_ana_states),
 	RPC_CHECKED("sock_impl", RPC_STR, RPC_IGNORED),
 	RPC_CHECKED("numa_id", RPC_I32, RPC_IGNORED),
 	{ 0 },
@@ -210,36 +198,37 @@ static const struct rpc_param remove_listener_params[] = {
 	{ 0 },
 };
 
-/* False: the request has been failed. */
-static bool parse_address(struct rpc_request *req, struct nvmf_trid *trid)
-{
-	const struct on_listener *p = req->params;
-	const struct address *a = &p->address;
-	g_autoptr(GError) error = NULL;
-
-	if (nvmf_trid_parse(trid, a->trtype, a->adrfam, a->traddr, a->trsvcid, &error))
-		return true;
-	rpc_fail(req, error);
-	return false;
-}
-
 static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
 {
+	const struct on_listener *p = req->params;
+	enum nvme_ana_state state = rpc_ana_state(p->ana_state);
 	struct nvmf_subsystem *s = subsystem_of(req);
 	g_autoptr(GError) error = NULL;
 	struct nvmf_trid trid;
 
-	if (!s || !parse_address(req, &trid))
+	if (!s || !rpc_parse_address(req, &p->address, &trid))
 		return;
-	end(req, nvmf_subsystem_add_listener(s, &trid, &error), &error);
+	if (state != NVME_ANA_OPTIMIZED && !s->ana_reporting) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"ana_state\" is \"%s\", and %s reports no ANA; create it with "
+			      "ana_reporting",
+			      rpc_ana_state_name(state), s->nqn);
+		return;
+	}
+	/* No host comes in between: Connect is decided on this reactor. */
+	if (!nvmf_subsystem_add_listener(s, &trid, &error) || state == NVME_ANA_OPTIMIZED)
+		rpc_done(req, error);
+	else
+		nvmf_subsystem_set_ana_state(s, &trid, state, 0, rpc_done, req);
 }
 
 static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
 {
 	struct nvmf_subsystem *s = subsystem_of(req);
+	const struct on_listener *p = req->params;
 	struct nvmf_trid trid;
 
-	if (s && parse_address(req, &trid))
+	if (s && rpc_parse_address(req, &p->address, &trid))
 		nvmf_subsystem_remove_listener(s, &trid, rpc_done, req);
 }
 
@@ -249,6 +238,7 @@ static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
 struct ns {
 	const char *bdev_name, *ptpl_file;
 	uint32_t nsid, anagrpid;
+	bool no_auto_visible, read_only;
 	struct rpc_bytes uuid, nguid, eui64;
 };
 
@@ -260,7 +250,8 @@ static const struct rpc_param ns_params[] = {
 	RPC_PARAM("eui64", RPC_HEX, 0, struct ns, eui64, .max = 8),
 	RPC_PARAM("uuid", RPC_UUID, 0, struct ns, uuid),
 	RPC_PARAM("anagrpid", RPC_U32, 0, struct ns, anagrpid, .max = NVMF_MAX_NSID),
-	RPC_CHECKED("no_auto_visible", RPC_BOOL, RPC_FIXED),
+	RPC_PARAM("no_auto_visible", RPC_BOOL, 0, struct ns, no_auto_visible),
+	RPC_PARAM("read_only", RPC_BOOL, 0, struct ns, read_only),
 	RPC_CHECKED("hide_metadata", RPC_BOOL, RPC_IGNORED),
 	{ 0 },
 };
@@ -300,6 +291,8 @@ static void nvmf_subsystem_add_ns_method(struct rpc_request *req)
 		.nguid = p->ns.nguid.given ? p->ns.nguid.v : NULL,
 		.eui64 = p->ns.eui64.given ? p->ns.eui64.v : NULL,
 		.anagrpid = p->ns.anagrpid,
+		.no_auto_visible = p->ns.no_auto_visible,
+		.read_only = p->ns.read_only,
 	};
 
 	if (!s)

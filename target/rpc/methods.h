@@ -8,6 +8,8 @@ extern const struct rpc_method rpc_methods_framework[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_nvmf[];
 extern const struct rpc_method rpc_methods_nvmf_show[];
+extern const struct rpc_method rpc_methods_nvmf_access[];
+extern const struct rpc_method rpc_methods_nvmf_discovery[];
 extern const struct rpc_method rpc_methods_trace[];
 
 /* Ticks of all figures that SPDK counts in ticks: nanoseconds here. */
@@ -31,6 +33,30 @@ bool rpc_check_tgt(struct rpc_request *req, const char *tgt_name);
 /* NULL: the request has been failed. */
 struct nvmf_subsystem *rpc_subsystem(struct rpc_request *req, const char *tgt_name,
 				     const char *nqn);
+
+/* An address as users give it. */
+struct rpc_address {
+	const char *trtype, *adrfam, *traddr, *trsvcid;
+};
+
+extern const struct rpc_param rpc_address_params[];
+/* False: the request has been failed. */
+bool rpc_parse_address(struct rpc_request *req, const struct rpc_address *a,
+		       struct nvmf_trid *trid);
+JsonObject *rpc_trid_json(const struct nvmf_trid *trid);
+
+/* ANA states by their number in the RPC, and as the target has them. */
+extern const char *const rpc_ana_states[];
+enum nvme_ana_state rpc_ana_state(unsigned number);
+const char *rpc_ana_state_name(enum nvme_ana_state state);
+
+/* Names of NVMF_FILTER_* by bit. */
+extern const char *const rpc_discovery_filters[];
+/* Referrals and filters, for the saved configuration. */
+void rpc_config_discovery_filters(struct nvmf_tgt *tgt, JsonArray *config);
+void rpc_config_referrals(struct nvmf_tgt *tgt, JsonArray *config);
+/* ANA states of a listener in as few calls as they take. */
+enum nvme_ana_state rpc_ana_usual(const struct nvmf_listener *l);
 
 /* NQNs have at most 223 bytes. */
 #define RPC_NQN_MAX 223

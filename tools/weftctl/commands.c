@@ -23,6 +23,7 @@
 	REQ('a', "traddr", p_ "traddr", ARG_STR, "address, such as 192.0.2.1"), \
 	OPT('f', "adrfam", p_ "adrfam", ARG_STR, "ipv4 or ipv6"), \
 	OPT('s', "trsvcid", p_ "trsvcid", ARG_STR, "port, such as 4420")
+#define ANA_STATES "optimized, non_optimized, inaccessible, persistent_loss, change"
 #define BDEV_LAYOUT \
 	OPT('u', "uuid", "uuid", ARG_STR, "UUID (default: random)"), \
 	OPT('p', "physical-block-size", "physical_block_size", ARG_INT, "physical block size in bytes"), \
@@ -138,10 +139,16 @@ const struct command commands[] = {
 		ADDRESS("listen_address."),
 		TGT('p'),
 		OPT('k', "secure-channel", "secure_channel", ARG_TRUE, "TLS"),
-		OPT('n', "ana-state", "ana_state", ARG_STR, "optimized, non_optimized or inaccessible"),
+		OPT('n', "ana-state", "ana_state", ARG_STATE, ANA_STATES),
 		OPT('S', "sock-impl", "sock_impl", ARG_STR, "accepted, without effect"), END } },
 	{ "nvmf_subsystem_remove_listener", "Offer it there no longer", OUT_NONE, ARGS {
 		NQN, ADDRESS("listen_address."), TGT('p'), END } },
+	{ "nvmf_subsystem_listener_set_ana_state", "How namespaces are reached through an address", OUT_NONE, ARGS {
+		NQN,
+		ADDRESS("listen_address."),
+		REQ('n', "ana-state", "ana_state", ARG_STATE, ANA_STATES),
+		OPT('g', "anagrpid", "anagrpid", ARG_INT, "only those of this ANA group (all)"),
+		TGT('p'), END } },
 	{ "nvmf_subsystem_get_listeners", "Addresses of a subsystem", OUT_JSON, ARGS {
 		NQN, TGT('t'), END } },
 	{ "nvmf_subsystem_get_controllers", "Who is connected", OUT_JSON, ARGS {
@@ -158,10 +165,26 @@ const struct command commands[] = {
 		OPT('u', "uuid", "namespace.uuid", ARG_STR, "UUID (of the block device)"),
 		OPT('a', "anagrpid", "namespace.anagrpid", ARG_INT, "ANA group"),
 		OPT('i', "no-auto-visible", "namespace.no_auto_visible", ARG_TRUE, "no host sees it yet"),
+		OPT(0, "read-only", "namespace.read_only", ARG_TRUE, "hosts may not write to it"),
 		TGT('t'), END } },
 	{ "nvmf_subsystem_remove_ns", "Take a namespace away", OUT_NONE, ARGS {
 		NQN,
 		POS("nsid", "nsid", ARG_INT, "namespace id"),
+		TGT('t'), END } },
+	{ "nvmf_subsystem_set_ns_ana_group", "Put a namespace into another ANA group", OUT_NONE, ARGS {
+		NQN,
+		POS("nsid", "nsid", ARG_INT, "namespace id"),
+		POS("anagrpid", "anagrpid", ARG_INT, "ANA group"),
+		TGT('t'), END } },
+	{ "nvmf_ns_add_host", "Let a host see a namespace that not all see", OUT_NONE, ARGS {
+		NQN,
+		POS("nsid", "nsid", ARG_INT, "namespace id"),
+		POS("host", "host", ARG_STR, "NQN of the host"),
+		TGT('t'), END } },
+	{ "nvmf_ns_remove_host", "Hide such a namespace from a host", OUT_NONE, ARGS {
+		NQN,
+		POS("nsid", "nsid", ARG_INT, "namespace id"),
+		POS("host", "host", ARG_STR, "NQN of the host"),
 		TGT('t'), END } },
 	{ "nvmf_subsystem_add_host", "Let a host connect", OUT_NONE, ARGS {
 		NQN,
@@ -177,8 +200,24 @@ const struct command commands[] = {
 		OPT('e', "enable", "allow_any_host", ARG_TRUE, "every host"),
 		OPT('d', "disable", "allow_any_host", ARG_FALSE, "only those added"),
 		TGT('t'), END } },
+	{ "nvmf_discovery_add_referral", "Name another discovery service in the log", OUT_NONE, ARGS {
+		ADDRESS("address."),
+		OPT('k', "secure-channel", "secure_channel", ARG_TRUE, "it needs TLS"),
+		OPT('n', "subnqn", "subnqn", ARG_STR, "its NQN (that of every discovery service)"),
+		TGT('p'), END } },
+	{ "nvmf_discovery_remove_referral", "Name it no longer", OUT_NONE, ARGS {
+		ADDRESS("address."),
+		OPT('n', "subnqn", "subnqn", ARG_STR, "its NQN"),
+		TGT('p'), END } },
 	{ "nvmf_discovery_get_referrals", "Other discovery services that are named", OUT_JSON, ARGS {
 		TGT('t'), END } },
+	{ "nvmf_set_config", "Settings of the whole target", OUT_NONE, ARGS {
+		OPT('d', "discovery-filter", "discovery_filter", ARG_STR, "match_any, or as below"),
+		OPT(0, "discovery-filters", "discovery_filters", ARG_LIST, "of transport,address,svcid: what named listeners have in common with the one asked"),
+		OPT('m', "poll-groups-mask", "poll_groups_mask", ARG_STR, "accepted, without effect"),
+		OPT(0, "dhchap-digests", "dhchap_digests", ARG_LIST, "accepted, without effect"),
+		OPT(0, "dhchap-dhgroups", "dhchap_dhgroups", ARG_LIST, "accepted, without effect"),
+		OPT(0, "dup-host-policy", "dup_host_policy", ARG_STR, "allow"), END } },
 	{ 0 },
 };
 /* clang-format on */

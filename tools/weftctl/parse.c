@@ -196,10 +196,25 @@ static bool append_int(GString *out, const struct arg *a, const char *value, GEr
 	return true;
 }
 
+static void append_list(GString *out, const char *names)
+{
+	char separator = '[';
+
+	while (*names) {
+		size_t n = strcspn(names, ",");
+
+		g_string_append_c(out, separator);
+		append_quoted(out, names, n);
+		separator = ',';
+		names += n + (names[n] == ',');
+	}
+	g_string_append(out, separator == '[' ? "[]" : "]");
+}
+
 static bool append_value(const struct parsed *p, GString *out, const struct arg *a,
 			 const char *value, GError **error)
 {
-	g_autofree char *upper = NULL;
+	g_autofree char *made = NULL;
 
 	switch (a->type) {
 	case ARG_TRUE:
@@ -213,14 +228,21 @@ static bool append_value(const struct parsed *p, GString *out, const struct arg 
 	case ARG_MIB:
 		return append_blocks(p, out, value, error);
 	case ARG_LEVEL:
-		value = upper = g_ascii_strup(value, -1);
+		value = made = g_ascii_strup(value, -1);
 		break;
+	case ARG_STATE:
+		value = made = g_strdelimit(g_strdup(value), "-", '_');
+		break;
+	case ARG_LIST:
 	case ARG_STR:
 		break;
 	}
 	if (!g_utf8_validate(value, -1, NULL))
 		return usage_error(error, "%s: not valid UTF-8", a->name);
-	append_quoted(out, value, strlen(value));
+	if (a->type == ARG_LIST)
+		append_list(out, value);
+	else
+		append_quoted(out, value, strlen(value));
 	return true;
 }
 

@@ -18,6 +18,8 @@ enum arg_type {
 	ARG_FALSE, /* flag: key = false */
 	ARG_MIB,   /* size in MiB (fractions allowed), becomes num_blocks of block_size */
 	ARG_LEVEL, /* as ARG_STR, in upper case */
+	ARG_STATE, /* as ARG_STR, '-' becomes '_' */
+	ARG_LIST,  /* names with commas between them: an array */
 };
 
 struct arg {

@@ -22,6 +22,18 @@ static char *parse(const char *args, bool *help, GError **error)
 	return command_parse(c, argv + 1, help, error);
 }
 
+static void check_args(const struct line *lines, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		g_autoptr(GError) error = NULL;
+		bool help;
+		g_autofree char *params = parse(lines[i].args, &help, &error);
+
+		g_assert_no_error(error);
+		g_assert_cmpstr(params, ==, lines[i].params);
+	}
+}
+
 static void test_args(void)
 {
 	static const struct line lines[] = {
@@ -65,14 +77,39 @@ static void test_args(void)
 		{ "bdev_malloc_delete -- -x", "{\"name\": \"-x\"}" },
 	};
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
-		g_autoptr(GError) error = NULL;
-		bool help;
-		g_autofree char *params = parse(lines[i].args, &help, &error);
+	check_args(lines, G_N_ELEMENTS(lines));
+}
 
-		g_assert_no_error(error);
-		g_assert_cmpstr(params, ==, lines[i].params);
-	}
+static void test_access_args(void)
+{
+	static const struct line lines[] = {
+		{ "nvmf_subsystem_listener_set_ana_state nqn -n non-optimized -t tcp -a 192.0.2.1 "
+		  "-s 4420 -g 7",
+		  "{\"nqn\": \"nqn\", \"listen_address\": {\"trtype\": \"tcp\", \"traddr\": "
+		  "\"192.0.2.1\", \"trsvcid\": \"4420\"}, \"ana_state\": \"non_optimized\", "
+		  "\"anagrpid\": 7}" },
+		{ "nvmf_subsystem_set_ns_ana_group nqn 3 4",
+		  "{\"nqn\": \"nqn\", \"nsid\": 3, \"anagrpid\": 4}" },
+		{ "nvmf_ns_add_host nqn 1 nqn.h",
+		  "{\"nqn\": \"nqn\", \"nsid\": 1, \"host\": \"nqn.h\"}" },
+		{ "nvmf_ns_remove_host nqn 1 nqn.h",
+		  "{\"nqn\": \"nqn\", \"nsid\": 1, \"host\": \"nqn.h\"}" },
+		{ "nvmf_subsystem_add_ns nqn M -i --read-only",
+		  "{\"nqn\": \"nqn\", \"namespace\": {\"bdev_name\": \"M\", \"no_auto_visible\": "
+		  "true, \"read_only\": true}}" },
+		{ "nvmf_discovery_add_referral -t tcp -a 192.0.2.9 -s 8009 -k -n nqn.d",
+		  "{\"address\": {\"trtype\": \"tcp\", \"traddr\": \"192.0.2.9\", \"trsvcid\": "
+		  "\"8009\"}, \"secure_channel\": true, \"subnqn\": \"nqn.d\"}" },
+		{ "nvmf_discovery_remove_referral -t tcp -a 192.0.2.9 -s 8009",
+		  "{\"address\": {\"trtype\": \"tcp\", \"traddr\": \"192.0.2.9\", \"trsvcid\": "
+		  "\"8009\"}}" },
+		{ "nvmf_set_config --discovery-filters transport,svcid -d match_any",
+		  "{\"discovery_filter\": \"match_any\", \"discovery_filters\": "
+		  "[\"transport\",\"svcid\"]}" },
+		{ "nvmf_set_config --discovery-filters=", "{\"discovery_filters\": []}" },
+	};
+
+	check_args(lines, G_N_ELEMENTS(lines));
 }
 
 static void test_bad_args(void)
@@ -214,6 +251,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/weftctl/args", test_args);
+	g_test_add_func("/weftctl/access-args", test_access_args);
 	g_test_add_func("/weftctl/bad-args", test_bad_args);
 	g_test_add_func("/weftctl/tables-agree", test_tables_agree);
 	g_test_add_func("/weftctl/print", test_print);
