@@ -98,6 +98,8 @@ enum {
 	NVME_SC_INTERNAL_ERROR = 0x006,
 	NVME_SC_ABORT_REQUESTED = 0x007,
 	NVME_SC_ABORTED_SQ_DELETED = 0x008,
+	NVME_SC_FUSED_FAILED = 0x009,  /* the other half of the pair failed */
+	NVME_SC_FUSED_MISSING = 0x00a, /* there is no other half */
 	NVME_SC_INVALID_NS = 0x00b, /* invalid namespace or format */
 	NVME_SC_SEQUENCE_ERROR = 0x00c,
 	NVME_SC_INVALID_SGL_SEGMENT = 0x00d,
@@ -122,6 +124,7 @@ enum {
 	NVME_SC_FEATURE_NOT_SAVEABLE = 0x10d,
 	NVME_SC_FEATURE_NOT_CHANGEABLE = 0x10e,
 	NVME_SC_FEATURE_NOT_NS = 0x10f,
+	NVME_SC_COMMAND_SIZE_LIMIT = 0x183, /* NVM command set: Copy */
 	NVME_SC_CONNECT_FORMAT = 0x180,
 	NVME_SC_CONNECT_BUSY = 0x181,
 	NVME_SC_CONNECT_INVALID_PARAM = 0x182,
@@ -185,6 +188,31 @@ static inline enum nvme_xfer nvme_cmd_xfer(const struct nvme_cmd *cmd)
 /* NVM command set: LBA in cdw10/11; cdw12 15:0 NLB (0's based), bit 30 FUA, bit 25 deallocate. */
 #define NVME_RW_FUA (1u << 30)
 #define NVME_WZ_DEAC (1u << 25)
+
+/* Fused operations (base 2.0, 3.4.2): NVME_CMD_FUSE_MASK of flags */
+#define NVME_FUSE_FIRST 1
+#define NVME_FUSE_SECOND 2
+
+/* Dataset Management: cdw10 7:0 number of ranges (0's based), cdw11 bit 2 deallocate. */
+#define NVME_DSM_AD (1u << 2)
+#define NVME_DSM_RANGES_MAX 256
+struct nvme_dsm_range {
+	uint32_t attributes, blocks;
+	uint64_t slba;
+};
+_Static_assert(sizeof(struct nvme_dsm_range) == 16, "Dataset Management range");
+
+/* Copy: SDLBA in cdw10/11; cdw12 7:0 number of ranges (0's based), 11:8 descriptor format. */
+#define NVME_COPY_FORMAT(cdw12) ((cdw12) >> 8 & 0xf)
+struct nvme_copy_range { /* format 0 */
+	uint8_t reserved0[8];
+	uint64_t slba;
+	uint16_t nlb; /* 0's based */
+	uint8_t reserved18[6];
+	uint32_t eilbrt;
+	uint16_t elbat, elbatm;
+};
+_Static_assert(sizeof(struct nvme_copy_range) == 32, "Copy source range, format 0");
 
 static inline uint64_t nvme_cmd_slba(const struct nvme_cmd *cmd)
 {
@@ -268,6 +296,10 @@ _Static_assert(sizeof(struct nvme_property_cmd) == 64, "Property Get/Set");
 #define NVME_CNS_CSI_CTRLR 0x06
 #define NVME_CNS_CSI_ACTIVE_NS 0x07
 #define NVME_CNS_CSI_INDEPENDENT_NS 0x08
+#define NVME_CNS_ALLOCATED_NS_LIST 0x10
+#define NVME_CNS_ALLOCATED_NS 0x11
+#define NVME_CNS_NS_CTRLRS 0x12
+#define NVME_CNS_CTRLRS 0x13
 #define NVME_CNS_IO_COMMAND_SETS 0x1c
 
 struct nvme_id_power_state {
@@ -368,6 +400,14 @@ _Static_assert(__builtin_offsetof(struct nvme_id_ns, anagrpid) == 92, "anagrpid"
 _Static_assert(__builtin_offsetof(struct nvme_id_ns, nguid) == 104, "nguid");
 _Static_assert(__builtin_offsetof(struct nvme_id_ns, lbaf) == 128, "lbaf");
 
+#define NVME_CTRLR_LIST_MAX 2047
+
+/* CNS 12h and 13h: ids in order */
+struct nvme_ctrlr_list {
+	uint16_t n, ids[NVME_CTRLR_LIST_MAX];
+};
+_Static_assert(sizeof(struct nvme_ctrlr_list) == 4096, "controller list");
+
 /* Namespace identification descriptors (CNS 03h) */
 struct nvme_ns_desc {
 	uint8_t nidt, nidl, reserved2[2];
@@ -428,7 +468,10 @@ _Static_assert(sizeof(struct nvme_ana_group) == 32, "ANA group descriptor");
 #define NVME_FEAT_HOST_ID 0x81
 
 #define NVME_AEN_TYPE_ERROR 0
+#define NVME_AEN_TYPE_SMART 1
 #define NVME_AEN_TYPE_NOTICE 2
+#define NVME_AEN_SMART_TEMPERATURE 0x01
+#define NVME_AEC_SMART_TEMPERATURE (1u << 1)
 #define NVME_AEN_NOTICE_NS_CHANGED 0x00
 #define NVME_AEN_NOTICE_ANA 0x03
 #define NVME_AEN_NOTICE_DISCOVERY 0xf0
@@ -608,5 +651,10 @@ const char *nvme_status_name(uint16_t status);
  * or the discovery NQN; at most 223 bytes of UTF-8. NULL when good, else a sentence.
  */
 const char *nvme_nqn_check(const char *nqn);
+/*
+ * The name of a subsystem: an NQN, or, as with Linux nvmet, a plain name of letters,
+ * digits, '.', '-' and '_' ("nvme-test-1") that does not begin with "nqn".
+ */
+const char *nvme_subnqn_check(const char *name);
 /* Copies s into a fixed field of len bytes, padded with spaces (serial, model, ...). */
 void nvme_pad(char *field, const char *s, unsigned len);

@@ -7,6 +7,7 @@
 /* Base 2.0: what an administrator and a host see of it is in property.c. */
 #define NVMF_VERSION 0x00020000u
 #define NVMF_FIRMWARE_REVISION "0.1.0" /* at most 8 characters */
+#define NVMF_TEMPERATURE 298 /* K: there is no sensor, and no host should worry */
 #define NVMF_READY_TIMEOUT 30 /* x 500 ms */
 
 /* Commands that this target has, for the effects log and for ONCS. */
@@ -27,11 +28,28 @@ static inline bool nvmf_ctrlr_ready(const struct nvmf_ctrlr *c)
 	return (c->cc & NVME_CC_EN) && (c->csts & NVME_CSTS_RDY);
 }
 
+/* Identify with CNS 12h or 13h. */
+void nvmf_identify_ctrlrs(struct nvmf_request *req);
+
 /* All features as they are after a reset; the keep-alive timeout stays. */
 void nvmf_features_reset(struct nvmf_ctrlr *c);
 /* Does Set/Get Features know it, on this kind of controller? *ns: it is one of namespaces. */
 bool nvmf_feature_known(const struct nvmf_ctrlr *c, uint8_t fid, bool *ns, bool *changeable);
 
+/* The part of a log page that a command asks for. */
+struct nvmf_log_range {
+	uint64_t offset;
+	uint32_t len;
+	bool keep; /* RAE */
+};
+
+/* Sends the range of a page of size bytes, which it frees. False: refused, and answered. */
+bool nvmf_log_reply(struct nvmf_request *req, void *page, uint64_t size,
+		    const struct nvmf_log_range *range);
+/* Log 02h, of the subsystem or of one namespace. */
+void nvmf_smart_log(struct nvmf_request *req, const struct nvmf_log_range *range);
+/* Is the composite temperature out of the limits that the host has set? */
+bool nvmf_temperature_exceeded(const struct nvmf_ctrlr *c);
 /* Log 01h as it is now; page has room for NVMF_ERROR_LOG_ENTRIES, zeroed. */
 void nvmf_error_log_fill(const struct nvmf_ctrlr *c, struct nvme_error_entry *page);
 

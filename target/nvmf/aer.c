@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Asynchronous Event Requests and the notices they carry (base 2.0, 5.2).
+ * Asynchronous Event Requests and the notices they carry (base 2.0, 5.2), that of
+ * a critical warning in the SMART log among them.
  *
  * A notice is pending from the event until it is told. Telling it takes one AER
  * and masks the notice until its log page is read with RAE 0. An event while
@@ -19,12 +20,16 @@
 
 static const struct {
 	uint32_t aec;
-	uint8_t info, log;
+	uint8_t type, info, log;
 } notices[NVMF_NOTICES] = {
-	[NVMF_NOTICE_NS] = { NVME_OAES_NS_ATTR, NVME_AEN_NOTICE_NS_CHANGED, NVME_LOG_CHANGED_NS },
-	[NVMF_NOTICE_ANA] = { NVME_OAES_ANA, NVME_AEN_NOTICE_ANA, NVME_LOG_ANA },
-	[NVMF_NOTICE_DISCOVERY] = { NVME_OAES_DISCOVERY, NVME_AEN_NOTICE_DISCOVERY,
-				    NVME_LOG_DISCOVERY },
+	[NVMF_NOTICE_NS] = { NVME_OAES_NS_ATTR, NVME_AEN_TYPE_NOTICE, NVME_AEN_NOTICE_NS_CHANGED,
+			     NVME_LOG_CHANGED_NS },
+	[NVMF_NOTICE_ANA] = { NVME_OAES_ANA, NVME_AEN_TYPE_NOTICE, NVME_AEN_NOTICE_ANA,
+			      NVME_LOG_ANA },
+	[NVMF_NOTICE_DISCOVERY] = { NVME_OAES_DISCOVERY, NVME_AEN_TYPE_NOTICE,
+				    NVME_AEN_NOTICE_DISCOVERY, NVME_LOG_DISCOVERY },
+	[NVMF_NOTICE_TEMPERATURE] = { NVME_AEC_SMART_TEMPERATURE, NVME_AEN_TYPE_SMART,
+				      NVME_AEN_SMART_TEMPERATURE, NVME_LOG_SMART },
 };
 
 /* --- the requests ---------------------------------------------------------------------- */
@@ -59,7 +64,7 @@ void nvmf_aer(struct nvmf_request *req)
 	struct nvmf_ctrlr *c = req->qpair->ctrlr;
 
 	if (c->naers == NVMF_AER_MAX) {
-		nvmf_request_complete(req, NVME_SC_AER_LIMIT | NVME_DNR);
+		nvmf_request_fail(req, NVME_SC_AER_LIMIT | NVME_DNR, NVME_PEL_NONE);
 		return;
 	}
 	c->aers[c->naers++] = req;
@@ -89,8 +94,7 @@ void nvmf_notices_deliver(struct nvmf_ctrlr *c)
 		c->pending &= (uint8_t)~bit;
 		c->masked |= bit;
 		aer = take(c, 0);
-		aer->rsp.dw0 =
-			NVME_AEN_RESULT(NVME_AEN_TYPE_NOTICE, notices[i].info, notices[i].log);
+		aer->rsp.dw0 = NVME_AEN_RESULT(notices[i].type, notices[i].info, notices[i].log);
 		trace_write(c->owner->trace, TRACE_AER, c->cntlid, aer->rsp.dw0);
 		nvmf_request_complete(aer, NVME_SUCCESS);
 	}

@@ -25,7 +25,13 @@ enum nvmf_ctrlr_state {
 #define NVMF_ABORT_MAX 4 /* ACL */
 
 /* Notices that a host can enable (AEC bits are those of OAES). */
-enum nvmf_notice { NVMF_NOTICE_NS, NVMF_NOTICE_ANA, NVMF_NOTICE_DISCOVERY, NVMF_NOTICES };
+enum nvmf_notice {
+	NVMF_NOTICE_NS,
+	NVMF_NOTICE_ANA,
+	NVMF_NOTICE_DISCOVERY,
+	NVMF_NOTICE_TEMPERATURE, /* a critical warning */
+	NVMF_NOTICES
+};
 
 struct nvmf_ctrlr {
 	/* never change */

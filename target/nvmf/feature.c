@@ -174,12 +174,20 @@ void nvmf_get_features(struct nvmf_request *req)
 	}
 }
 
+bool nvmf_temperature_exceeded(const struct nvmf_ctrlr *c)
+{
+	uint32_t limits = c->features[NVME_FEAT_TEMPERATURE];
+
+	return NVMF_TEMPERATURE >= (limits & 0xffff) || NVMF_TEMPERATURE <= limits >> 16;
+}
+
 /* --- set ---------------------------------------------------------------------------------- */
 
 static uint16_t set_temperature(struct nvmf_ctrlr *c, uint32_t cdw11)
 {
 	uint32_t *value = &c->features[NVME_FEAT_TEMPERATURE];
 	unsigned select = TEMP_SELECT(cdw11);
+	bool before = nvmf_temperature_exceeded(c);
 
 	if ((select != 0 && select != 0xf) || TEMP_TYPE(cdw11) > TEMP_UNDER)
 		return INVALID_FIELD;
@@ -187,6 +195,8 @@ static uint16_t set_temperature(struct nvmf_ctrlr *c, uint32_t cdw11)
 		*value = (*value & 0xffff0000u) | (cdw11 & 0xffff);
 	else
 		*value = (*value & 0xffff) | cdw11 << 16;
+	if (!before && nvmf_temperature_exceeded(c))
+		nvmf_ctrlr_notice(c, NVMF_NOTICE_TEMPERATURE);
 	return NVME_SUCCESS;
 }
 

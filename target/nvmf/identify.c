@@ -4,8 +4,8 @@
  * made on demand from what the owner's reactor knows of the subsystem, always
  * 4096 bytes.
  *
- * Namespace management is not there, so NSID FFFFFFFFh has no "common" page: it
- * is as invalid as one beyond NN.
+ * Namespaces are allocated where they are in the subsystem, and active where this
+ * controller's host may see them. Lists of controllers are in identify-ctrlrs.c.
  */
 #include <string.h>
 
@@ -182,14 +182,10 @@ static void fill_preferred(const struct nvmf_ns_info *info, struct nvme_id_ns *i
 }
 
 /* DLFEAT stays 0: what a deallocated block reads as differs between backends. */
-static uint16_t fill_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+static void fill_one_ns(const struct nvmf_ctrlr *c, const struct nvmf_ns_info *info, void *page)
 {
 	struct nvme_id_ns *id = page;
-	const struct nvmf_ns_info *info;
-	uint16_t status = find_ns(c, cmd->nsid, &info);
 
-	if (status != NVME_SUCCESS || info == NULL)
-		return status;
 	id->nsze = id->ncap = id->nuse = info->blocks;
 	id->nmic = NMIC_SHARED;
 	id->lbaf[0].lbads = (uint8_t)__builtin_ctz(info->block_size);
@@ -198,6 +194,51 @@ static uint16_t fill_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, 
 	id->nsattr = info->read_only ? NSATTR_WRITE_PROTECTED : 0;
 	memcpy(id->nguid, info->nguid, sizeof(id->nguid));
 	memcpy(id->eui64, info->eui64, sizeof(id->eui64));
+}
+
+/* What all namespaces have in common; the size of blocks if they have. */
+static uint16_t fill_common_ns(const struct nvmf_ctrlr *c, struct nvme_id_ns *id)
+{
+	uint32_t block_size = 0;
+
+	id->nmic = NMIC_SHARED;
+	for (uint32_t nsid = 1; nsid <= c->sgroup->max_namespaces; nsid++) {
+		const struct nvmf_ns_group *ng = nvmf_ctrlr_ns(c, c->sgroup, nsid);
+
+		if (ng == NULL)
+			continue;
+		if (block_size != 0 && block_size != ng->info->block_size)
+			return NVME_SUCCESS;
+		block_size = ng->info->block_size;
+	}
+	id->lbaf[0].lbads = block_size != 0 ? (uint8_t)__builtin_ctz(block_size) : 0;
+	return NVME_SUCCESS;
+}
+
+/* CNS 00h */
+static uint16_t fill_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	const struct nvmf_ns_info *info;
+	uint16_t status;
+
+	if (cmd->nsid == NVME_NSID_ALL)
+		return fill_common_ns(c, page);
+	status = find_ns(c, cmd->nsid, &info);
+	if (status == NVME_SUCCESS && info != NULL)
+		fill_one_ns(c, info, page);
+	return status;
+}
+
+/* CNS 11h: of any namespace, whoever may use it. */
+static uint16_t fill_allocated_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd,
+				  void *page)
+{
+	const struct nvmf_ns_group *ng = nvmf_sgroup_ns(c->sgroup, cmd->nsid);
+
+	if (cmd->nsid == 0 || cmd->nsid > c->sgroup->max_namespaces)
+		return INVALID_NS;
+	if (ng != NULL)
+		fill_one_ns(c, ng->info, page);
 	return NVME_SUCCESS;
 }
 
@@ -238,6 +279,21 @@ static uint16_t fill_active_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd
 		return INVALID_NS;
 	for (uint32_t i = cmd->nsid; i < c->sgroup->max_namespaces && n < PAGE / 4; i++) {
 		if (nvmf_ctrlr_ns(c, c->sgroup, i + 1) != NULL)
+			list[n++] = i + 1;
+	}
+	return NVME_SUCCESS;
+}
+
+/* CNS 10h */
+static uint16_t fill_allocated(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
+{
+	uint32_t *list = page;
+	unsigned n = 0;
+
+	if (cmd->nsid >= NVME_NSID_ALL - 1)
+		return INVALID_NS;
+	for (uint32_t i = cmd->nsid; i < c->sgroup->max_namespaces && n < PAGE / 4; i++) {
+		if (nvmf_sgroup_ns(c->sgroup, i + 1) != NULL)
 			list[n++] = i + 1;
 	}
 	return NVME_SUCCESS;
@@ -289,6 +345,7 @@ static const struct cns {
 	uint8_t cns;
 	bool discovery; /* discovery controllers have it too */
 	bool csi;	/* of a command set: of NVM only */
+	/* NULL: nvmf_identify_ctrlrs */
 	uint16_t (*fill)(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page);
 } all_cns[] = {
 	{ NVME_CNS_NS, false, false, fill_ns },
@@ -299,19 +356,28 @@ static const struct cns {
 	{ NVME_CNS_CSI_CTRLR, false, true, fill_csi_ctrlr },
 	{ NVME_CNS_CSI_ACTIVE_NS, false, true, fill_active_ns },
 	{ NVME_CNS_CSI_INDEPENDENT_NS, false, false, fill_independent_ns },
+	{ NVME_CNS_ALLOCATED_NS_LIST, false, false, fill_allocated },
+	{ NVME_CNS_ALLOCATED_NS, false, false, fill_allocated_ns },
+	{ NVME_CNS_NS_CTRLRS, false, false, NULL },
+	{ NVME_CNS_CTRLRS, false, false, NULL },
 	{ NVME_CNS_IO_COMMAND_SETS, false, false, fill_command_sets },
 };
 
-static const struct cns *find_cns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd)
+/* The parts of dword 10 and 11; what else is there (UUID index, CNS specific identifier) is
+ * ignored. */
+static const struct cns *find_cns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd,
+				  uint16_t *where)
 {
+	*where = NVME_PEL(cdw10);
 	for (unsigned i = 0; i < G_N_ELEMENTS(all_cns); i++) {
 		const struct cns *cns = &all_cns[i];
 
 		if (cns->cns != (cmd->cdw10 & 0xff))
 			continue;
-		if ((c->discovery && !cns->discovery) || (cns->csi && cmd->cdw11 >> 24 != CSI_NVM))
+		if (c->discovery && !cns->discovery)
 			return NULL;
-		return cns;
+		*where = NVME_PEL(cdw11) + 3; /* CSI */
+		return cns->csi && cmd->cdw11 >> 24 != CSI_NVM ? NULL : cns;
 	}
 	return NULL;
 }
@@ -319,18 +385,21 @@ static const struct cns *find_cns(const struct nvmf_ctrlr *c, const struct nvme_
 void nvmf_identify(struct nvmf_request *req)
 {
 	const struct nvmf_ctrlr *c = req->qpair->ctrlr;
-	const struct cns *cns = find_cns(c, &req->cmd);
+	uint16_t status = INVALID_FIELD, where;
+	const struct cns *cns = find_cns(c, &req->cmd, &where);
 	g_autofree void *page = NULL;
-	uint16_t status;
 
-	if (cns == NULL) {
-		nvmf_request_complete(req, INVALID_FIELD);
+	if (cns != NULL && cns->fill == NULL) {
+		nvmf_identify_ctrlrs(req);
 		return;
 	}
-	page = g_malloc0(PAGE);
-	status = cns->fill(c, &req->cmd, page);
+	if (cns != NULL) {
+		page = g_malloc0(PAGE);
+		where = cns->fill == fill_command_sets ? NVME_PEL(cdw10) + 2 : NVME_PEL(nsid);
+		status = cns->fill(c, &req->cmd, page);
+	}
 	if (status != NVME_SUCCESS)
-		nvmf_request_complete(req, status);
+		nvmf_request_fail(req, status, where);
 	else
 		nvmf_request_reply_data(req, g_steal_pointer(&page), PAGE);
 }

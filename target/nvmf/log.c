@@ -31,27 +31,12 @@ struct firmware_log {
 };
 _Static_assert(sizeof(struct firmware_log) == 512, "firmware slot log");
 
-struct range {
-	uint64_t offset;
-	uint32_t len;
-	bool keep; /* RAE */
-};
-
 /* --- the pages -------------------------------------------------------------------------- */
 
 static void fill_nothing(const struct nvmf_ctrlr *c, void *page)
 {
 	(void)c;
 	(void)page;
-}
-
-/* No media that wears, no sensor: only the spare has a value that is not zero. */
-static void fill_smart(const struct nvmf_ctrlr *c, void *page)
-{
-	struct nvme_smart_log *log = page;
-
-	log->spare = 100;
-	memcpy(log->error_entries, &c->nerrors, sizeof(c->nerrors));
 }
 
 static void fill_errors(const struct nvmf_ctrlr *c, void *page)
@@ -111,7 +96,7 @@ static const struct log {
 } logs[] = {
 	{ LOG_SUPPORTED, true, true, 256 * 4, fill_supported },
 	{ NVME_LOG_ERROR, false, true, NVMF_ERROR_LOG_ENTRIES * 64, fill_errors },
-	{ NVME_LOG_SMART, false, true, sizeof(struct nvme_smart_log), fill_smart },
+	{ NVME_LOG_SMART, false, true, sizeof(struct nvme_smart_log), NULL },
 	{ NVME_LOG_FIRMWARE, false, true, sizeof(struct firmware_log), fill_firmware },
 	{ NVME_LOG_CHANGED_NS, false, true, NVME_CHANGED_NS_MAX * 4, fill_changed },
 	{ NVME_LOG_EFFECTS, false, true, sizeof(struct nvme_effects_log), fill_effects },
@@ -140,14 +125,14 @@ static void fill_supported(const struct nvmf_ctrlr *c, void *page)
 
 /* --- sending a part ----------------------------------------------------------------------- */
 
-/* Sends the range of a page of size bytes, which it frees. False: refused, and answered. */
-static bool reply(struct nvmf_request *req, void *page, uint64_t size, const struct range *range)
+bool nvmf_log_reply(struct nvmf_request *req, void *page, uint64_t size,
+		    const struct nvmf_log_range *range)
 {
 	uint8_t *data;
 
 	if (range->offset > size) {
 		g_free(page);
-		nvmf_request_complete(req, INVALID_FIELD);
+		nvmf_request_fail(req, INVALID_FIELD, NVME_PEL(cdw12));
 		return false;
 	}
 	data = g_malloc0(range->len);
@@ -157,13 +142,15 @@ static bool reply(struct nvmf_request *req, void *page, uint64_t size, const str
 	return true;
 }
 
-static void read_local(struct nvmf_request *req, const struct log *log, const struct range *range)
+static void read_local(struct nvmf_request *req, const struct log *log,
+		       const struct nvmf_log_range *range)
 {
 	struct nvmf_ctrlr *c = req->qpair->ctrlr;
 	void *page = g_malloc0(log->size);
 
 	log->fill(c, page);
-	if (reply(req, page, log->size, range) && log->lid == NVME_LOG_CHANGED_NS && !range->keep)
+	if (nvmf_log_reply(req, page, log->size, range) && log->lid == NVME_LOG_CHANGED_NS &&
+	    !range->keep)
 		nvmf_changed_ns_read(c, range->offset, range->len);
 }
 
@@ -172,13 +159,13 @@ static void read_local(struct nvmf_request *req, const struct log *log, const st
  * of a change that the page shows; whoever reads from the start sees the change
  * count, and needs no notice of it.
  */
-static void read_ana(struct nvmf_request *req, const struct range *range)
+static void read_ana(struct nvmf_request *req, const struct nvmf_log_range *range)
 {
 	struct nvmf_ctrlr *c = req->qpair->ctrlr;
 	uint32_t size;
 	void *page = nvmf_ana_log(c, req->cmd.cdw10 & CDW10_RGO, &size);
 
-	if (!reply(req, page, size, range) || range->keep)
+	if (!nvmf_log_reply(req, page, size, range) || range->keep)
 		return;
 	if (range->offset == 0)
 		c->pending &= (uint8_t) ~(1 << NVMF_NOTICE_ANA);
@@ -189,7 +176,7 @@ static void read_ana(struct nvmf_request *req, const struct range *range)
 
 struct discovery_read {
 	struct nvmf_request *req;
-	struct range range;
+	struct nvmf_log_range range;
 	void *page;
 	uint32_t size;
 };
@@ -226,7 +213,7 @@ static void discovery_made(struct reactor *r, void *arg)
 		return;
 	}
 	keep_size(c, d);
-	if (!reply(req, d->page, d->size, &d->range) || d->range.keep)
+	if (!nvmf_log_reply(req, d->page, d->size, &d->range) || d->range.keep)
 		return;
 	if (d->range.offset == 0)
 		c->pending &= (uint8_t) ~(1 << NVMF_NOTICE_DISCOVERY);
@@ -243,7 +230,7 @@ static void make_discovery(struct reactor *r, void *arg)
 	core_call(c->owner, discovery_made, d);
 }
 
-static void read_discovery(struct nvmf_request *req, const struct range *range)
+static void read_discovery(struct nvmf_request *req, const struct nvmf_log_range *range)
 {
 	struct discovery_read *d = g_new0(struct discovery_read, 1);
 
@@ -263,7 +250,7 @@ static const struct log *find_log(const struct nvmf_ctrlr *c, uint8_t lid)
 	return NULL;
 }
 
-static uint16_t parse_range(const struct nvmf_request *req, struct range *range)
+static uint16_t parse_range(const struct nvmf_request *req, struct nvmf_log_range *range)
 {
 	const struct nvme_cmd *cmd = &req->cmd;
 	uint64_t dwords = ((uint64_t)(cmd->cdw11 & 0xffff) << 16 | cmd->cdw10 >> 16) + 1;
@@ -293,7 +280,7 @@ void nvmf_get_log_page(struct nvmf_request *req)
 {
 	const struct nvmf_ctrlr *c = req->qpair->ctrlr;
 	const struct log *log = find_log(c, (uint8_t)req->cmd.cdw10);
-	struct range range;
+	struct nvmf_log_range range;
 	uint16_t status = NVME_SC_INVALID_LOG_PAGE | NVME_DNR;
 
 	if (log != NULL)
@@ -304,6 +291,8 @@ void nvmf_get_log_page(struct nvmf_request *req)
 		nvmf_request_complete(req, status);
 	else if (log->fill != NULL)
 		read_local(req, log, &range);
+	else if (log->lid == NVME_LOG_SMART)
+		nvmf_smart_log(req, &range);
 	else if (log->lid == NVME_LOG_ANA)
 		read_ana(req, &range);
 	else

@@ -16,6 +16,7 @@ struct nvmf_tgt *nvmf_tgt_new(struct core *core, struct bdev_layer *bdevs,
 
 	tgt->core = core;
 	tgt->bdevs = bdevs;
+	tgt->started = hw_now(core->hw);
 	tgt->name = g_strdup(options && options->name ? options->name : "nvmf_tgt");
 	tgt->max_subsystems = options && options->max_subsystems ? options->max_subsystems : 1024;
 	tgt->transports = g_ptr_array_new();

@@ -16,6 +16,7 @@ struct nvmf_tgt {
 	GHashTable *identities; /* struct nvmf_identity -> struct nvmf_ns; look-up only */
 	GPtrArray *referrals;   /* struct nvmf_referral*, in order added */
 	unsigned discovery_filters; /* NVMF_FILTER_* */
+	uint64_t started;       /* when, ns */
 	uint64_t genctr;        /* discovery generation counter */
 	uint16_t next_portid;
 	bool shutting_down;

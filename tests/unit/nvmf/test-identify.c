@@ -203,7 +203,7 @@ static void test_discovery_ctrlr(void)
 
 static void test_other_cns(void)
 {
-	static const uint8_t known[] = { 0, 1, 2, 3, 5, 6, 7, 8, 0x1c };
+	static const uint8_t known[] = { 0, 1, 2, 3, 5, 6, 7, 8, 0x10, 0x11, 0x12, 0x13, 0x1c };
 	struct fx *fx = fx_new_ready(1);
 	const uint64_t *vectors;
 
@@ -215,8 +215,7 @@ static void test_other_cns(void)
 			      good ? NVME_SUCCESS : INVALID_FIELD);
 		/* Another command set than NVM */
 		assert_status(identify(fx, (uint8_t)cns, 1, 0xffff0000u, 2),
-			      good && (cns < 5 || cns == 8 || cns == 0x1c) ? NVME_SUCCESS
-									   : INVALID_FIELD);
+			      good && (cns < 5 || cns >= 8) ? NVME_SUCCESS : INVALID_FIELD);
 	}
 	vectors = (const uint64_t *)(void *)identify(fx, 0x1c, 0, 0xffff0000u, 0)->data;
 	g_assert_cmphex(vectors[0], ==, 1);
@@ -265,20 +264,23 @@ static void test_ns(void)
 /* Each CNS that has an NSID, at and around the limits. */
 static void test_nsid(void)
 {
-	enum { ZERO, DATA, REFUSED };
+	enum { ZERO, DATA, REFUSED, FIELD };
 	static const uint32_t nsids[] = { 0,	       1,	   2, FX_MAX_NS, FX_MAX_NS + 1,
 					  0xfffffffeu, 0xffffffffu };
 	static const struct {
 		uint8_t cns;
 		uint8_t expect[7];
 	} cases[] = {
-		{ NVME_CNS_NS, { REFUSED, DATA, ZERO, ZERO, REFUSED, REFUSED, REFUSED } },
+		{ NVME_CNS_NS, { REFUSED, DATA, ZERO, ZERO, REFUSED, REFUSED, DATA } },
+		{ NVME_CNS_ALLOCATED_NS, { REFUSED, DATA, ZERO, ZERO, REFUSED, REFUSED, REFUSED } },
 		{ NVME_CNS_NS_DESC,
 		  { REFUSED, DATA, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED } },
 		{ NVME_CNS_CSI_NS, { REFUSED, ZERO, ZERO, ZERO, REFUSED, REFUSED, REFUSED } },
 		{ NVME_CNS_CSI_INDEPENDENT_NS,
 		  { REFUSED, DATA, ZERO, ZERO, REFUSED, REFUSED, REFUSED } },
 		{ NVME_CNS_ACTIVE_NS, { DATA, ZERO, ZERO, ZERO, ZERO, REFUSED, REFUSED } },
+		{ NVME_CNS_ALLOCATED_NS_LIST, { DATA, ZERO, ZERO, ZERO, ZERO, REFUSED, REFUSED } },
+		{ NVME_CNS_NS_CTRLRS, { REFUSED, DATA, ZERO, ZERO, REFUSED, REFUSED, FIELD } },
 		{ NVME_CNS_CSI_ACTIVE_NS, { DATA, ZERO, ZERO, ZERO, ZERO, REFUSED, REFUSED } },
 	};
 	struct fx *fx = fx_new_ready(1);
@@ -289,8 +291,10 @@ static void test_nsid(void)
 			struct fx_req *r = identify(fx, cases[i].cns, nsids[j], 0, 0);
 			uint8_t expect = cases[i].expect[j];
 
-			assert_status(r, expect == REFUSED ? INVALID_NS : NVME_SUCCESS);
-			if (expect != REFUSED)
+			assert_status(r, expect == REFUSED ? INVALID_NS
+					 : expect == FIELD ? INVALID_FIELD
+							   : NVME_SUCCESS);
+			if (expect < REFUSED)
 				g_assert_cmpint(is_zero(r->data, 4096), ==, expect == ZERO);
 		}
 	}
@@ -322,6 +326,60 @@ static void test_lists(void)
 	g_assert_cmpuint(d[40], ==, NVME_NIDT_CSI);
 	g_assert_cmpuint(d[41], ==, 1);
 	g_assert_true(is_zero(d + 44, 4096 - 44));
+	fx_free(fx);
+}
+
+/* What all namespaces have in common: the size of blocks, where they have. */
+static void test_common(void)
+{
+	struct fx *fx = fx_new_ready(1);
+	const struct nvme_id_ns *id = page(fx, NVME_CNS_NS, NVME_NSID_ALL);
+
+	g_assert_cmpuint(id->nmic, ==, 1);
+	g_assert_cmpuint(id->lbaf[0].lbads, ==, 0);
+	fx_add_ns(fx, 1, 64, 512);
+	fx_add_ns(fx, 5, 64, 512);
+	id = page(fx, NVME_CNS_NS, NVME_NSID_ALL);
+	g_assert_cmpuint(id->nsze, ==, 0);
+	g_assert_cmpuint(id->lbaf[0].lbads, ==, 9);
+	fx->ctrlr->sgroup->ns[4].info->block_size = 4096;
+	id = page(fx, NVME_CNS_NS, NVME_NSID_ALL);
+	g_assert_cmpuint(id->lbaf[0].lbads, ==, 0);
+	fx_free(fx);
+}
+
+/* Controllers of the subsystem, from an id on; a namespace that goes is attached to nobody. */
+static void test_ctrlr_lists(void)
+{
+	struct fx *fx = fx_new_ready(4);
+	struct fx_queue *first = fx->admin;
+	struct nvmf_ctrlr *c = fx->ctrlr;
+	const struct nvme_ctrlr_list *list;
+
+	fx_add_ns(fx, 1, 64, 512);
+	first->self = &fx->io[3];
+	fx->io[3] = first;
+	fx->admin = NULL;
+	g_assert_cmphex(fx_connect_admin(fx, FX_NQN, 0), ==, NVME_SUCCESS);
+	fx_set_cc(fx, FX_CC_EN);
+	g_assert_cmpuint(fx->ctrlr->cntlid, ==, c->cntlid + 1);
+	list = page(fx, NVME_CNS_CTRLRS, 0);
+	g_assert_cmpuint(list->n, ==, 2);
+	g_assert_cmpuint(list->ids[0], ==, c->cntlid);
+	g_assert_cmpuint(list->ids[1], ==, c->cntlid + 1);
+	g_assert_true(is_zero(&list->ids[2], 4096 - 6));
+	list = page(fx, NVME_CNS_NS_CTRLRS, 1);
+	g_assert_cmpuint(list->n, ==, 2);
+	list = (const void *)identify(fx, NVME_CNS_CTRLRS, 0, (c->cntlid + 1u) << 16, 0)->data;
+	g_assert_cmpuint(list->n, ==, 1);
+	g_assert_cmpuint(list->ids[0], ==, c->cntlid + 1);
+	list = (const void *)identify(fx, NVME_CNS_NS_CTRLRS, 1, (c->cntlid + 2u) << 16, 0)->data;
+	g_assert_true(is_zero(list, 4096));
+	fx_remove_ns(fx, 1);
+	g_assert_true(is_zero(page(fx, NVME_CNS_NS_CTRLRS, 1), 4096));
+	fx_drop(first);
+	list = page(fx, NVME_CNS_CTRLRS, 0);
+	g_assert_cmpuint(list->n, ==, 1);
 	fx_free(fx);
 }
 
@@ -369,6 +427,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/nvmf/identify/ns", test_ns);
 	g_test_add_func("/nvmf/identify/nsid", test_nsid);
 	g_test_add_func("/nvmf/identify/lists", test_lists);
+	g_test_add_func("/nvmf/identify/common", test_common);
+	g_test_add_func("/nvmf/identify/ctrlr-lists", test_ctrlr_lists);
 	g_test_add_func("/nvmf/identify/eui64", test_eui64);
 	g_test_add_func("/nvmf/identify/resize", test_resize);
 	return g_test_run();
