@@ -324,7 +324,7 @@ static bool check_params(const struct host_params *p, GError **error)
 
 	if (!p->hostnqn || (bad = nvme_nqn_check(p->hostnqn)) != NULL)
 		return weft_error_set(error, -EINVAL, "Invalid host NQN", "%s", bad);
-	bad = p->subnqn ? nvme_nqn_check(p->subnqn) : "A subsystem NQN is needed.";
+	bad = p->subnqn ? nvme_subnqn_check(p->subnqn) : "A subsystem NQN is needed.";
 	if (bad)
 		return weft_error_set(error, -EINVAL, "Invalid subsystem NQN", "%s", bad);
 	if (p->queue_size < 2 || p->queue_size > 4096)

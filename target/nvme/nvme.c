@@ -103,6 +103,17 @@ const char *nvme_nqn_check(const char *nqn)
 	return NULL;
 }
 
+const char *nvme_subnqn_check(const char *name)
+{
+	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				  "0123456789.-_");
+
+	if (len > 0 && len <= NVME_NQN_MAX && name[len] == '\0' &&
+	    g_ascii_strncasecmp(name, "nqn", 3) != 0)
+		return NULL;
+	return nvme_nqn_check(name);
+}
+
 void nvme_pad(char *field, const char *s, unsigned len)
 {
 	unsigned n = (unsigned)strnlen(s, len);

@@ -99,7 +99,7 @@ static bool printable(const char *s)
 static bool check_options(struct nvmf_tgt *tgt, const struct nvmf_subsystem_options *o,
 			  GError **error)
 {
-	const char *why = nvme_nqn_check(o->nqn);
+	const char *why = nvme_subnqn_check(o->nqn);
 	g_autofree char *range = NULL;
 	uint16_t min = o->min_cntlid ? o->min_cntlid : NVMF_MIN_CNTLID;
 	uint16_t max = o->max_cntlid ? o->max_cntlid : NVMF_MAX_CNTLID;

@@ -191,7 +191,7 @@ static bool parse_connection(struct options *o, struct raw *raw, GError **error)
 		return weft_error_set(error, -EINVAL, "Missing option",
 				      "-n NQN is needed: the subsystem; weft-host discover shows "
 				      "what there is.");
-	if (raw->nqn && (why = nvme_nqn_check(raw->nqn)) != NULL)
+	if (raw->nqn && (why = nvme_subnqn_check(raw->nqn)) != NULL)
 		return bad(error, "-n", raw->nqn, why);
 	if (raw->hostnqn && (why = nvme_nqn_check(raw->hostnqn)) != NULL)
 		return bad(error, "--hostnqn", raw->hostnqn, why);

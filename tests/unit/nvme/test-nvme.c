@@ -105,6 +105,21 @@ static void test_nqn_prefixes(void)
 	}
 }
 
+static void test_subnqn(void)
+{
+	g_autofree char *longest = g_strnfill(NVME_NQN_MAX, 'a');
+	g_autofree char *longer = g_strnfill(NVME_NQN_MAX + 1, 'a');
+	static const char *const bad[] = { "", "nqn", "nqn.", "NQN.x", "nqm.2016-06.io:x", "a b",
+					   "a/b", "\xc3\xbc" };
+
+	g_assert_null(nvme_subnqn_check("nqn.2016-06.io.spdk:cnode1"));
+	g_assert_null(nvme_subnqn_check("nvme-test-1"));
+	g_assert_null(nvme_subnqn_check(longest));
+	g_assert_nonnull(nvme_subnqn_check(longer));
+	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
+		g_assert_nonnull(nvme_subnqn_check(bad[i]));
+}
+
 static void test_opcodes(void)
 {
 	struct nvme_cmd cmd = { .opcode = NVME_CMD_READ };
@@ -166,6 +181,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/nvme/nqn/bad", test_nqn_bad);
 	g_test_add_func("/nvme/nqn/length", test_nqn_length);
 	g_test_add_func("/nvme/nqn/prefixes", test_nqn_prefixes);
+	g_test_add_func("/nvme/nqn/subnqn", test_subnqn);
 	g_test_add_func("/nvme/opcodes", test_opcodes);
 	g_test_add_func("/nvme/statuses", test_statuses);
 	g_test_add_func("/nvme/pad", test_pad);
