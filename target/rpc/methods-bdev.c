@@ -63,6 +63,7 @@ static JsonObject *bdev_json(const struct bdev *bdev)
 {
 	JsonObject *o = json_object_new();
 	JsonArray *aliases = json_array_new();
+	JsonObject *specific = json_object_new();
 	bool claimed = bdev_is_claimed(bdev);
 	char uuid[37];
 
@@ -87,7 +88,8 @@ static JsonObject *bdev_json(const struct bdev *bdev)
 		json_object_set_string_member(o, "claim_type", "exclusive_write");
 	json_object_set_boolean_member(o, "zoned", FALSE);
 	json_object_set_object_member(o, "supported_io_types", io_types(bdev));
-	json_object_set_object_member(o, "driver_specific", json_object_new());
+	rpc_bdev_file_specific(bdev, specific);
+	json_object_set_object_member(o, "driver_specific", specific);
 	return o;
 }
 
@@ -352,7 +354,7 @@ JsonArray *rpc_config_bdev(struct rpc_server *server)
 		JsonObject *params;
 		char uuid[37];
 
-		if (!is_malloc && !bdev_is_null(bdev))
+		if (rpc_config_bdev_file(bdev, config) || (!is_malloc && !bdev_is_null(bdev)))
 			continue;
 		params = json_object_new();
 		bdev_uuid_format(bdev->uuid, uuid);

@@ -6,6 +6,7 @@
 
 extern const struct rpc_method rpc_methods_framework[];
 extern const struct rpc_method rpc_methods_bdev[];
+extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_nvmf[];
 extern const struct rpc_method rpc_methods_nvmf_show[];
 extern const struct rpc_method rpc_methods_nvmf_access[];
@@ -20,6 +21,10 @@ extern const struct rpc_method rpc_methods_trace[];
 
 /* [{method, params}] that make what there is now: framework_get_config. */
 JsonArray *rpc_config_bdev(struct rpc_server *server);
+/* driver_specific of a file bdev; nothing for others. */
+void rpc_bdev_file_specific(const struct bdev *bdev, JsonObject *specific);
+/* False: it is none. */
+bool rpc_config_bdev_file(const struct bdev *bdev, JsonArray *config);
 JsonArray *rpc_config_nvmf(struct rpc_server *server);
 /* Appends {method, params}; takes params. */
 void rpc_config_add(JsonArray *config, const char *method, JsonObject *params);
