@@ -142,6 +142,7 @@ void bdev_submit(struct bdev_io *io)
 	struct bdev_channel *ch = io->channel;
 
 	io->level = 0;
+	io->busy = true;
 	io->flags &= (uint8_t)~(BDEV_IO_PLACED | BDEV_IO_LISTED);
 	prepare(ch, io);
 	if (__builtin_expect(ch->slow, 0) && !bdev_range_submit(ch, io))
@@ -180,6 +181,7 @@ static void io_done(struct task *task)
 		bdev_range_done(io->channel, io);
 	io->channel->inflight--;
 	account(io->channel, io);
+	io->busy = io->level > 0;
 	io->done(io);
 }
 
@@ -273,7 +275,7 @@ bool bdev_io_abort(struct bdev_io *io)
 {
 	struct bdev_channel *ch = io->channel;
 
-	if (io->task.queued)
+	if (!io->busy || io->task.queued)
 		return false;
 	if (ch->qos != NULL && bdev_qos_remove(ch->qos, io)) {
 		bdev_io_complete(io, NVME_SC_ABORT_REQUESTED);
@@ -284,8 +286,9 @@ bool bdev_io_abort(struct bdev_io *io)
 
 void bdev_channel_hurry(struct bdev_channel *ch)
 {
+	ch->hurried = true;
 	if (ch->qos != NULL)
-		bdev_qos_flush(ch->qos);
+		bdev_qos_flush(g_steal_pointer(&ch->qos));
 	if (ch->ops->hurry != NULL)
 		ch->ops->hurry(ch);
 }

@@ -90,6 +90,7 @@ struct bdev_io {
 	uint64_t begun;		     /* submitted, by its reactor's clock */
 	struct bdev_channel *placer; /* whose memory a placed read shows */
 	uint8_t level;		     /* frames in use */
+	bool busy;		     /* submitted, and not done; false in new memory */
 	struct bdev_frame frames[BDEV_STACK_MAX];
 };
 
@@ -188,6 +189,7 @@ struct bdev_channel {
 	uint32_t refs;
 	uint32_t inflight; /* submitted, done not yet called */
 	uint32_t placed;   /* placed reads not yet released */
+	bool hurried;	   /* bdev_channel_hurry(): nothing is held back any more */
 	struct bdev_stats *stats;
 	struct bdev_qos_reactor *qos; /* NULL: no limits */
 	/* range-lock.c's; slow: its bdev was locked once, so that writes are listed */
@@ -316,9 +318,9 @@ void bdev_range_unlock(struct bdev_range_lock *lock, void (*unlocked)(void *user
 void bdev_range_lock_put(struct bdev_range_lock *lock);
 
 /*
- * io was submitted and is not done: its submitter will not wait for it. True: it
+ * The submitter of io (any that was zeroed once) will not wait for it. True: it
  * will be done in this or the next pass, with whatever status. False: it is
- * where nobody can get it back, or nearly done.
+ * where nobody can get it back, or nearly done, or was not submitted at all.
  */
 bool bdev_io_abort(struct bdev_io *io);
 /* Nobody submits to it any more and its I/O is waited for: what is held back goes on or ends. */

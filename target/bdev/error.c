@@ -108,12 +108,19 @@ static void error_submit(struct bdev_channel *channel, struct bdev_io *io)
 	}
 	switch (rule->what.type) {
 	case BDEV_ERROR_PENDING:
-		bdev_io_list_push(&c->pending, io);
+		if (channel->hurried)
+			bdev_io_complete(io, NVME_SC_INTERNAL_ERROR);
+		else
+			bdev_io_list_push(&c->pending, io);
 		break;
 	case BDEV_ERROR_CORRUPT:
 		corrupt(channel, io, rule);
 		break;
 	case BDEV_ERROR_NOMEM:
+		if (channel->hurried) {
+			pass(channel, io, 0);
+			break;
+		}
 		bdev_io_list_push(&c->retry, io);
 		if (!timer_is_set(&c->timer))
 			reactor_timer_set(channel->reactor, &c->timer,

@@ -3,7 +3,8 @@
  * Abort (base 2.0, 5.1): best effort, and says whether it did.
  *
  * What can be aborted is what waits: an Asynchronous Event Request, a command
- * that waits for a buffer. What a backend has is finished by it. The queue named
+ * that waits for a buffer, or one held back by its bdev (limits, delay). What a
+ * backend has is finished by it. The queue named
  * may be on another reactor: the Abort goes there by message and comes back with
  * the answer. Neither the Abort's own queue nor the one it looks at goes
  * meanwhile: the one waits for its requests, the other is freed by a later
@@ -25,8 +26,10 @@ static bool abort_waiting(struct nvmf_qpair *q, uint16_t cid)
 {
 	struct nvmf_request *req = q->ops->qpair_find != NULL ? q->ops->qpair_find(q, cid) : NULL;
 
-	if (req == NULL || !req->waiting)
+	if (req == NULL)
 		return false;
+	if (!req->waiting)
+		return bdev_io_abort(&req->io);
 	nvmf_request_release(req);
 	nvmf_request_complete(req, NVME_SC_ABORT_REQUESTED);
 	return true;

@@ -157,6 +157,8 @@ static void stop_admitting(struct reactor *r, void *arg)
 	notify(r, op);
 	if (ng->inflight == 0)
 		drained(ng);
+	else
+		bdev_channel_hurry(ng->channel);
 }
 
 static void nothing(void *arg)
@@ -387,6 +389,7 @@ static bool can_add(struct nvmf_subsystem *s, const struct nvmf_ns_options *o, u
 static struct nvmf_ns *make_ns(struct nvmf_subsystem *s, const struct nvmf_ns_options *o,
 			       GError **error)
 {
+	g_autofree char *owner = NULL;
 	uint32_t nsid;
 	struct nvmf_ns *ns;
 
@@ -408,6 +411,8 @@ static struct nvmf_ns *make_ns(struct nvmf_subsystem *s, const struct nvmf_ns_op
 		drop_ns(ns);
 		return NULL;
 	}
+	owner = g_strdup_printf("namespace %u of %s", nsid, s->nqn);
+	bdev_desc_set_owner(ns->desc, owner);
 	ns->priv->info = nvmf_ns_make_info(ns, bdev_desc_bdev(ns->desc)->num_blocks);
 	s->nss[nsid - 1] = ns;
 	for (unsigned i = 0; i < s->priv->ctrlrs->len; i++)

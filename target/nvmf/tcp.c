@@ -215,9 +215,11 @@ static void close_stream(struct tcp_conn *c)
 	reactor_cancel_task(c->q.reactor, &c->flush_task);
 }
 
-/* Requests that nvmf has not got, or not any more. */
+/* Requests that nvmf has not got, or not any more; and nobody waits for the I/O of the others. */
 static void drop_held(struct tcp_conn *c, struct tcp_req *r)
 {
+	if (r->state == TCP_REQ_EXEC)
+		bdev_io_abort(&r->req.io);
 	if (r->state == TCP_REQ_WAIT_BUFFER || r->state == TCP_REQ_R2T || r->state == TCP_REQ_DATA)
 		tcp_req_free(c, r);
 }
