@@ -230,10 +230,26 @@ void fx_free(struct fx *fx)
 	g_free(fx);
 }
 
+static struct nvme_cmd property_cmd(uint8_t fctype, uint32_t offset, uint8_t attrib, uint64_t value)
+{
+	struct nvme_property_cmd cmd = {
+		.opcode = NVME_OP_FABRICS,
+		.flags = NVME_CMD_PSDT_SGL,
+		.fctype = fctype,
+		.attrib = attrib,
+		.offset = offset,
+		.value = value,
+	};
+	struct nvme_cmd sqe;
+
+	memcpy(&sqe, &cmd, sizeof(sqe));
+	return sqe;
+}
+
 /* --- queues ----------------------------------------------------------------------------------- */
 
-static uint16_t do_connect(struct fx_queue *q, const char *subnqn, uint16_t qid, uint16_t cntlid,
-			   uint32_t kato_ms)
+static uint16_t do_connect(struct fx_queue *q, const char *subnqn, const char *hostnqn,
+			   uint16_t qid, uint16_t cntlid, uint32_t kato_ms)
 {
 	struct nvme_connect_cmd cmd = {
 		.opcode = NVME_OP_FABRICS,
@@ -249,7 +265,7 @@ static uint16_t do_connect(struct fx_queue *q, const char *subnqn, uint16_t qid,
 	uint16_t status;
 
 	g_strlcpy(data.subnqn, subnqn, sizeof(data.subnqn));
-	g_strlcpy(data.hostnqn, FX_HOST, sizeof(data.hostnqn));
+	g_strlcpy(data.hostnqn, hostnqn, sizeof(data.hostnqn));
 	memcpy(&sqe, &cmd, sizeof(sqe));
 	r = fx_send(q, &sqe, NVME_XFER_H2C, &data, sizeof(data));
 	fx_run(q->fx);
@@ -259,7 +275,7 @@ static uint16_t do_connect(struct fx_queue *q, const char *subnqn, uint16_t qid,
 	return status;
 }
 
-static struct fx_queue *accept_queue(struct fx *fx, struct fx_queue **self)
+static struct fx_queue *accept_queue(struct fx *fx, struct fx_queue **self, unsigned port)
 {
 	struct fx_queue *q = g_new0(struct fx_queue, 1);
 
@@ -267,14 +283,14 @@ static struct fx_queue *accept_queue(struct fx *fx, struct fx_queue **self)
 	q->fx = fx;
 	q->self = self;
 	*self = q;
-	nvmf_qpair_init(&q->q, g_ptr_array_index(fx->transport->ports, 0), core_main(fx->core));
+	nvmf_qpair_init(&q->q, g_ptr_array_index(fx->transport->ports, port), core_main(fx->core));
 	return q;
 }
 
 uint16_t fx_connect_admin(struct fx *fx, const char *subnqn, uint32_t kato_ms)
 {
-	struct fx_queue *q = accept_queue(fx, &fx->admin);
-	uint16_t status = do_connect(q, subnqn, 0, NVME_CNTLID_DYNAMIC, kato_ms);
+	struct fx_queue *q = accept_queue(fx, &fx->admin, 0);
+	uint16_t status = do_connect(q, subnqn, FX_HOST, 0, NVME_CNTLID_DYNAMIC, kato_ms);
 
 	fx->ctrlr = fx->admin != NULL ? q->q.ctrlr : NULL;
 	return status;
@@ -282,12 +298,44 @@ uint16_t fx_connect_admin(struct fx *fx, const char *subnqn, uint32_t kato_ms)
 
 uint16_t fx_connect_io(struct fx *fx, uint16_t qid)
 {
-	struct fx_queue *q = accept_queue(fx, &fx->io[qid]);
-	uint16_t status = do_connect(q, FX_NQN, qid, fx->ctrlr->cntlid, 0);
+	struct fx_queue *q = accept_queue(fx, &fx->io[qid], 0);
+	uint16_t status = do_connect(q, FX_NQN, FX_HOST, qid, fx->ctrlr->cntlid, 0);
 
 	if (status != NVME_SUCCESS)
 		fx_drop(q);
 	fx_run(fx);
+	return status;
+}
+
+uint16_t fx_connect_as(struct fx *fx, struct fx_queue **slot, unsigned port, const char *subnqn,
+		       const char *hostnqn)
+{
+	struct fx_queue *q = accept_queue(fx, slot, port);
+	uint16_t status = do_connect(q, subnqn, hostnqn, 0, NVME_CNTLID_DYNAMIC, 0);
+	struct nvme_cmd cmd;
+	struct fx_req *r;
+
+	if (status != NVME_SUCCESS) {
+		fx_drop(q);
+		return status;
+	}
+	cmd = property_cmd(NVME_FCTYPE_PROPERTY_SET, NVME_REG_CC, 0, FX_CC_EN);
+	r = fx_exec_on(q, &cmd, NVME_XFER_NONE, NULL, 0);
+	assert_status(r, NVME_SUCCESS);
+	fx_req_free(r);
+	return status;
+}
+
+uint16_t fx_connect_io_as(struct fx_queue *admin, struct fx_queue **slot, uint16_t qid)
+{
+	const struct nvmf_ctrlr *c = admin->q.ctrlr;
+	struct fx_queue *q = accept_queue(admin->fx, slot, 0);
+	uint16_t status;
+
+	q->q.portid = c->portid;
+	status = do_connect(q, c->subsystem->nqn, c->hostnqn, qid, c->cntlid, 0);
+	if (status != NVME_SUCCESS)
+		fx_drop(q);
 	return status;
 }
 
@@ -340,6 +388,16 @@ void fx_req_free(struct fx_req *r)
 	g_free(r);
 }
 
+struct fx_req *fx_exec_on(struct fx_queue *q, const struct nvme_cmd *cmd, enum nvme_xfer xfer,
+			  const void *data, uint32_t len)
+{
+	struct fx_req *r = fx_send(q, cmd, xfer, data, len);
+
+	fx_run(q->fx);
+	g_assert_true(r->done);
+	return r;
+}
+
 struct fx_req *fx_exec(struct fx *fx, const struct nvme_cmd *cmd, const void *data, uint32_t len)
 {
 	if (fx->last != NULL)
@@ -365,18 +423,9 @@ struct fx_req *fx_get_log(struct fx *fx, uint8_t lid, bool keep, uint64_t offset
 static struct fx_req *property(struct fx *fx, uint8_t fctype, uint32_t offset, uint8_t attrib,
 			       uint64_t value)
 {
-	struct nvme_property_cmd cmd = {
-		.opcode = NVME_OP_FABRICS,
-		.flags = NVME_CMD_PSDT_SGL,
-		.fctype = fctype,
-		.attrib = attrib,
-		.offset = offset,
-		.value = value,
-	};
-	struct nvme_cmd sqe;
+	struct nvme_cmd cmd = property_cmd(fctype, offset, attrib, value);
 
-	memcpy(&sqe, &cmd, sizeof(sqe));
-	return fx_exec(fx, &sqe, NULL, 0);
+	return fx_exec(fx, &cmd, NULL, 0);
 }
 
 struct fx_req *fx_property_get(struct fx *fx, uint32_t offset, uint8_t attrib)

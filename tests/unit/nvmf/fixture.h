@@ -61,6 +61,17 @@ void fx_remove_ns(struct fx *fx, uint32_t nsid);
 /* Connects; returns the status. Admin queue: sets fx->admin and fx->ctrlr. */
 uint16_t fx_connect_admin(struct fx *fx, const char *subnqn, uint32_t kato_ms);
 uint16_t fx_connect_io(struct fx *fx, uint16_t qid);
+/*
+ * Another controller, enabled, of any host, through the transport's n-th port;
+ * *slot becomes its admin queue (NULL: refused), and NULL again when that is freed.
+ */
+uint16_t fx_connect_as(struct fx *fx, struct fx_queue **slot, unsigned port, const char *subnqn,
+		       const char *hostnqn);
+/* Its I/O queue. */
+uint16_t fx_connect_io_as(struct fx_queue *admin, struct fx_queue **slot, uint16_t qid);
+/* A command on any queue, to its end; free it. */
+struct fx_req *fx_exec_on(struct fx_queue *q, const struct nvme_cmd *cmd, enum nvme_xfer xfer,
+			  const void *data, uint32_t len);
 /* fx_new, connect, enable. */
 struct fx *fx_new_ready(unsigned nreactors);
 /* The peer has gone. */
