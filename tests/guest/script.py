@@ -20,6 +20,8 @@ class Unexpected(Exception):
 class Script:
     """Steps, in order; each says what it expects and what it got."""
 
+    nqn = NQN
+
     def __init__(self, guest, target):
         self.g, self.t = guest, target
         self.passed = 0
@@ -56,17 +58,15 @@ class Script:
                 self.check(f"{expect}, within {seconds} s", json.dumps(seen), False)
             time.sleep(0.1)
 
-    @staticmethod
-    def disk(seen, nsid):
+    def disk(self, seen, nsid):
         for name, d in seen["disks"].items():
-            if d["subsysnqn"] == NQN and d["nsid"] == str(nsid) and d["size"] not in (None, "0"):
+            if d["subsysnqn"] == self.nqn and d["nsid"] == str(nsid) and d["size"] not in (None, "0"):
                 return name, d
         return None
 
-    @staticmethod
-    def ctrl(seen):
+    def ctrl(self, seen):
         for name, c in seen["ctrls"].items():
-            if c["subsysnqn"] == NQN:
+            if c["subsysnqn"] == self.nqn:
                 return name, c
         return None
 
