@@ -119,6 +119,13 @@ static bool least_served(const struct bdev_qos_reactor *me, uint64_t *least)
 	return any;
 }
 
+/* Who asked for nothing so far has saved nothing up. */
+static void catch_up(struct bdev_qos_reactor *me, uint64_t least)
+{
+	if (atomic_load_explicit(&me->served, memory_order_relaxed) < least)
+		atomic_store_explicit(&me->served, least, memory_order_relaxed);
+}
+
 static bool is_my_turn(struct bdev_qos_reactor *me)
 {
 	struct bdev_qos *q = me->qos;
@@ -128,14 +135,11 @@ static bool is_my_turn(struct bdev_qos_reactor *me)
 
 	if (all == (hungry ? 1 : 0) || !least_served(me, &least))
 		return true;
-	served = atomic_load_explicit(&me->served, memory_order_relaxed);
-	/* Who asked for nothing so far has saved nothing up. */
-	if (!hungry && served < least) {
-		served = least;
-		atomic_store_explicit(&me->served, served, memory_order_relaxed);
-	}
+	if (!hungry)
+		catch_up(me, least);
 	if (me->reactor->now % SLICE >= SLICE / 2)
 		return true;
+	served = atomic_load_explicit(&me->served, memory_order_relaxed);
 	return served <= least + SLICE / (all + !hungry);
 }
 
@@ -174,7 +178,11 @@ static bool take(struct bdev_qos_reactor *me, const struct bdev_io *io)
 
 static void set_hungry(struct bdev_qos_reactor *me, bool hungry)
 {
+	uint64_t least;
+
 	if (atomic_load_explicit(&me->hungry, memory_order_relaxed) != hungry) {
+		if (hungry && least_served(me, &least))
+			catch_up(me, least);
 		atomic_store_explicit(&me->hungry, hungry, memory_order_relaxed);
 		atomic_fetch_add_explicit(&me->qos->hungry, hungry ? 1 : -1u, memory_order_relaxed);
 	}
