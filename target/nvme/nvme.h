@@ -466,6 +466,7 @@ _Static_assert(sizeof(struct nvme_ana_group) == 32, "ANA group descriptor");
 #define NVME_FEAT_KATO 0x0f
 #define NVME_FEAT_HOST_BEHAVIOR 0x16
 #define NVME_FEAT_HOST_ID 0x81
+#define NVME_FEAT_WRITE_PROTECT 0x84
 
 #define NVME_AEN_TYPE_ERROR 0
 #define NVME_AEN_TYPE_SMART 1
@@ -495,7 +496,7 @@ _Static_assert(sizeof(struct nvme_error_entry) == 64, "error log entry");
 
 /* Parameter error location: the first byte of a field, or a bit of a byte, of the command. */
 #define NVME_PEL(field) ((uint16_t)offsetof(struct nvme_cmd, field))
-#define NVME_PEL_BIT(field, bit) ((uint16_t)(NVME_PEL(field) + (bit) / 8 | (bit) % 8 << 8))
+#define NVME_PEL_BIT(field, bit) ((uint16_t)((NVME_PEL(field) + (bit) / 8) | (bit) % 8 << 8))
 #define NVME_PEL_NONE 0xffffu
 
 struct nvme_smart_log {

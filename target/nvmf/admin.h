@@ -53,6 +53,9 @@ bool nvmf_temperature_exceeded(const struct nvmf_ctrlr *c);
 /* Log 01h as it is now; page has room for NVMF_ERROR_LOG_ENTRIES, zeroed. */
 void nvmf_error_log_fill(const struct nvmf_ctrlr *c, struct nvme_error_entry *page);
 
+/* Set Features with 84h: takes its time. */
+void nvmf_set_write_protection(struct nvmf_request *req);
+
 /* Forgets all notices and the changed list (reset). */
 void nvmf_notices_reset(struct nvmf_ctrlr *c);
 /* Tells what is pending, as far as there are AERs and the host wants it. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "target/nvmf/admin.h"
+#include "target/nvmf/ana.h"
 
 #define INVALID_FIELD (NVME_SC_INVALID_FIELD | NVME_DNR)
 #define CAP_CHANGEABLE 0x4u
@@ -43,6 +44,7 @@ static const struct feature {
 	{ NVME_FEAT_KATO, true, false, true },
 	{ NVME_FEAT_HOST_BEHAVIOR, true, false, false },
 	{ NVME_FEAT_HOST_ID, false, false, true },
+	{ NVME_FEAT_WRITE_PROTECT, true, true, false },
 };
 
 static const struct feature *find(const struct nvmf_ctrlr *c, uint8_t fid)
@@ -91,6 +93,8 @@ static uint32_t current_value(const struct nvmf_ctrlr *c, uint8_t fid)
 		return c->aec;
 	case NVME_FEAT_KATO:
 		return c->kato_ms;
+	case NVME_FEAT_WRITE_PROTECT:
+		return 0; /* each namespace's */
 	default:
 		return c->features[fid];
 	}
@@ -124,7 +128,7 @@ static void get_host_id(struct nvmf_request *req, bool current)
 	static const uint8_t none[HOST_ID_LEN];
 
 	if (!(req->cmd.cdw11 & 1)) {
-		nvmf_request_complete(req, INVALID_FIELD);
+		nvmf_request_fail(req, INVALID_FIELD, NVME_PEL(cdw11));
 		return;
 	}
 	nvmf_request_reply_data(req,
@@ -132,26 +136,54 @@ static void get_host_id(struct nvmf_request *req, bool current)
 				HOST_ID_LEN);
 }
 
+static uint16_t get_temperature(uint32_t limits, uint32_t cdw11, uint32_t *value)
+{
+	/* The composite temperature is the only one. */
+	if (TEMP_SELECT(cdw11) != 0 || TEMP_TYPE(cdw11) > TEMP_UNDER)
+		return INVALID_FIELD;
+	*value = TEMP_TYPE(cdw11) == TEMP_OVER ? limits & 0xffff : limits >> 16;
+	return NVME_SUCCESS;
+}
+
+/* 1: write protected, by its configuration or by a host. */
+static uint16_t get_write_protection(const struct nvmf_ctrlr *c, uint32_t nsid, uint32_t *value)
+{
+	const struct nvmf_ns_group *ng = nvmf_ctrlr_ns(c, c->sgroup, nsid);
+
+	if (ng == NULL)
+		return NVME_SC_INVALID_NS | NVME_DNR;
+	*value = ng->info->read_only;
+	return NVME_SUCCESS;
+}
+
+static uint16_t check_recovery_nsid(const struct nvmf_ctrlr *c, uint32_t nsid)
+{
+	bool good = nsid == NVME_NSID_ALL || (nsid != 0 && nsid <= c->subsystem->max_namespaces);
+
+	return good ? NVME_SUCCESS : NVME_SC_INVALID_NS | NVME_DNR;
+}
+
 static void get_value(struct nvmf_request *req, uint8_t fid, bool current)
 {
 	const struct nvmf_ctrlr *c = req->qpair->ctrlr;
 	uint32_t value = current ? current_value(c, fid) : default_value(c, fid);
-	uint32_t cdw11 = req->cmd.cdw11;
-	uint16_t status = NVME_SUCCESS;
+	uint16_t status = NVME_SUCCESS, where = NVME_PEL(nsid);
 
 	if (fid == NVME_FEAT_TEMPERATURE) {
-		/* The composite temperature is the only one. */
-		if (TEMP_SELECT(cdw11) != 0 || TEMP_TYPE(cdw11) > TEMP_UNDER)
-			status = INVALID_FIELD;
-		value = TEMP_TYPE(cdw11) == TEMP_OVER ? value & 0xffff : value >> 16;
+		status = get_temperature(value, req->cmd.cdw11, &value);
+		where = NVME_PEL(cdw11);
+	} else if (fid == NVME_FEAT_ERROR_RECOVERY) {
+		status = check_recovery_nsid(c, req->cmd.nsid);
+	} else if (fid == NVME_FEAT_WRITE_PROTECT) {
+		status = get_write_protection(c, req->cmd.nsid, &value);
+		value = current ? value : 0;
 	}
-	if (fid == NVME_FEAT_ERROR_RECOVERY &&
-	    (req->cmd.nsid == 0 ||
-	     (req->cmd.nsid != NVME_NSID_ALL && req->cmd.nsid > c->subsystem->max_namespaces)))
-		status = NVME_SC_INVALID_NS | NVME_DNR;
-	if (status == NVME_SUCCESS)
-		req->rsp.dw0 = value;
-	nvmf_request_complete(req, status);
+	if (status != NVME_SUCCESS) {
+		nvmf_request_fail(req, status, where);
+		return;
+	}
+	req->rsp.dw0 = value;
+	nvmf_request_complete(req, NVME_SUCCESS);
 }
 
 void nvmf_get_features(struct nvmf_request *req)
@@ -160,8 +192,10 @@ void nvmf_get_features(struct nvmf_request *req)
 	unsigned sel = req->cmd.cdw10 >> 8 & 7;
 	const struct feature *f = find(req->qpair->ctrlr, fid);
 
-	if (f == NULL || sel > SEL_CAPABILITIES) {
-		nvmf_request_complete(req, INVALID_FIELD);
+	if (f == NULL) {
+		nvmf_request_fail(req, INVALID_FIELD, NVME_PEL(cdw10));
+	} else if (sel > SEL_CAPABILITIES) {
+		nvmf_request_fail(req, INVALID_FIELD, NVME_PEL(cdw10) + 1);
 	} else if (sel == SEL_CAPABILITIES) {
 		req->rsp.dw0 = (f->changeable ? CAP_CHANGEABLE : 0) | (f->ns ? CAP_NS : 0);
 		nvmf_request_complete(req, NVME_SUCCESS);
@@ -310,15 +344,27 @@ void nvmf_set_features(struct nvmf_request *req)
 {
 	uint8_t fid = (uint8_t)req->cmd.cdw10;
 	const struct feature *f = find(req->qpair->ctrlr, fid);
-	uint16_t status;
+	uint16_t status, where = NVME_PEL(cdw10);
 
-	if (f == NULL)
+	if (f == NULL) {
 		status = INVALID_FIELD;
-	else if (req->cmd.cdw10 & SET_SAVE)
+	} else if (req->cmd.cdw10 & SET_SAVE) {
 		status = NVME_SC_FEATURE_NOT_SAVEABLE | NVME_DNR;
-	else
+		where = NVME_PEL_BIT(cdw10, 31);
+	} else {
 		status = check_nsid(req->qpair->ctrlr, f, req->cmd.nsid);
-	if (status == NVME_SUCCESS)
+		where = NVME_PEL(nsid);
+	}
+	if (status == NVME_SUCCESS && fid == NVME_FEAT_WRITE_PROTECT) {
+		nvmf_set_write_protection(req);
+		return;
+	}
+	if (status == NVME_SUCCESS) {
 		status = set_feature(req, fid);
-	nvmf_request_complete(req, status);
+		where = NVME_PEL(cdw11);
+	}
+	if (status == NVME_SUCCESS)
+		nvmf_request_complete(req, status);
+	else
+		nvmf_request_fail(req, status, where);
 }

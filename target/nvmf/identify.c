@@ -30,6 +30,7 @@
 #define LPA_SUPPORTED_PAGES 0x20 /* and scopes in 05h, and 12h and 13h */
 #define ONCS_WRITE_ZEROES 0x0008
 #define ONCS_SAVE_SELECT 0x0010
+#define NWPC_BASIC 0x01 /* write protected or not, no more */
 #define VWC_PRESENT 0x01
 #define VWC_FLUSH_ALL_REFUSED 0x04 /* Flush of NSID FFFFFFFFh: Invalid Namespace */
 #define SGLS_SUPPORTED 0x1u	   /* any alignment */
@@ -115,6 +116,7 @@ static void fill_ctrlr_io(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
 	id->nn = c->subsystem->max_namespaces;
 	id->mnan = c->subsystem->max_namespaces;
 	id->oncs = ONCS_WRITE_ZEROES | ONCS_SAVE_SELECT;
+	id->nwpc = NWPC_BASIC;
 	id->vwc = VWC_PRESENT | VWC_FLUSH_ALL_REFUSED;
 	id->ioccsz = (uint32_t)(sizeof(struct nvme_cmd) + o->in_capsule_data_size) / 16;
 }

@@ -13,6 +13,7 @@
 
 #define INVALID_FIELD (NVME_SC_INVALID_FIELD | NVME_DNR)
 #define LOG_SUPPORTED 0x00
+#define CSI_NVM 0
 #define LOG_FEATURES 0x12
 #define LOG_MI_COMMANDS 0x13
 #define CDW10_RAE (1u << 15)
@@ -250,24 +251,29 @@ static const struct log *find_log(const struct nvmf_ctrlr *c, uint8_t lid)
 	return NULL;
 }
 
-static uint16_t parse_range(const struct nvmf_request *req, struct nvmf_log_range *range)
+static uint16_t parse_range(const struct nvmf_request *req, struct nvmf_log_range *range,
+			    uint16_t *where)
 {
 	const struct nvme_cmd *cmd = &req->cmd;
 	uint64_t dwords = ((uint64_t)(cmd->cdw11 & 0xffff) << 16 | cmd->cdw10 >> 16) + 1;
 
+	*where = NVME_PEL(cdw10) + 2;
 	if (dwords * 4 > req->qpair->transport->options.max_io_size)
 		return INVALID_FIELD; /* beyond MDTS */
 	range->len = (uint32_t)(dwords * 4);
 	range->offset = (uint64_t)cmd->cdw13 << 32 | cmd->cdw12;
 	range->keep = cmd->cdw10 & CDW10_RAE;
-	if ((range->offset & 3) != 0 || (cmd->cdw14 & CDW14_INDEX_OFFSET))
+	*where = NVME_PEL(cdw12);
+	if ((range->offset & 3) != 0)
 		return INVALID_FIELD;
-	if (req->data_len < range->len)
-		return NVME_SC_SGL_LENGTH_INVALID | NVME_DNR;
-	return NVME_SUCCESS;
+	*where = NVME_PEL_BIT(cdw14, 23);
+	if (cmd->cdw14 & CDW14_INDEX_OFFSET)
+		return INVALID_FIELD;
+	*where = NVME_PEL(sgl) + offsetof(struct nvme_sgl, length);
+	return req->data_len < range->len ? NVME_SC_SGL_LENGTH_INVALID | NVME_DNR : NVME_SUCCESS;
 }
 
-/* The SMART log is kept for single namespaces too (all alike); the rest has no namespace. */
+/* The SMART log is kept for single namespaces too; the rest has no namespace. */
 static uint16_t check_nsid(const struct nvmf_ctrlr *c, const struct log *log, uint32_t nsid)
 {
 	if (log->lid != NVME_LOG_SMART || nsid == 0 || nsid == NVME_NSID_ALL ||
@@ -276,19 +282,33 @@ static uint16_t check_nsid(const struct nvmf_ctrlr *c, const struct log *log, ui
 	return NVME_SC_INVALID_NS | NVME_DNR;
 }
 
+/* The effects are those of one command set, and there is only NVM. */
+static uint16_t check(const struct nvmf_request *req, const struct log *log,
+		      struct nvmf_log_range *range, uint16_t *where)
+{
+	uint16_t status;
+
+	*where = NVME_PEL(cdw10);
+	if (log == NULL)
+		return NVME_SC_INVALID_LOG_PAGE | NVME_DNR;
+	status = parse_range(req, range, where);
+	if (status != NVME_SUCCESS)
+		return status;
+	*where = NVME_PEL(cdw14) + 3;
+	if (log->lid == NVME_LOG_EFFECTS && req->cmd.cdw14 >> 24 != CSI_NVM)
+		return INVALID_FIELD;
+	*where = NVME_PEL(nsid);
+	return check_nsid(req->qpair->ctrlr, log, req->cmd.nsid);
+}
+
 void nvmf_get_log_page(struct nvmf_request *req)
 {
-	const struct nvmf_ctrlr *c = req->qpair->ctrlr;
-	const struct log *log = find_log(c, (uint8_t)req->cmd.cdw10);
+	const struct log *log = find_log(req->qpair->ctrlr, (uint8_t)req->cmd.cdw10);
 	struct nvmf_log_range range;
-	uint16_t status = NVME_SC_INVALID_LOG_PAGE | NVME_DNR;
+	uint16_t where, status = check(req, log, &range, &where);
 
-	if (log != NULL)
-		status = parse_range(req, &range);
-	if (status == NVME_SUCCESS)
-		status = check_nsid(c, log, req->cmd.nsid);
 	if (status != NVME_SUCCESS)
-		nvmf_request_complete(req, status);
+		nvmf_request_fail(req, status, where);
 	else if (log->fill != NULL)
 		read_local(req, log, &range);
 	else if (log->lid == NVME_LOG_SMART)

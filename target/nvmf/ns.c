@@ -59,7 +59,8 @@ struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks
 	info->anagrpid = ns->anagrpid;
 	info->supported = b->supported;
 	info->write_cache = b->write_cache;
-	info->read_only = ns->read_only || (b->supported & 1u << BDEV_WRITE) == 0;
+	info->read_only = ns->read_only || ns->priv->write_protected ||
+			  (b->supported & 1u << BDEV_WRITE) == 0;
 	info->restricted = ns->no_auto_visible;
 	memcpy(info->uuid, ns->uuid, sizeof(info->uuid));
 	memcpy(info->nguid, ns->nguid, sizeof(info->nguid));

@@ -48,4 +48,5 @@ struct nvmf_ns_priv {
 	unsigned nidentities; /* of them, in tgt->identities */
 	bool adding;
 	bool bdev_gone; /* while it was being added */
+	bool write_protected; /* by a host (feature 84h); ends with the namespace, or the target */
 };

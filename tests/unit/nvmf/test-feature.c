@@ -38,7 +38,7 @@ static uint64_t value(struct fx *fx, uint32_t fid)
 
 static void test_unknown(void)
 {
-	static const uint8_t known[] = { 1, 2, 4, 5, 6, 7, 0x0a, 0x0b, 0x0f, 0x16, 0x81 };
+	static const uint8_t known[] = { 1, 2, 4, 5, 6, 7, 0x0a, 0x0b, 0x0f, 0x16, 0x81, 0x84 };
 	static const uint8_t discovery[] = { 0x0b, 0x0f, 0x81 };
 	struct fx *fx = fx_new_ready(1);
 
@@ -168,6 +168,114 @@ static void test_nsid(void)
 	assert_status(fx_exec(fx, &cmd, NULL, 0), NVME_SUCCESS);
 	cmd.nsid = FX_MAX_NS + 1;
 	assert_status(fx_exec(fx, &cmd, NULL, 0), INVALID_NS);
+	fx_free(fx);
+}
+
+static uint32_t protection(struct fx *fx, uint32_t nsid)
+{
+	struct nvme_cmd cmd = fx_cmd(NVME_ADMIN_GET_FEATURES, nsid, NVME_FEAT_WRITE_PROTECT, 0);
+
+	assert_status(fx_exec(fx, &cmd, NULL, 0), NVME_SUCCESS);
+	return (uint32_t)fx->last->value;
+}
+
+static uint16_t write_block(struct fx *fx, uint16_t qid, uint32_t nsid)
+{
+	static const uint8_t zeros[512];
+	struct nvme_cmd cmd = fx_cmd(NVME_CMD_WRITE, nsid, 0, 0);
+	struct fx_req *r = fx_send(fx->io[qid], &cmd, NVME_XFER_H2C, zeros, sizeof(zeros));
+	uint16_t status;
+
+	fx_run(fx);
+	g_assert_true(r->done);
+	status = r->status;
+	fx_req_free(r);
+	return status;
+}
+
+/* Protected on every reactor once it is answered, told to hosts, and seen in Identify. */
+static void test_write_protection(void)
+{
+	struct fx *fx = fx_new_ready(3);
+	struct nvme_cmd id = fx_cmd(NVME_ADMIN_IDENTIFY, 1, NVME_CNS_NS, 0);
+	struct fx_req *aer;
+
+	fx_add_ns(fx, 1, 64, 512);
+	fx_add_ns(fx, 2, 64, 512);
+	for (uint16_t qid = 1; qid <= 3; qid++)
+		g_assert_cmphex(fx_connect_io(fx, qid), ==, NVME_SUCCESS);
+	fx_get_log(fx, NVME_LOG_CHANGED_NS, false, 0, 4096);
+	assert_status(set(fx, NVME_FEAT_AEC, NVME_OAES_NS_ATTR), NVME_SUCCESS);
+	aer = fx_send_aer(fx, 7);
+	g_assert_cmpuint(protection(fx, 1), ==, 0);
+	assert_status(set_ns(fx, 1, NVME_FEAT_WRITE_PROTECT, 1), NVME_SUCCESS);
+	g_assert_true(aer->done);
+	fx_req_free(aer);
+	fx_get_log(fx, NVME_LOG_CHANGED_NS, false, 0, 4096);
+	g_assert_cmpuint(fx->last->data[0], ==, 1);
+	g_assert_cmpuint(protection(fx, 1), ==, 1);
+	g_assert_cmpuint(protection(fx, 2), ==, 0);
+	fx_exec(fx, &id, NULL, 4096);
+	g_assert_cmphex(((const struct nvme_id_ns *)(const void *)fx->last->data)->nsattr, ==, 1);
+	for (uint16_t qid = 1; qid <= 3; qid++) {
+		g_assert_cmphex(write_block(fx, qid, 1), ==, NVME_SC_NS_WRITE_PROTECTED | NVME_DNR);
+		g_assert_cmphex(write_block(fx, qid, 2), ==, NVME_SUCCESS);
+	}
+	assert_status(set_ns(fx, 1, NVME_FEAT_WRITE_PROTECT, 1), NVME_SUCCESS);
+	assert_status(set_ns(fx, 1, NVME_FEAT_WRITE_PROTECT, 0), NVME_SUCCESS);
+	for (uint16_t qid = 1; qid <= 3; qid++)
+		g_assert_cmphex(write_block(fx, qid, 1), ==, NVME_SUCCESS);
+	for (uint32_t state = 2; state < 8; state++)
+		assert_status(set_ns(fx, 1, NVME_FEAT_WRITE_PROTECT, state), INVALID_FIELD);
+	assert_status(set_ns(fx, 3, NVME_FEAT_WRITE_PROTECT, 1), INVALID_NS);
+	assert_status(set_ns(fx, NVME_NSID_ALL, NVME_FEAT_WRITE_PROTECT, 1), INVALID_NS);
+	assert_status(set_ns(fx, 0, NVME_FEAT_WRITE_PROTECT, 1), INVALID_NS);
+	fx_free(fx);
+}
+
+/* The administrator's word is the last. */
+static void test_read_only(void)
+{
+	struct nvmf_ns_options o = { .bdev_name = "Null1", .nsid = 1, .read_only = true };
+	struct fx *fx = fx_new_ready(1);
+
+	fx_add_ns(fx, 1, 64, 512);
+	fx_remove_ns(fx, 1);
+	nvmf_subsystem_add_ns(fx->subsystem, &o, NULL, NULL, NULL);
+	fx_run(fx);
+	g_assert_cmpuint(protection(fx, 1), ==, 1);
+	assert_status(set_ns(fx, 1, NVME_FEAT_WRITE_PROTECT, 1), NVME_SUCCESS);
+	assert_status(set_ns(fx, 1, NVME_FEAT_WRITE_PROTECT, 0), NOT_CHANGEABLE);
+	g_assert_cmpuint(protection(fx, 1), ==, 1);
+	fx_free(fx);
+}
+
+/* A limit below the temperature, or above it, is a warning, told once. */
+static void test_temperature_warning(void)
+{
+	struct fx *fx = fx_new_ready(1);
+	struct fx_req *aer = fx_send_aer(fx, 5);
+
+	assert_status(set(fx, NVME_FEAT_AEC, 0x02), NVME_SUCCESS);
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, NVMF_TEMPERATURE + 1), NVME_SUCCESS);
+	g_assert_false(aer->done);
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, NVMF_TEMPERATURE), NVME_SUCCESS);
+	g_assert_true(aer->done);
+	g_assert_cmphex(aer->value, ==, 0x00020101);
+	fx_req_free(aer);
+	aer = fx_send_aer(fx, 6);
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, 1 << 20 | NVMF_TEMPERATURE), NVME_SUCCESS);
+	g_assert_cmphex(fx_get_log(fx, NVME_LOG_SMART, true, 0, 512)->data[0], ==, 0x02);
+	g_assert_false(aer->done); /* it stands since before */
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, 0xffff), NVME_SUCCESS);
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, 1 << 20), NVME_SUCCESS);
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, 1 << 20 | NVMF_TEMPERATURE), NVME_SUCCESS);
+	g_assert_false(aer->done); /* masked: not read yet */
+	fx_get_log(fx, NVME_LOG_SMART, false, 0, 512);
+	g_assert_true(aer->done);
+	fx_req_free(aer);
+	assert_status(set(fx, NVME_FEAT_TEMPERATURE, 1 << 20), NVME_SUCCESS);
+	g_assert_cmphex(fx_get_log(fx, NVME_LOG_SMART, false, 0, 512)->data[0], ==, 0);
 	fx_free(fx);
 }
 
@@ -371,6 +479,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/nvmf/feature/simple", test_simple);
 	g_test_add_func("/nvmf/feature/temperature", test_temperature);
 	g_test_add_func("/nvmf/feature/nsid", test_nsid);
+	g_test_add_func("/nvmf/feature/write-protection", test_write_protection);
+	g_test_add_func("/nvmf/feature/read-only", test_read_only);
+	g_test_add_func("/nvmf/feature/temperature-warning", test_temperature_warning);
 	g_test_add_func("/nvmf/feature/queues", test_queues);
 	g_test_add_func("/nvmf/feature/host-id", test_host_id);
 	g_test_add_func("/nvmf/feature/host-behavior", test_host_behavior);
