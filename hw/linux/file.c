@@ -501,7 +501,6 @@ void linux_files_free(struct hw_file *hw)
 {
 	struct linux_files *files = (struct linux_files *)hw;
 
-	g_assert(files->ctxs == NULL && files->files == NULL);
 	if (files->watching) {
 		pthread_mutex_lock(&files->lock);
 		files->stop = true;
@@ -512,6 +511,7 @@ void linux_files_free(struct hw_file *hw)
 	/* A thread that hangs in a file still needs what there is. */
 	if (!job_pool_free(files->control, PATIENCE_MS))
 		return;
+	g_assert(files->ctxs == NULL && files->files == NULL);
 	pthread_cond_destroy(&files->tick);
 	pthread_mutex_destroy(&files->lock);
 	g_free(files);

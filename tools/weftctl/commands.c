@@ -82,6 +82,28 @@ const struct command commands[] = {
 	{ "bdev_null_resize", "Make a null block device larger", OUT_NONE, ARGS {
 		POS("name", "name", ARG_STR, "its name"),
 		POS("new_size", "new_size", ARG_INT, "new size in MiB"), END } },
+	{ "bdev_aio_create", "Make a block device of a file or device", OUT_NAME, ARGS {
+		POS("filename", "filename", ARG_STR, "path of the file or device"),
+		POS("name", "name", ARG_STR, "name"),
+		POS_OPT("block_size", "block_size", ARG_INT, "block size in bytes (that of the file)"),
+		OPT('u', "uuid", "uuid", ARG_STR, "UUID (default: made from what the file is)"),
+		OPT('f', "fallocate", "fallocate", ARG_TRUE, "accepted: space is always given back"),
+		OPT(0, "nowait", "nowait", ARG_TRUE, "accepted, without effect"),
+		OPT('r', "readonly", "readonly", ARG_TRUE, "nothing can be written"), END } },
+	{ "bdev_aio_rescan", "Look at the size of the file now", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_aio_delete", "Remove a block device of a file", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_uring_create", "Make a block device of a file or device", OUT_NAME, ARGS {
+		POS("filename", "filename", ARG_STR, "path of the file or device"),
+		POS("name", "name", ARG_STR, "name"),
+		POS_OPT("block_size", "block_size", ARG_INT, "block size in bytes (that of the file)"),
+		OPT('u', "uuid", "uuid", ARG_STR, "UUID (default: made from what the file is)"),
+		OPT('r', "readonly", "readonly", ARG_TRUE, "nothing can be written"), END } },
+	{ "bdev_uring_rescan", "Look at the size of the file now", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_uring_delete", "Remove a block device of a file", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
 
 	{ "nvmf_create_transport", "Enable a transport", OUT_NONE, ARGS {
 		REQ('t', "trtype", "trtype", ARG_STR, "transport: TCP"),

@@ -141,8 +141,25 @@ static bool parse_net(const char *text, enum linux_net_engine *engine)
 	return false;
 }
 
+static bool parse_files(const char *text, enum linux_file_engine *engine)
+{
+	static const char *const names[] = {
+		[LINUX_FILE_AUTO] = "auto",
+		[LINUX_FILE_IO_URING] = "io_uring",
+		[LINUX_FILE_THREADS] = "threads",
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (strcmp(names[i], text) == 0) {
+			*engine = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 struct raw {
-	char *cpus, *spin, *net, *level;
+	char *cpus, *spin, *net, *files, *level;
 	gboolean version;
 };
 
@@ -154,6 +171,8 @@ static bool interpret(struct weftd_options *o, const struct raw *raw, GError **e
 		return bad(error, "--spin %s: adaptive, always or nanoseconds expected", raw->spin);
 	if (raw->net && !parse_net(raw->net, &o->net_engine))
 		return bad(error, "--net %s: auto, io_uring or epoll expected", raw->net);
+	if (raw->files && !parse_files(raw->files, &o->file_engine))
+		return bad(error, "--files %s: auto, io_uring or threads expected", raw->files);
 	if (raw->level) {
 		g_autofree char *upper = g_ascii_strup(raw->level, -1);
 
@@ -181,6 +200,8 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 		  "HOW" },
 		{ "net", 0, 0, G_OPTION_ARG_STRING, &raw->net,
 		  "Socket engine: auto, io_uring, epoll", "ENGINE" },
+		{ "files", 0, 0, G_OPTION_ARG_STRING, &raw->files,
+		  "File I/O engine: auto, io_uring, threads", "ENGINE" },
 		{ "log-level", 'L', 0, G_OPTION_ARG_STRING, &raw->level,
 		  "error, warning, notice, info, debug", "LEVEL" },
 		{ "version", 0, 0, G_OPTION_ARG_NONE, &raw->version, "Print the version", NULL },
@@ -207,6 +228,7 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 	g_free(raw.cpus);
 	g_free(raw.spin);
 	g_free(raw.net);
+	g_free(raw.files);
 	g_free(raw.level);
 	*status = ok ? 0 : 1;
 	if (!ok)

@@ -103,8 +103,9 @@ static void serving(struct weftd *d)
 						 d->options.rpc_path, (int)getpid());
 
 	weftd_notify(state);
-	log_notice(d->target->core->log, "weftd", "ready", "rpc=%s reactors=%u net=%s",
-		   d->options.rpc_path, d->target->core->nreactors, linux_hw_net_engine(d->lhw));
+	log_notice(d->target->core->log, "weftd", "ready", "rpc=%s reactors=%u net=%s files=%s",
+		   d->options.rpc_path, d->target->core->nreactors, linux_hw_net_engine(d->lhw),
+		   linux_hw_file_engine(d->lhw));
 }
 
 static void loaded(void *arg, const GError *error)
@@ -142,7 +143,8 @@ static bool load(struct weftd *d)
 static bool start(struct weftd *d)
 {
 	const struct weftd_options *o = &d->options;
-	struct linux_hw_options hw_options = { .net_engine = o->net_engine };
+	struct linux_hw_options hw_options = { .net_engine = o->net_engine,
+					       .file_engine = o->file_engine };
 	struct target_options options = {
 		.core = { .nreactors = o->cpus ? o->ncpus : 1,
 			  .cpus = o->cpus,

@@ -19,6 +19,7 @@ struct weftd_options {
 	unsigned ncpus;
 	uint64_t spin_ns;
 	enum linux_net_engine net_engine;
+	enum linux_file_engine file_engine;
 	enum log_level log_level;
 };
 
