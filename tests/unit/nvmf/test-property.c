@@ -232,6 +232,90 @@ static void test_shutdown_mixed(void)
 	fx_free(fx);
 }
 
+/* --- subsystem reset, association timeout ------------------------------------------------- */
+
+#define NSSR_VALUE 0x4e564d65u
+#define NSSRO 0x10u
+#define SECOND UINT64_C(1000000000)
+
+static void test_nssr_off(void)
+{
+	struct fx *fx = fx_new_ready(1);
+
+	assert_status(fx_property_set(fx, NVME_REG_NSSR, 0, NSSR_VALUE), INVALID_FIELD);
+	assert_status(fx_property_set(fx, NVME_REG_CSTS, 0, NSSRO), INVALID_FIELD);
+	g_assert_nonnull(fx->admin);
+	fx_free(fx);
+}
+
+/* All controllers of the subsystem end; those that come after it tell of it until told not to. */
+static void test_nssr(void)
+{
+	struct fx *fx = fx_new(3);
+	struct fx_queue *other;
+
+	fx->subsystem->enable_nssr = true;
+	g_assert_cmphex(fx_connect_admin(fx, FX_NQN, 0), ==, NVME_SUCCESS);
+	g_assert_cmphex(fx_property_get(fx, NVME_REG_CAP, 1)->value >> 36 & 1, ==, 1);
+	fx_set_cc(fx, FX_CC_EN);
+	g_assert_cmphex(fx_connect_io(fx, 1), ==, NVME_SUCCESS);
+	other = fx->admin;
+	other->self = &fx->io[3];
+	fx->io[3] = other;
+	fx->admin = NULL;
+	g_assert_cmphex(fx_connect_admin(fx, FX_NQN, 0), ==, NVME_SUCCESS);
+	fx_set_cc(fx, FX_CC_EN);
+	/* another value, and another size, do nothing */
+	assert_status(fx_property_set(fx, NVME_REG_NSSR, 0, NSSR_VALUE + 1), NVME_SUCCESS);
+	assert_status(fx_property_set(fx, NVME_REG_NSSR, 1, NSSR_VALUE), INVALID_FIELD);
+	g_assert_cmphex(fx_csts(fx), ==, NVME_CSTS_RDY);
+	assert_status(fx_property_set(fx, NVME_REG_NSSR, 0, NSSR_VALUE), NVME_SUCCESS);
+	g_assert_null(fx->admin);
+	g_assert_null(fx->io[1]);
+	g_assert_null(fx->io[3]);
+	g_assert_cmphex(fx_connect_admin(fx, FX_NQN, 0), ==, NVME_SUCCESS);
+	g_assert_cmphex(fx_csts(fx), ==, NSSRO);
+	fx_set_cc(fx, FX_CC_EN);
+	g_assert_cmphex(fx_csts(fx), ==, NSSRO | NVME_CSTS_RDY);
+	assert_status(fx_property_set(fx, NVME_REG_CSTS, 0, 1), NVME_SUCCESS);
+	g_assert_cmphex(fx_csts(fx), ==, NSSRO | NVME_CSTS_RDY);
+	assert_status(fx_property_set(fx, NVME_REG_CSTS, 0, NSSRO), NVME_SUCCESS);
+	g_assert_cmphex(fx_csts(fx), ==, NVME_CSTS_RDY);
+	fx_free(fx);
+}
+
+static void wait_for(struct fx *fx, uint64_t ns)
+{
+	fx->fake->now += ns;
+	fx_run(fx);
+}
+
+/* Never enabled, reset and not enabled again, shut down: each ends after 120 s; enabled: never. */
+static void test_association(void)
+{
+	struct fx *fx = fx_new(2);
+
+	g_assert_cmphex(fx_connect_admin(fx, FX_NQN, 0), ==, NVME_SUCCESS);
+	wait_for(fx, 120 * SECOND - 1);
+	g_assert_nonnull(fx->admin);
+	wait_for(fx, 1);
+	g_assert_null(fx->admin);
+	for (unsigned i = 0; i < 3; i++) {
+		g_assert_cmphex(fx_connect_admin(fx, FX_NQN, 0), ==, NVME_SUCCESS);
+		wait_for(fx, 100 * SECOND);
+		fx_set_cc(fx, i == 2 ? FX_CC_EN | 1 << 7 : FX_CC_EN);
+		if (i < 2) {
+			wait_for(fx, 1000 * SECOND);
+			fx_set_cc(fx, i == 0 ? 0 : FX_CC_EN | 1 << 14);
+			wait_for(fx, 120 * SECOND - 1);
+			g_assert_nonnull(fx->admin);
+		}
+		wait_for(fx, 20 * SECOND);
+		g_assert_null(fx->admin);
+	}
+	fx_free(fx);
+}
+
 /* Properties are of the admin queue. */
 static void test_io_queue(void)
 {
@@ -262,6 +346,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/nvmf/property/enable-too-soon", test_enable_too_soon);
 	g_test_add_func("/nvmf/property/shutdown", test_shutdown);
 	g_test_add_func("/nvmf/property/shutdown-mixed", test_shutdown_mixed);
+	g_test_add_func("/nvmf/property/nssr-off", test_nssr_off);
+	g_test_add_func("/nvmf/property/nssr", test_nssr);
+	g_test_add_func("/nvmf/property/association", test_association);
 	g_test_add_func("/nvmf/property/io-queue", test_io_queue);
 	return g_test_run();
 }
