@@ -25,6 +25,7 @@
 
 struct rawgen {
 	struct rawgen_target target;
+	uint32_t nsids; /* from target.nsid on */
 	struct rawgen_ctrl ctrl;
 	bool write, json;
 	size_t size;
@@ -49,6 +50,7 @@ static const char help[] =
 	"  --trsvcid PORT     of the target (4420)\n"
 	"  --subnqn NQN       of the subsystem (needed)\n"
 	"  --nsid N           namespace (1)\n"
+	"  --nsids N          at random among N namespaces of the same size from it on (1)\n"
 	"  --mode read|write  at random places (read)\n"
 	"  --size N           bytes of a command (4096)\n"
 	"  --qd N             commands outstanding (128)\n"
@@ -68,17 +70,29 @@ static const char help[] =
 	"  --help             this text\n";
 
 static const struct option options[] = {
-	{ "traddr", 1, NULL, 'a' },	 { "trsvcid", 1, NULL, 'p' },
-	{ "subnqn", 1, NULL, 'n' },	 { "nsid", 1, NULL, 'N' },
-	{ "mode", 1, NULL, 'm' },	 { "size", 1, NULL, 's' },
-	{ "qd", 1, NULL, 'q' },		 { "entries", 1, NULL, 'E' },
-	{ "seconds", 1, NULL, 't' },	 { "warmup", 1, NULL, 'w' },
-	{ "rate", 1, NULL, 'r' },	 { "refill", 1, NULL, 'i' },
-	{ "client-recv", 1, NULL, 'C' }, { "check-every", 1, NULL, 'k' },
-	{ "cpu", 1, NULL, 'c' },	 { "pid", 1, NULL, 'P' },
-	{ "hold", 1, NULL, 'H' },	 { "json", 0, NULL, 'j' },
-	{ "sndbuf", 1, NULL, 'S' },	 { "rcvbuf", 1, NULL, 'R' },
-	{ "help", 0, NULL, 'h' },	 { 0 },
+	{ "traddr", 1, NULL, 'a' },
+	{ "trsvcid", 1, NULL, 'p' },
+	{ "subnqn", 1, NULL, 'n' },
+	{ "nsid", 1, NULL, 'N' },
+	{ "nsids", 1, NULL, 'U' },
+	{ "mode", 1, NULL, 'm' },
+	{ "size", 1, NULL, 's' },
+	{ "qd", 1, NULL, 'q' },
+	{ "entries", 1, NULL, 'E' },
+	{ "seconds", 1, NULL, 't' },
+	{ "warmup", 1, NULL, 'w' },
+	{ "rate", 1, NULL, 'r' },
+	{ "refill", 1, NULL, 'i' },
+	{ "client-recv", 1, NULL, 'C' },
+	{ "check-every", 1, NULL, 'k' },
+	{ "cpu", 1, NULL, 'c' },
+	{ "pid", 1, NULL, 'P' },
+	{ "hold", 1, NULL, 'H' },
+	{ "json", 0, NULL, 'j' },
+	{ "sndbuf", 1, NULL, 'S' },
+	{ "rcvbuf", 1, NULL, 'R' },
+	{ "help", 0, NULL, 'h' },
+	{ 0 },
 };
 
 static void parse_more(struct rawgen *g, int c, const char *arg)
@@ -144,6 +158,9 @@ static void parse_one(struct rawgen *g, int c, const char *arg)
 	case 'N':
 		g->target.nsid = (uint32_t)bench_size("nsid", arg, 1, NVME_NSID_ALL - 1);
 		break;
+	case 'U':
+		g->nsids = (uint32_t)bench_size("nsids", arg, 1, 65535);
+		break;
 	case 'm':
 		g->write = !strcmp(arg, "write");
 		if (!g->write && strcmp(arg, "read"))
@@ -168,6 +185,7 @@ static void parse(struct rawgen *g, int argc, char **argv)
 	int c;
 
 	*g = (struct rawgen){ .target = { .traddr = "127.0.0.1", .trsvcid = "4420", .nsid = 1 },
+			      .nsids = 1,
 			      .size = 4096,
 			      .qd = 128,
 			      .refill = 1,
@@ -209,6 +227,8 @@ static void fill(struct drive *d, uint64_t k, uint8_t *slot)
 	uint64_t lba =
 		(uint64_t)((unsigned __int128)g->random * (g->ctrl.blocks / nlb) >> 64) * nlb;
 
+	if (g->nsids > 1)
+		sqe->nsid = g->target.nsid + (uint32_t)((g->random & 0xffffffff) * g->nsids >> 32);
 	sqe->cid = (uint16_t)(k % RAWGEN_CIDS);
 	sqe->cdw10 = (uint32_t)lba;
 	sqe->cdw11 = (uint32_t)(lba >> 32);
