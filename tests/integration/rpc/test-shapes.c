@@ -224,62 +224,16 @@ static void test_shapes(void)
 
 /* --- save and load ------------------------------------------------------------------------ */
 
-static char *saved(struct rig *rig)
-{
-	g_autofree char *bdev = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
-					     "\"params\":{\"name\":\"bdev\"}}");
-	g_autofree char *nvmf = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
-					     "\"params\":{\"name\":\"nvmf\"}}");
-	struct jv_doc *a = jv_parse(bdev, strlen(bdev), 0, NULL);
-	struct jv_doc *b = jv_parse(nvmf, strlen(nvmf), 0, NULL);
-	const struct jv *x = jv_member(jv_root(a), "result"), *y = jv_member(jv_root(b), "result");
-	char *text = g_strdup_printf("{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":%.*s},"
-				     "{\"subsystem\":\"nvmf\",\"config\":%.*s}]}",
-				     (int)x->raw_len, x->raw, (int)y->raw_len, y->raw);
-
-	jv_doc_unref(a);
-	jv_doc_unref(b);
-	return text;
-}
-
-struct loading {
-	bool done;
-	char *error;
-};
-
-static void loaded(void *arg, const GError *error)
-{
-	struct loading *l = arg;
-
-	l->done = true;
-	l->error = error ? g_strdup(error->message) : NULL;
-}
-
-static bool loading(void *arg)
-{
-	return !((struct loading *)arg)->done;
-}
-
-/* NULL: loaded; else what was wrong. */
-static char *load(struct rig *rig, const char *text)
-{
-	struct loading l = { 0 };
-
-	target_load_config(rig->target, "file.json", text, strlen(text), loaded, &l);
-	g_assert_true(world_run_while(rig->world, loading, &l, RIG_LIMIT));
-	return l.error;
-}
-
 static void test_save_load(void)
 {
 	struct rig *one = rig_new(2, 1), *two = rig_new(3, 2);
 	g_autofree char *first = NULL, *second = NULL, *error = NULL, *waited = NULL;
 
 	do_setup(one);
-	first = saved(one);
-	error = load(two, first);
+	first = rig_saved(one);
+	error = rig_load(two, first);
 	g_assert_cmpstr(error, ==, NULL);
-	second = saved(two);
+	second = rig_saved(two);
 	g_assert_cmpstr(first, ==, second);
 	waited = rig_ask(two, "{\"id\":1,\"method\":\"framework_wait_init\"}");
 	g_assert_cmpstr(waited, ==, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":true}");
@@ -312,7 +266,7 @@ static void test_bad_config(void)
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct rig *rig = rig_new(4, 1);
-		g_autofree char *error = load(rig, cases[i].text);
+		g_autofree char *error = rig_load(rig, cases[i].text);
 
 		if (!error || !strstr(error, cases[i].part))
 			g_error("%s: %s", cases[i].text, error);

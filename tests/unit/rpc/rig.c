@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "target/rpc/framing.h"
+#include "target/rpc/json.h"
 
 struct rig *rig_new(uint64_t seed, unsigned nreactors)
 {
@@ -265,4 +266,51 @@ char *rig_ask(struct rig *rig, const char *text)
 	answer = client_answer(c);
 	client_free(c);
 	return answer;
+}
+
+/* --- save and load ------------------------------------------------------------------------ */
+
+char *rig_saved(struct rig *rig)
+{
+	g_autofree char *bdev = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
+					     "\"params\":{\"name\":\"bdev\"}}");
+	g_autofree char *nvmf = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
+					     "\"params\":{\"name\":\"nvmf\"}}");
+	struct jv_doc *a = jv_parse(bdev, strlen(bdev), 0, NULL);
+	struct jv_doc *b = jv_parse(nvmf, strlen(nvmf), 0, NULL);
+	const struct jv *x = jv_member(jv_root(a), "result"), *y = jv_member(jv_root(b), "result");
+	char *text = g_strdup_printf("{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":%.*s},"
+				     "{\"subsystem\":\"nvmf\",\"config\":%.*s}]}",
+				     (int)x->raw_len, x->raw, (int)y->raw_len, y->raw);
+
+	jv_doc_unref(a);
+	jv_doc_unref(b);
+	return text;
+}
+
+struct loading {
+	bool done;
+	char *error;
+};
+
+static void loaded(void *arg, const GError *error)
+{
+	struct loading *l = arg;
+
+	l->done = true;
+	l->error = error ? g_strdup(error->message) : NULL;
+}
+
+static bool loading(void *arg)
+{
+	return !((struct loading *)arg)->done;
+}
+
+char *rig_load(struct rig *rig, const char *text)
+{
+	struct loading l = { 0 };
+
+	target_load_config(rig->target, "file.json", text, strlen(text), loaded, &l);
+	g_assert_true(world_run_while(rig->world, loading, &l, RIG_LIMIT));
+	return l.error;
 }

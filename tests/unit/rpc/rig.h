@@ -49,3 +49,7 @@ void client_free(struct client *c);
 
 /* One request, one answer, on a connection of its own. Caller frees. */
 char *rig_ask(struct rig *rig, const char *text);
+/* The whole configuration as a file has it. Caller frees. */
+char *rig_saved(struct rig *rig);
+/* Loads one. NULL: good; else what was wrong (caller frees). */
+char *rig_load(struct rig *rig, const char *text);
