@@ -127,6 +127,8 @@ char *rpc_param_type_text(const struct rpc_param *p)
 		return g_strdup_printf("string of %u hexadecimal digits", (unsigned)p->max * 2);
 	case RPC_OBJECT:
 		return g_strdup("object");
+	case RPC_STRS:
+		return g_strdup_printf("array of at most %u strings", (unsigned)p->max);
 	default:
 		return number_text(p);
 	}
@@ -272,6 +274,18 @@ static bool decode_bytes(const struct decoder *d, const struct rpc_param *p, con
 	return true;
 }
 
+static bool decode_strs(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
+			const struct jv **out)
+{
+	if (v->type != JV_ARRAY || v->count > p->max)
+		return wrong(d, p, v);
+	for (const struct jv *s = v->first; s; s = s->next)
+		if (s->type != JV_STRING || s->len != strlen(s->str))
+			return wrong(d, p, s);
+	*out = v;
+	return true;
+}
+
 static bool decode_object(struct decoder *d, const struct rpc_param *table, bool relaxed,
 			  const struct jv *params, uint8_t *base);
 
@@ -319,6 +333,8 @@ static bool decode_value(struct decoder *d, const struct rpc_param *p, const str
 		return decode_bytes(d, p, v, (struct rpc_bytes *)at);
 	case RPC_OBJECT:
 		return decode_sub(d, p, v, at);
+	case RPC_STRS:
+		return decode_strs(d, p, v, (const struct jv **)at);
 	case RPC_BOOL:
 		if (v->type != JV_BOOL)
 			return wrong(d, p, v);

@@ -30,6 +30,7 @@ enum rpc_type {
 	RPC_UUID,   /* struct rpc_bytes */
 	RPC_HEX,    /* struct rpc_bytes: exactly max bytes as hexadecimal digits */
 	RPC_OBJECT, /* struct described by sub, embedded */
+	RPC_STRS,   /* const struct jv *: an array of at most max strings; absent: NULL */
 };
 
 struct rpc_bytes {

@@ -48,17 +48,6 @@ static JsonObject *io_types(const struct bdev *bdev)
 	return o;
 }
 
-static JsonObject *rate_limits(void)
-{
-	JsonObject *o = json_object_new();
-
-	json_object_set_int_member(o, "rw_ios_per_sec", 0);
-	json_object_set_int_member(o, "rw_mbytes_per_sec", 0);
-	json_object_set_int_member(o, "r_mbytes_per_sec", 0);
-	json_object_set_int_member(o, "w_mbytes_per_sec", 0);
-	return o;
-}
-
 static JsonObject *bdev_json(const struct bdev *bdev)
 {
 	JsonObject *o = json_object_new();
@@ -82,13 +71,14 @@ static JsonObject *bdev_json(const struct bdev *bdev)
 	json_object_set_string_member(o, "uuid", uuid);
 	if (bdev_is_malloc(bdev)) /* it has memory, of no particular node */
 		json_object_set_int_member(o, "numa_id", -1);
-	json_object_set_object_member(o, "assigned_rate_limits", rate_limits());
+	json_object_set_object_member(o, "assigned_rate_limits", rpc_bdev_limits(bdev));
 	json_object_set_boolean_member(o, "claimed", claimed);
 	if (claimed)
 		json_object_set_string_member(o, "claim_type", "exclusive_write");
 	json_object_set_boolean_member(o, "zoned", FALSE);
 	json_object_set_object_member(o, "supported_io_types", io_types(bdev));
 	rpc_bdev_file_specific(bdev, specific);
+	rpc_bdev_layer_specific(bdev, specific);
 	json_object_set_object_member(o, "driver_specific", specific);
 	return o;
 }
@@ -285,22 +275,7 @@ static const struct rpc_param resize_params[] = {
 static struct bdev *find(struct rpc_request *req, bool (*is)(const struct bdev *bdev),
 			 const char *kind)
 {
-	const struct by_name *p = req->params;
-	struct bdev *bdev = bdev_find(req->server->bdevs, p->name);
-
-	if (bdev && is(bdev))
-		return bdev;
-	if (bdev)
-		rpc_fail_with(req, -ENODEV, NULL, "\"%s\" is a %s, not a %s", p->name,
-			      bdev->ops->product_name, kind);
-	else
-		no_such_bdev(req, p->name);
-	return NULL;
-}
-
-static void deleted(void *arg)
-{
-	rpc_reply_true(arg);
+	return rpc_bdev_find(req, ((const struct by_name *)req->params)->name, is, kind);
 }
 
 static void bdev_malloc_delete(struct rpc_request *req)
@@ -308,7 +283,7 @@ static void bdev_malloc_delete(struct rpc_request *req)
 	struct bdev *bdev = find(req, bdev_is_malloc, "Malloc disk");
 
 	if (bdev)
-		bdev_unregister(bdev, deleted, req);
+		rpc_bdev_delete(req, bdev);
 }
 
 static void bdev_null_delete(struct rpc_request *req)
@@ -316,7 +291,7 @@ static void bdev_null_delete(struct rpc_request *req)
 	struct bdev *bdev = find(req, bdev_is_null, "Null disk");
 
 	if (bdev)
-		bdev_unregister(bdev, deleted, req);
+		rpc_bdev_delete(req, bdev);
 }
 
 static void bdev_null_resize(struct rpc_request *req)
@@ -343,6 +318,25 @@ static void bdev_null_resize(struct rpc_request *req)
 
 /* --- configuration ---------------------------------------------------------------------------- */
 
+static void config_simple(const struct bdev *bdev, JsonArray *config)
+{
+	JsonObject *params;
+	char uuid[37];
+
+	if (!bdev_is_malloc(bdev) && !bdev_is_null(bdev))
+		return;
+	params = json_object_new();
+	bdev_uuid_format(bdev->uuid, uuid);
+	json_object_set_string_member(params, "name", bdev->name);
+	json_object_set_int_member(params, "num_blocks", (gint64)bdev->num_blocks);
+	json_object_set_int_member(params, "block_size", bdev->block_size);
+	json_object_set_int_member(params, "physical_block_size", bdev->physical_block_size);
+	json_object_set_string_member(params, "uuid", uuid);
+	rpc_config_add(config, bdev_is_malloc(bdev) ? "bdev_malloc_create" : "bdev_null_create",
+		       params);
+}
+
+/* In the order they were made: what is below comes first. */
 JsonArray *rpc_config_bdev(struct rpc_server *server)
 {
 	JsonArray *config = json_array_new();
@@ -350,22 +344,10 @@ JsonArray *rpc_config_bdev(struct rpc_server *server)
 
 	for (guint i = 0; i < list->len; i++) {
 		const struct bdev *bdev = list->pdata[i];
-		bool is_malloc = bdev_is_malloc(bdev);
-		JsonObject *params;
-		char uuid[37];
 
-		if (rpc_config_bdev_file(bdev, config) || (!is_malloc && !bdev_is_null(bdev)))
-			continue;
-		params = json_object_new();
-		bdev_uuid_format(bdev->uuid, uuid);
-		json_object_set_string_member(params, "name", bdev->name);
-		json_object_set_int_member(params, "num_blocks", (gint64)bdev->num_blocks);
-		json_object_set_int_member(params, "block_size", bdev->block_size);
-		json_object_set_int_member(params, "physical_block_size",
-					   bdev->physical_block_size);
-		json_object_set_string_member(params, "uuid", uuid);
-		rpc_config_add(config, is_malloc ? "bdev_malloc_create" : "bdev_null_create",
-			       params);
+		if (!rpc_config_bdev_file(bdev, config) && !rpc_config_bdev_layer(bdev, config))
+			config_simple(bdev, config);
+		rpc_config_bdev_limits(bdev, config);
 	}
 	return config;
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct rpc_method *const rpc_method_tables[] = {
-	rpc_methods_framework, rpc_methods_bdev, rpc_methods_bdev_file,  rpc_methods_nvmf,
+	rpc_methods_framework, rpc_methods_bdev, rpc_methods_bdev_file,
+	rpc_methods_bdev_layers, rpc_methods_bdev_stat,  rpc_methods_nvmf,
 	rpc_methods_nvmf_show, rpc_methods_nvmf_access, rpc_methods_nvmf_discovery,
 	rpc_methods_trace, NULL,
 };

@@ -7,6 +7,8 @@
 extern const struct rpc_method rpc_methods_framework[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_bdev_file[];
+extern const struct rpc_method rpc_methods_bdev_layers[];
+extern const struct rpc_method rpc_methods_bdev_stat[];
 extern const struct rpc_method rpc_methods_nvmf[];
 extern const struct rpc_method rpc_methods_nvmf_show[];
 extern const struct rpc_method rpc_methods_nvmf_access[];
@@ -25,6 +27,20 @@ JsonArray *rpc_config_bdev(struct rpc_server *server);
 void rpc_bdev_file_specific(const struct bdev *bdev, JsonObject *specific);
 /* False: it is none. */
 bool rpc_config_bdev_file(const struct bdev *bdev, JsonArray *config);
+/* The same for delay, error and passthru ones. */
+void rpc_bdev_layer_specific(const struct bdev *bdev, JsonObject *specific);
+bool rpc_config_bdev_layer(const struct bdev *bdev, JsonArray *config);
+/* assigned_rate_limits; and what sets them, if there are any. */
+JsonObject *rpc_bdev_limits(const struct bdev *bdev);
+void rpc_config_bdev_limits(const struct bdev *bdev, JsonArray *config);
+/* is NULL: any kind. NULL: the request has been failed. */
+struct bdev *rpc_bdev_find(struct rpc_request *req, const char *name,
+			   bool (*is)(const struct bdev *bdev), const char *kind);
+/*
+ * Removes bdev and ends req: true when it is gone, -ETIMEDOUT with a sentence of
+ * what is waited for when its backend does not let go of it.
+ */
+void rpc_bdev_delete(struct rpc_request *req, struct bdev *bdev);
 JsonArray *rpc_config_nvmf(struct rpc_server *server);
 /* Appends {method, params}; takes params. */
 void rpc_config_add(JsonArray *config, const char *method, JsonObject *params);

@@ -105,6 +105,68 @@ const struct command commands[] = {
 	{ "bdev_uring_delete", "Remove a block device of a file", OUT_NONE, ARGS {
 		POS("name", "name", ARG_STR, "its name"), END } },
 
+	{ "bdev_passthru_create", "Make a block device that is another one", OUT_NAME, ARGS {
+		REQ('b', "base-bdev-name", "base_bdev_name", ARG_STR, "the block device below"),
+		REQ('p', "name", "name", ARG_STR, "name"),
+		OPT('u', "uuid", "uuid", ARG_STR, "UUID (default: random)"), END } },
+	{ "bdev_passthru_delete", "Remove a passthru block device", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_delay_create", "Make a block device that is slower than another one", OUT_NAME, ARGS {
+		REQ('b', "base-bdev-name", "base_bdev_name", ARG_STR, "the block device below"),
+		REQ('d', "name", "name", ARG_STR, "name"),
+		REQ('r', "avg-read-latency", "avg_read_latency", ARG_INT, "us added to a read"),
+		REQ('t', "p99-read-latency", "p99_read_latency", ARG_INT, "us added to one read in a hundred"),
+		REQ('w', "avg-write-latency", "avg_write_latency", ARG_INT, "us added to a write"),
+		REQ('n', "p99-write-latency", "p99_write_latency", ARG_INT, "us added to one write in a hundred"),
+		OPT('u', "uuid", "uuid", ARG_STR, "UUID (default: random)"), END } },
+	{ "bdev_delay_delete", "Remove a delay block device", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_delay_update_latency", "Change how slow it is", OUT_NONE, ARGS {
+		POS("delay_bdev_name", "delay_bdev_name", ARG_STR, "its name"),
+		POS("latency_type", "latency_type", ARG_STR, "avg_read, p99_read, avg_write, p99_write"),
+		POS("latency_us", "latency_us", ARG_INT, "us"), END } },
+	{ "bdev_error_create", "Make a block device that fails when told, EE_<base>", OUT_NAME, ARGS {
+		POS("base_name", "base_name", ARG_STR, "the block device below"),
+		OPT('u', "uuid", "uuid", ARG_STR, "UUID (default: random)"), END } },
+	{ "bdev_error_delete", "Remove such a block device", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_error_inject_error", "Tell it how to fail", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"),
+		POS("io_type", "io_type", ARG_STR, "read, write, unmap, flush, all; clear: no more errors"),
+		POS("error_type", "error_type", ARG_STR, "failure, pending, corrupt_data, nomem, nvme_failure"),
+		OPT('n', "num", "num", ARG_INT, "so many commands (1)"),
+		OPT('q', "queue-depth", "queue_depth", ARG_INT, "only when so many are under way"),
+		OPT('o', "corrupt-offset", "corrupt_offset", ARG_INT, "byte of the data to change"),
+		OPT('v', "corrupt-value", "corrupt_value", ARG_INT, "1 to 255: what it is XORed with"),
+		OPT(0, "nvme-sct", "nvme_sct", ARG_INT, "NVMe status code type"),
+		OPT(0, "nvme-sc", "nvme_sc", ARG_INT, "NVMe status code"), END } },
+	{ "bdev_error_resume_pending", "Let go on what is pending", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "its name"), END } },
+	{ "bdev_get_iostat", "What was read and written, and how long it took", OUT_JSON, ARGS {
+		OPT('b', "name", "names", ARG_LIST, "only this one"),
+		OPT(0, "names", "names", ARG_LIST, "only these: a,b"),
+		OPT('c', "per-channel", "per_channel", ARG_TRUE, "by reactor, of one"),
+		OPT(0, "reset-mode", "reset_mode", ARG_STR, "and begin again: all, maxmin, error (none)"), END } },
+	{ "bdev_reset_iostat", "Count from zero", OUT_NONE, ARGS {
+		OPT('b', "name", "name", ARG_STR, "only this one"),
+		OPT('m', "mode", "mode", ARG_STR, "all, maxmin, error, none (all)"), END } },
+	{ "bdev_enable_histogram", "Count latencies", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "block device"),
+		OPT('e', "enable", "enable", ARG_TRUE, "from now on"),
+		OPT('d', "disable", "enable", ARG_FALSE, "no more"),
+		OPT('o', "opc", "opc", ARG_STR, "only read, write, flush, write_zeroes or unmap"),
+		OPT(0, "granularity", "granularity", ARG_INT, "accepted, without effect"),
+		OPT(0, "min-nsec", "min_nsec", ARG_INT, "accepted, without effect"),
+		OPT(0, "max-nsec", "max_nsec", ARG_INT, "accepted, without effect"), END } },
+	{ "bdev_get_histogram", "Latencies counted", OUT_JSON, ARGS {
+		POS("name", "name", ARG_STR, "block device"), END } },
+	{ "bdev_set_qos_limit", "Limit what is read and written; 0 lifts a limit", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "block device"),
+		OPT(0, "rw-ios-per-sec", "rw_ios_per_sec", ARG_INT, "I/Os a second, in thousands"),
+		OPT(0, "rw-mbytes-per-sec", "rw_mbytes_per_sec", ARG_INT, "MiB a second"),
+		OPT(0, "r-mbytes-per-sec", "r_mbytes_per_sec", ARG_INT, "MiB read a second"),
+		OPT(0, "w-mbytes-per-sec", "w_mbytes_per_sec", ARG_INT, "MiB written a second"), END } },
+
 	{ "nvmf_create_transport", "Enable a transport", OUT_NONE, ARGS {
 		REQ('t', "trtype", "trtype", ARG_STR, "transport: TCP"),
 		TGT('g'),

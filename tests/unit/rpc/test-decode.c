@@ -163,6 +163,8 @@ static char *sample(const struct rpc_param *p)
 		return g_strdup_printf("\"%s\"", p->values[p->def]);
 	case RPC_FLAGS:
 		return g_strdup_printf("[\"%s\"]", p->values[0]);
+	case RPC_STRS:
+		return g_strdup("[\"x\",\"y\"]");
 	case RPC_UUID:
 		return g_strdup("\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"");
 	case RPC_HEX:
@@ -235,7 +237,8 @@ static void check_param(const struct rpc_method *m, const struct rpc_param *p)
 	for (unsigned i = 0; i < G_N_ELEMENTS(values); i++)
 		if (p->type != RPC_BOOL || strcmp(values[i], "true") != 0)
 			check(m, p, values[i],
-			      p->type == RPC_FLAGS && strcmp(values[i], "[]") == 0);
+			      (p->type == RPC_FLAGS && strcmp(values[i], "[]") == 0) ||
+				      (p->type == RPC_STRS && values[i][0] == '['));
 	if (p->type == RPC_U8 || p->type == RPC_U16 || p->type == RPC_U32) {
 		uint64_t max = p->max		    ? p->max
 			       : p->type == RPC_U8  ? UINT8_MAX

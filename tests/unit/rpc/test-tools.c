@@ -80,6 +80,33 @@ static void test_args(void)
 	check_args(lines, G_N_ELEMENTS(lines));
 }
 
+static void test_layer_args(void)
+{
+	static const struct line lines[] = {
+		{ "bdev_delay_create -b M -d D -r 1 -t 2 -w 3 -n 4",
+		  "{\"base_bdev_name\": \"M\", \"name\": \"D\", \"avg_read_latency\": 1, "
+		  "\"p99_read_latency\": 2, \"avg_write_latency\": 3, \"p99_write_latency\": 4}" },
+		{ "bdev_delay_update_latency D p99_read 70",
+		  "{\"delay_bdev_name\": \"D\", \"latency_type\": \"p99_read\", \"latency_us\": "
+		  "70}" },
+		{ "bdev_passthru_create -b M -p P", "{\"base_bdev_name\": \"M\", \"name\": \"P\"}" },
+		{ "bdev_error_create M", "{\"base_name\": \"M\"}" },
+		{ "bdev_error_inject_error EE_M write corrupt_data -n 2 -q 8 -o 5 -v 128",
+		  "{\"name\": \"EE_M\", \"io_type\": \"write\", \"error_type\": "
+		  "\"corrupt_data\", \"num\": 2, \"queue_depth\": 8, \"corrupt_offset\": 5, "
+		  "\"corrupt_value\": 128}" },
+		{ "bdev_get_iostat -b M -c", "{\"names\": [\"M\"], \"per_channel\": true}" },
+		{ "bdev_get_iostat --names M,N --reset-mode all",
+		  "{\"names\": [\"M\",\"N\"], \"reset_mode\": \"all\"}" },
+		{ "bdev_enable_histogram M -e", "{\"name\": \"M\", \"enable\": true}" },
+		{ "bdev_enable_histogram M --disable", "{\"name\": \"M\", \"enable\": false}" },
+		{ "bdev_set_qos_limit M --rw_ios_per_sec 5000 --w-mbytes-per-sec 0",
+		  "{\"name\": \"M\", \"rw_ios_per_sec\": 5000, \"w_mbytes_per_sec\": 0}" },
+	};
+
+	check_args(lines, G_N_ELEMENTS(lines));
+}
+
 static void test_access_args(void)
 {
 	static const struct line lines[] = {
@@ -252,6 +279,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/weftctl/args", test_args);
 	g_test_add_func("/weftctl/access-args", test_access_args);
+	g_test_add_func("/tools/args/layers", test_layer_args);
 	g_test_add_func("/weftctl/bad-args", test_bad_args);
 	g_test_add_func("/weftctl/tables-agree", test_tables_agree);
 	g_test_add_func("/weftctl/print", test_print);

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Statistics, histograms and limits of bdevs. Ticks are nanoseconds. */
+#include <errno.h>
+#include <string.h>
+
+#include "target/bdev/bdev-stats.h"
+#include "target/rpc/methods.h"
+
+#define MAX_NAMES 1024
+
+/* --- one bdev's ---------------------------------------------------------------------- */
+
+static void add_counts(JsonObject *o, const struct bdev_stats *s)
+{
+	static const struct {
+		const char *bytes, *ops;
+		int op; /* -1: weft has none that is told apart */
+	} kinds[] = {
+		{ "bytes_read", "num_read_ops", BDEV_READ },
+		{ "bytes_written", "num_write_ops", BDEV_WRITE },
+		{ "bytes_unmapped", "num_unmap_ops", BDEV_UNMAP },
+		{ "bytes_copied", "num_copy_ops", -1 },
+	};
+	static const char *const names[] = { "read", "write", "unmap", "copy" };
+	static const char *const which[] = { "", "max_", "min_" };
+	static const struct bdev_op_stats none;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		const struct bdev_op_stats *k = kinds[i].op < 0 ? &none : &s->op[kinds[i].op];
+
+		json_object_set_int_member(o, kinds[i].bytes, (gint64)k->bytes);
+		json_object_set_int_member(o, kinds[i].ops, (gint64)k->ops);
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		const struct bdev_op_stats *k = kinds[i].op < 0 ? &none : &s->op[kinds[i].op];
+		const uint64_t values[] = { k->ticks, k->max, k->min == UINT64_MAX ? 0 : k->min };
+
+		for (unsigned j = 0; j < G_N_ELEMENTS(which); j++) {
+			g_autofree char *key =
+				g_strconcat(which[j], names[i], "_latency_ticks", NULL);
+
+			json_object_set_int_member(o, key, (gint64)values[j]);
+		}
+	}
+}
+
+static void add_errors(JsonObject *o, const struct bdev_stats *s)
+{
+	static const char *const names[] = { "failed", "aborted", "miscompare", "nvme_error" };
+	JsonObject *errors = json_object_new();
+
+	for (unsigned i = 0; i < BDEV_E_COUNT; i++) {
+		if (s->errors[i])
+			json_object_set_int_member(errors, names[i], (gint64)s->errors[i]);
+	}
+	json_object_set_object_member(o, "io_error", errors);
+}
+
+static JsonObject *bdev_total(const struct bdev_stats_all *all)
+{
+	JsonObject *o = json_object_new();
+	struct bdev_stats sum = { 0 };
+
+	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++)
+		bdev_stats_add(&sum, &all->of[i]);
+	json_object_set_string_member(o, "name", all->name);
+	add_counts(o, &sum);
+	add_errors(o, &sum);
+	return o;
+}
+
+static JsonArray *bdev_channels(const struct bdev_stats_all *all)
+{
+	JsonArray *array = json_array_new();
+
+	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+		JsonObject *o;
+
+		if (!all->has[i])
+			continue;
+		o = json_object_new();
+		json_object_set_int_member(o, "thread_id", i + 1);
+		add_counts(o, &all->of[i]);
+		add_errors(o, &all->of[i]);
+		json_array_add_object_element(array, o);
+	}
+	return array;
+}
+
+/* --- bdev_get_iostat, bdev_reset_iostat ----------------------------------------------------- */
+
+static const char *const reset_modes[] = { "all", "maxmin", "error", "none", NULL };
+
+struct get_iostat {
+	const struct jv *names;
+	bool per_channel;
+	unsigned mode;
+};
+
+static void iostat_defaults(void *params)
+{
+	((struct get_iostat *)params)->mode = BDEV_RESET_NONE;
+}
+
+static const struct rpc_param get_iostat_params[] = {
+	RPC_PARAM("names", RPC_STRS, 0, struct get_iostat, names, .max = MAX_NAMES),
+	RPC_PARAM("per_channel", RPC_BOOL, 0, struct get_iostat, per_channel),
+	RPC_PARAM("reset_mode", RPC_ENUM, 0, struct get_iostat, mode, .values = reset_modes),
+	{ 0 },
+};
+
+struct iostat {
+	struct rpc_request *req;
+	unsigned left;
+	bool per_channel, reset_only;
+	GPtrArray *results; /* struct bdev_stats_all *, in the order asked for */
+};
+
+static JsonObject *iostat_head(struct rpc_request *req)
+{
+	JsonObject *o = json_object_new();
+
+	json_object_set_int_member(o, "tick_rate", RPC_TICK_RATE);
+	json_object_set_int_member(o, "ticks", (gint64)req->server->reactor->now);
+	return o;
+}
+
+static void iostat_reply(struct iostat *io)
+{
+	JsonObject *o = iostat_head(io->req);
+
+	if (io->per_channel) {
+		const struct bdev_stats_all *all = io->results->pdata[0];
+
+		json_object_set_string_member(o, "name", all->name);
+		json_object_set_array_member(o, "channels", bdev_channels(all));
+	} else {
+		JsonArray *array = json_array_new();
+
+		for (unsigned i = 0; i < io->results->len; i++)
+			json_array_add_object_element(array, bdev_total(io->results->pdata[i]));
+		json_object_set_array_member(o, "bdevs", array);
+	}
+	rpc_reply_object(io->req, o);
+}
+
+static void one_less(struct iostat *io)
+{
+	if (--io->left > 0)
+		return;
+	if (io->reset_only)
+		rpc_reply_true(io->req);
+	else
+		iostat_reply(io);
+	g_ptr_array_free(io->results, TRUE);
+	g_free(io);
+}
+
+static void free_result(void *result)
+{
+	bdev_stats_all_free(result);
+}
+
+/* Answers come in the order of the questions: each passes the same reactors. */
+static void collected(struct bdev_stats_all *all)
+{
+	struct iostat *io = all->arg;
+
+	g_ptr_array_add(io->results, all);
+	one_less(io);
+}
+
+static void collect(struct iostat *io, struct bdev *bdev, unsigned mode)
+{
+	io->left++;
+	bdev_stats_collect(bdev, (enum bdev_reset)mode, false, collected, io);
+}
+
+static struct iostat *iostat_new(struct rpc_request *req)
+{
+	struct iostat *io = g_new0(struct iostat, 1);
+
+	io->req = req;
+	io->left = 1;
+	io->results = g_ptr_array_new_with_free_func(free_result);
+	return io;
+}
+
+static void collect_every(struct iostat *io, unsigned mode)
+{
+	GPtrArray *list = bdev_layer_list(io->req->server->bdevs);
+
+	for (guint i = 0; i < list->len; i++)
+		collect(io, list->pdata[i], mode);
+}
+
+static void bdev_get_iostat(struct rpc_request *req)
+{
+	const struct get_iostat *p = req->params;
+	const struct jv *name = p->names ? p->names->first : NULL;
+	struct iostat *io;
+
+	if (p->per_channel && (!name || name->next)) {
+		rpc_fail_with(req, -EINVAL, NULL, "per_channel is for one bdev: give one name");
+		return;
+	}
+	for (const struct jv *n = name; n; n = n->next)
+		if (!rpc_bdev_find(req, n->str, NULL, NULL))
+			return;
+	io = iostat_new(req);
+	io->per_channel = p->per_channel;
+	if (!name)
+		collect_every(io, p->mode);
+	for (; name; name = name->next)
+		collect(io, bdev_find(req->server->bdevs, name->str), p->mode);
+	one_less(io);
+}
+
+struct reset_iostat {
+	const char *name;
+	unsigned mode;
+};
+
+static const struct rpc_param reset_iostat_params[] = {
+	RPC_PARAM("name", RPC_STR, 0, struct reset_iostat, name),
+	RPC_PARAM("mode", RPC_ENUM, 0, struct reset_iostat, mode, .values = reset_modes),
+	{ 0 },
+};
+
+static void bdev_reset_iostat(struct rpc_request *req)
+{
+	const struct reset_iostat *p = req->params;
+	struct bdev *bdev = NULL;
+	struct iostat *io;
+
+	if (p->name) {
+		bdev = rpc_bdev_find(req, p->name, NULL, NULL);
+		if (!bdev)
+			return;
+	}
+	io = iostat_new(req);
+	io->reset_only = true;
+	if (bdev)
+		collect(io, bdev, p->mode);
+	else
+		collect_every(io, p->mode);
+	one_less(io);
+}
+
+/* --- histograms ------------------------------------------------------------------------------ */
+
+static const char *const op_names[] = { "read", "write", "flush", "write_zeroes", "unmap", NULL };
+
+struct histogram {
+	const char *name;
+	bool enable;
+	const char *opc;
+};
+
+/* Buckets are as they are: granularity and range are told with the result. */
+static const struct rpc_param enable_histogram_params[] = {
+	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct histogram, name),
+	RPC_PARAM("enable", RPC_BOOL, RPC_REQUIRED, struct histogram, enable),
+	RPC_PARAM("opc", RPC_STR, 0, struct histogram, opc),
+	RPC_CHECKED("granularity", RPC_U8, RPC_IGNORED),
+	RPC_CHECKED("min_nsec", RPC_U64, RPC_IGNORED),
+	RPC_CHECKED("max_nsec", RPC_U64, RPC_IGNORED),
+	{ 0 },
+};
+
+static const struct rpc_param name_params[] = {
+	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct histogram, name),
+	{ 0 },
+};
+
+static void done_true(void *arg)
+{
+	rpc_reply_true(arg);
+}
+
+static void bdev_enable_histogram(struct rpc_request *req)
+{
+	const struct histogram *p = req->params;
+	struct bdev *bdev = rpc_bdev_find(req, p->name, NULL, NULL);
+	uint32_t ops = p->enable ? (1u << BDEV_OP_COUNT) - 1 : 0;
+	unsigned i = 0;
+
+	if (!bdev)
+		return;
+	if (p->opc && p->enable) {
+		while (op_names[i] && strcmp(op_names[i], p->opc) != 0)
+			i++;
+		if (!op_names[i]) {
+			g_autofree char *list = g_strjoinv(", ", (char **)op_names);
+
+			rpc_fail_with(req, -EINVAL, NULL, "opc is \"%s\"; it is one of %s", p->opc,
+				      list);
+			return;
+		}
+		ops = 1u << i;
+	}
+	bdev_histogram_set(bdev, ops, done_true, req);
+}
+
+static void histogram_collected(struct bdev_stats_all *all)
+{
+	struct rpc_request *req = all->arg;
+	JsonObject *o = json_object_new();
+	g_autofree struct hist *sum = g_new0(struct hist, 1);
+	g_autofree guint64 *buckets = g_new0(guint64, HIST_BUCKETS);
+	g_autofree char *text = NULL;
+
+	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+		if (all->of[i].hist)
+			hist_merge(sum, all->of[i].hist);
+	}
+	bdev_stats_all_free(all);
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		buckets[i] = GUINT64_TO_LE(sum->buckets[i]);
+	text = g_base64_encode((const guchar *)buckets, HIST_BUCKETS * sizeof(*buckets));
+	json_object_set_string_member(o, "histogram", text);
+	json_object_set_int_member(o, "granularity", HIST_SUB_BITS);
+	json_object_set_int_member(o, "min_range", 0);
+	json_object_set_int_member(o, "max_range", HIST_MAX_BITS - HIST_SUB_BITS);
+	json_object_set_int_member(o, "tsc_rate", RPC_TICK_RATE);
+	rpc_reply_object(req, o);
+}
+
+static void bdev_get_histogram(struct rpc_request *req)
+{
+	const struct histogram *p = req->params;
+	struct bdev *bdev = rpc_bdev_find(req, p->name, NULL, NULL);
+
+	if (!bdev)
+		return;
+	if (bdev->hist_ops == 0)
+		rpc_fail_with(req, -EFAULT, NULL,
+			      "\"%s\" has no histogram; bdev_enable_histogram "
+			      "starts one",
+			      p->name);
+	else
+		bdev_stats_collect(bdev, BDEV_RESET_NONE, true, histogram_collected, req);
+}
+
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+static const char *const limit_names[BDEV_LIMIT_COUNT] = {
+	[BDEV_RW_IOS] = "rw_ios_per_sec",
+	[BDEV_RW_MBYTES] = "rw_mbytes_per_sec",
+	[BDEV_R_MBYTES] = "r_mbytes_per_sec",
+	[BDEV_W_MBYTES] = "w_mbytes_per_sec",
+};
+
+#define UNCHANGED UINT64_MAX
+/* More than anything could do; so that nothing computed from it overflows. */
+#define IOS_MAX UINT64_C(1000000000000)
+#define MBYTES_MAX UINT64_C(1000000000)
+
+struct qos {
+	const char *name;
+	uint64_t limit[BDEV_LIMIT_COUNT];
+};
+
+static void qos_defaults(void *params)
+{
+	struct qos *p = params;
+
+	for (unsigned i = 0; i < BDEV_LIMIT_COUNT; i++)
+		p->limit[i] = UNCHANGED;
+}
+
+#define LIMIT(name_, which_, max_)                                                                 \
+	RPC_PARAM(name_, RPC_U64, 0, struct qos, limit[which_], .max = max_)
+
+static const struct rpc_param qos_params[] = {
+	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct qos, name),
+	LIMIT("rw_ios_per_sec", BDEV_RW_IOS, IOS_MAX),
+	LIMIT("rw_mbytes_per_sec", BDEV_RW_MBYTES, MBYTES_MAX),
+	LIMIT("r_mbytes_per_sec", BDEV_R_MBYTES, MBYTES_MAX),
+	LIMIT("w_mbytes_per_sec", BDEV_W_MBYTES, MBYTES_MAX),
+	{ 0 },
+};
+
+static void bdev_set_qos_limit(struct rpc_request *req)
+{
+	const struct qos *p = req->params;
+	struct bdev *bdev = rpc_bdev_find(req, p->name, NULL, NULL);
+	uint64_t limit[BDEV_LIMIT_COUNT];
+	bool any = false;
+
+	if (!bdev)
+		return;
+	for (unsigned i = 0; i < BDEV_LIMIT_COUNT; i++) {
+		any |= p->limit[i] != UNCHANGED;
+		limit[i] = p->limit[i] != UNCHANGED ? p->limit[i] : bdev->limits[i];
+	}
+	if (any)
+		bdev_set_limits(bdev, limit, done_true, req);
+	else
+		rpc_fail_with(req, -EINVAL, "No rate limits specified",
+			      "give one or more of rw_ios_per_sec, rw_mbytes_per_sec, "
+			      "r_mbytes_per_sec and w_mbytes_per_sec; 0 lifts one");
+}
+
+JsonObject *rpc_bdev_limits(const struct bdev *bdev)
+{
+	JsonObject *o = json_object_new();
+
+	for (unsigned i = 0; i < BDEV_LIMIT_COUNT; i++)
+		json_object_set_int_member(o, limit_names[i], (gint64)bdev->limits[i]);
+	return o;
+}
+
+void rpc_config_bdev_limits(const struct bdev *bdev, JsonArray *config)
+{
+	JsonObject *o;
+	bool any = false;
+
+	for (unsigned i = 0; i < BDEV_LIMIT_COUNT; i++)
+		any |= bdev->limits[i] != 0;
+	if (!any)
+		return;
+	o = rpc_bdev_limits(bdev);
+	json_object_set_string_member(o, "name", bdev->name);
+	rpc_config_add(config, "bdev_set_qos_limit", o);
+}
+
+const struct rpc_method rpc_methods_bdev_stat[] = {
+	{ .name = "bdev_get_iostat",
+	  .call = bdev_get_iostat,
+	  .params = get_iostat_params,
+	  .params_size = sizeof(struct get_iostat),
+	  .defaults = iostat_defaults,
+	  .states = RPC_RUNTIME },
+	{ .name = "bdev_reset_iostat",
+	  .call = bdev_reset_iostat,
+	  .params = reset_iostat_params,
+	  .params_size = sizeof(struct reset_iostat),
+	  .states = RPC_RUNTIME },
+	{ .name = "bdev_enable_histogram",
+	  .call = bdev_enable_histogram,
+	  .params = enable_histogram_params,
+	  .params_size = sizeof(struct histogram),
+	  .states = RPC_RUNTIME },
+	{ .name = "bdev_get_histogram",
+	  .call = bdev_get_histogram,
+	  .params = name_params,
+	  .params_size = sizeof(struct histogram),
+	  .states = RPC_RUNTIME },
+	{ .name = "bdev_set_qos_limit",
+	  .call = bdev_set_qos_limit,
+	  .params = qos_params,
+	  .params_size = sizeof(struct qos),
+	  .defaults = qos_defaults,
+	  .states = RPC_RUNTIME },
+	{ 0 },
+};
