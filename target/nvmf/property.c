@@ -26,7 +26,8 @@
 #define CC_SHN_MASK 0xc000u
 #define CSTS_SHST_PROGRESS 0x4u
 #define CSTS_NSSRO 0x10u
-#define NSSR_RESET 0x4e564d65u /* "NVMe" */
+#define NSSR_RESET 0x4e564d65u		/* "NVMe" */
+#define NSSR_DELAY_NS UINT64_C(1000000) /* the answer goes first */
 #define ASSOCIATION_TIMEOUT_NS (120 * UINT64_C(1000000000))
 #define CAP_CQR (1ull << 16)
 #define CAP_TO_SHIFT 24
@@ -67,6 +68,36 @@ static void await_enable(struct nvmf_ctrlr *c)
 				  c->owner->now + ASSOCIATION_TIMEOUT_NS);
 }
 
+/* --- NVM Subsystem Reset -------------------------------------------------------------------- */
+
+static void subsystem_was_reset(void *arg, const GError *error)
+{
+	(void)arg;
+	(void)error;
+}
+
+/* The controller that asked is on the registry until it ends, and so its subsystem is there. */
+static void reset_subsystem(struct reactor *r, void *arg)
+{
+	struct nvmf_subsystem *s = arg;
+
+	log_notice(r->core->log, "nvmf", "NVM subsystem reset by a host", "subnqn=%s", s->nqn);
+	s->priv->was_reset = true;
+	nvmf_subsystem_kill_ctrlrs(s, NULL, NULL, subsystem_was_reset, NULL);
+}
+
+static void reset_now(struct nvmf_ctrlr *c)
+{
+	reactor_timer_cancel(c->owner, &c->nssr_timer);
+	core_call(core_main(c->tgt->core), reset_subsystem, c->subsystem);
+}
+
+static void reset_due(struct timer *t, struct reactor *r)
+{
+	(void)r;
+	reset_now((struct nvmf_ctrlr *)((char *)t - offsetof(struct nvmf_ctrlr, nssr_timer)));
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 void nvmf_ctrlr_init(struct nvmf_ctrlr *c, uint32_t kato_ms)
@@ -79,12 +110,15 @@ void nvmf_ctrlr_init(struct nvmf_ctrlr *c, uint32_t kato_ms)
 	nvmf_notices_reset(c);
 	nvmf_keep_alive_start(c, kato_ms);
 	timer_init(&c->association_timer, host_stays_away);
+	timer_init(&c->nssr_timer, reset_due);
 	await_enable(c);
 }
 
 void nvmf_ctrlr_fini(struct nvmf_ctrlr *c)
 {
 	reactor_timer_cancel(c->owner, &c->association_timer);
+	if (timer_is_set(&c->nssr_timer))
+		reset_now(c);
 	nvmf_keep_alive_stop(c);
 }
 
@@ -204,22 +238,6 @@ static uint16_t set_cc(struct nvmf_ctrlr *c, uint32_t new)
 	return NVME_SUCCESS;
 }
 
-static void subsystem_was_reset(void *arg, const GError *error)
-{
-	(void)arg;
-	(void)error;
-}
-
-/* The controller that asked is on the registry until it ends, and so its subsystem is there. */
-static void reset_subsystem(struct reactor *r, void *arg)
-{
-	struct nvmf_subsystem *s = arg;
-
-	log_notice(r->core->log, "nvmf", "NVM subsystem reset by a host", "subnqn=%s", s->nqn);
-	s->priv->was_reset = true;
-	nvmf_subsystem_kill_ctrlrs(s, NULL, NULL, subsystem_was_reset, NULL);
-}
-
 /* CSTS can be written for NSSRO alone; NSSR resets by one value, any other means nothing. */
 static uint16_t set_nssr(struct nvmf_ctrlr *c, uint32_t offset, uint32_t value)
 {
@@ -228,7 +246,7 @@ static uint16_t set_nssr(struct nvmf_ctrlr *c, uint32_t offset, uint32_t value)
 	if (offset == NVME_REG_CSTS)
 		c->nssro = c->nssro && !(value & CSTS_NSSRO);
 	else if (value == NSSR_RESET)
-		core_call(core_main(c->tgt->core), reset_subsystem, c->subsystem);
+		reactor_timer_set(c->owner, &c->nssr_timer, c->owner->now + NSSR_DELAY_NS);
 	return NVME_SUCCESS;
 }
 

@@ -270,6 +270,9 @@ static void test_nssr(void)
 	assert_status(fx_property_set(fx, NVME_REG_NSSR, 1, NSSR_VALUE), INVALID_FIELD);
 	g_assert_cmphex(fx_csts(fx), ==, NVME_CSTS_RDY);
 	assert_status(fx_property_set(fx, NVME_REG_NSSR, 0, NSSR_VALUE), NVME_SUCCESS);
+	g_assert_nonnull(fx->admin);
+	fx->fake->now += SECOND / 1000;
+	fx_run(fx);
 	g_assert_null(fx->admin);
 	g_assert_null(fx->io[1]);
 	g_assert_null(fx->io[3]);
