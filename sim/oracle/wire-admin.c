@@ -29,13 +29,16 @@
 #define CSTS_SHST(csts) ((csts) >> 2 & 3)
 #define DATA_KEPT (1024 * 1024)
 
-/* Notices: information, log page, bit of the configuration that enables it */
+/* Events: type, information, log page, bit of the configuration that enables it */
 static const struct {
-	uint8_t info, log, bit;
+	uint8_t type, info, log, bit;
 } notices[] = {
-	{ 0x00, LOG_CHANGED_NS, 8 }, /* namespace attributes */
-	{ 0x03, 0x0c, 11 },	     /* ANA */
-	{ 0xf0, 0x70, 31 },	     /* discovery log */
+	{ 2, 0x00, LOG_CHANGED_NS, 8 }, /* namespace attributes */
+	{ 2, 0x03, 0x0c, 11 },		/* ANA */
+	{ 2, 0xf0, 0x70, 31 },		/* discovery log */
+	{ 1, 0x00, 0x02, 2 },		/* SMART: reliability */
+	{ 1, 0x01, 0x02, 1 },		/* SMART: temperature */
+	{ 1, 0x02, 0x02, 0 },		/* SMART: spare */
 };
 
 static bool fabrics(const struct wire_cmd *cmd, uint8_t fctype)
@@ -260,12 +263,11 @@ static void event(struct wire_conn *c, uint32_t dw0)
 	struct wire_ctrl *ctrl = c->ctrl;
 	unsigned type = dw0 & 7, info = dw0 >> 8 & 0xff, log = dw0 >> 16 & 0xff, i = 0;
 
-	if (type != 2) {
-		wire_check(c, ORACLE_TARGET, R_AER_RESULT, (dw0 & 0xff0000f8) == 0 && type <= 1,
-			   "%08x", dw0);
+	if (type == 0) {
+		wire_check(c, ORACLE_TARGET, R_AER_RESULT, (dw0 & 0xff0000f8) == 0, "%08x", dw0);
 		return;
 	}
-	while (i < G_N_ELEMENTS(notices) && notices[i].info != info)
+	while (i < G_N_ELEMENTS(notices) && (notices[i].type != type || notices[i].info != info))
 		i++;
 	if (!wire_check(c, ORACLE_TARGET, R_AER_RESULT,
 			(dw0 & 0xff0000f8) == 0 && i < G_N_ELEMENTS(notices) &&

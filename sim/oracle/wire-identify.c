@@ -126,7 +126,11 @@ static void ns(struct wire_conn *c, uint32_t nsid, const uint8_t *d)
 			"NLBAF %u, FLBAS %02xh", d[25], d[26]))
 		return;
 	lbads = d[128 + 4 * format + 2];
-	if (!wire_check(c, ORACLE_TARGET, R_ID_VALUE, lbads >= 9 && lbads <= 16, "LBADS %u", lbads))
+	/* What all have in common may be no size of blocks; and they have no size. */
+	if (!wire_check(c, ORACLE_TARGET, R_ID_VALUE,
+			nsid == 0xffffffff ? size == 0 && (lbads == 0 || lbads >= 9) && lbads <= 16
+					   : lbads >= 9 && lbads <= 16,
+			"LBADS %u, NSID %08x", lbads, nsid))
 		return;
 	for (unsigned i = 0; i < 64; i++) {
 		const uint8_t *f = d + 128 + 4 * i;
@@ -136,7 +140,9 @@ static void ns(struct wire_conn *c, uint32_t nsid, const uint8_t *d)
 				i))
 			return;
 	}
-	g_hash_table_insert(c->ctrl->ns_shift, GUINT_TO_POINTER(nsid), GUINT_TO_POINTER(lbads));
+	if (nsid != 0xffffffff)
+		g_hash_table_insert(c->ctrl->ns_shift, GUINT_TO_POINTER(nsid),
+				    GUINT_TO_POINTER(lbads));
 }
 
 static void list(struct wire_conn *c, const uint8_t *d, uint32_t after)
@@ -155,6 +161,30 @@ static void list(struct wire_conn *c, const uint8_t *d, uint32_t after)
 		else
 			after = nsid;
 	}
+}
+
+/* CNS 12h and 13h: how many, and their ids in order; the one that asks is in its subsystem. */
+static void ctrlr_list(struct wire_conn *c, const uint8_t *d, uint16_t from, bool all)
+{
+	unsigned n = le16(d), before = from;
+	bool self = false;
+
+	if (!wire_check(c, ORACLE_TARGET, R_ID_LIST, n <= 2047, "%u controllers", n))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t id = le16(d + 2 + 2 * i);
+
+		if (!wire_check(c, ORACLE_TARGET, R_ID_LIST,
+				id < 0xfff0 && (i == 0 ? id >= before : id > before),
+				"entry %u is %u behind %u", i, id, before))
+			return;
+		self = self || id == c->ctrl->cntlid;
+		before = id;
+	}
+	wire_check(c, ORACLE_TARGET, R_ID_LIST,
+		   wire_all_zero(d + 2 + (size_t)2 * n, PAGE - 2 - (size_t)2 * n) &&
+			   (self || !all || from > c->ctrl->cntlid || n == 2047),
+		   "%u controllers from %u on, controller %u asks", n, from, c->ctrl->cntlid);
 }
 
 static void descriptors(struct wire_conn *c, const uint8_t *d)
@@ -194,8 +224,16 @@ void wire_identify(struct wire_conn *c, const struct wire_cmd *cmd)
 	case 0x01:
 		ctrlr(c, cmd->data);
 		break;
+	case 0x11:
+		ns(c, le32(cmd->sqe + 4), cmd->data);
+		break;
+	case 0x12:
+	case 0x13:
+		ctrlr_list(c, cmd->data, le16(cmd->sqe + 42), cmd->sqe[40] == 0x13);
+		break;
 	case 0x02:
 	case 0x07:
+	case 0x10:
 		list(c, cmd->data, le32(cmd->sqe + 4));
 		break;
 	case 0x03:

@@ -37,7 +37,57 @@ static bool reserved(struct wire_conn *c, const struct piece *p, uint64_t from, 
 
 /* --- the pages ------------------------------------------------------------------------- */
 
-static void smart(struct wire_conn *c, const struct piece *p)
+/* Newest first; behind the last one there is nothing. The first byte of a field is below 64. */
+static void errors(struct wire_conn *c, const struct piece *p)
+{
+	uint64_t before = UINT64_MAX;
+
+	for (uint64_t at = (p->at + 63) / 64 * 64; at + 64 <= p->at + p->len; at += 64) {
+		const uint8_t *e = p->data + (at - p->at);
+		uint64_t count = le64(e);
+		uint16_t where = le16(e + 14);
+
+		if (!wire_check(c, ORACLE_TARGET, R_LOG_VALUE,
+				count < before || (count == 0 && before == 0),
+				"entry at %" G_GUINT64_FORMAT " is error %" G_GUINT64_FORMAT
+				" behind %" G_GUINT64_FORMAT,
+				at, count, before) ||
+		    !wire_check(c, ORACLE_TARGET, R_LOG_VALUE,
+				count == 0 ? wire_all_zero(e, 64)
+					   : le16(e + 12) >> 1 != 0 &&
+						     (where == 0xffff || ((where & 0xff) < 64 &&
+									  (where & 0xf800) == 0)),
+				"entry at %" G_GUINT64_FORMAT ": status %04xh, location %04xh", at,
+				le16(e + 12), where) ||
+		    !reserved(c, p, at + 30, at + 32) || !reserved(c, p, at + 42, at + 64))
+			return;
+		before = count;
+	}
+}
+
+/* What is counted goes up only. Of all namespaces: one by itself counts less. */
+static bool counters(struct wire_conn *c, const struct piece *p, bool all)
+{
+	static const uint8_t fields[] = { 32, 48, 64, 80, 112, 128, 144, 160, 176 };
+	uint64_t *last = c->ctrl->smart;
+
+	G_STATIC_ASSERT(G_N_ELEMENTS(fields) == G_N_ELEMENTS(c->ctrl->smart));
+	for (unsigned i = 0; all && i < G_N_ELEMENTS(fields); i++) {
+		const uint8_t *field = part(p, fields[i], fields[i] + 16u);
+
+		if (field == NULL)
+			continue;
+		if (!wire_check(c, ORACLE_TARGET, R_LOG_VALUE,
+				le64(field) >= last[i] && le64(field + 8) == 0,
+				"counter at %u is %" G_GUINT64_FORMAT ", it was %" G_GUINT64_FORMAT,
+				fields[i], le64(field), last[i]))
+			return false;
+		last[i] = le64(field);
+	}
+	return true;
+}
+
+static void smart(struct wire_conn *c, const struct piece *p, bool all)
 {
 	const uint8_t *head = part(p, 0, 8);
 
@@ -46,7 +96,13 @@ static void smart(struct wire_conn *c, const struct piece *p)
 					"critical warning %02xh, spare %u, threshold %u", head[0],
 					head[3], head[4]))
 		return;
-	if (reserved(c, p, 7, 32))
+	/* In kelvin: nothing, or where a machine works. */
+	if (head != NULL &&
+	    !wire_check(c, ORACLE_TARGET, R_LOG_VALUE,
+			le16(head + 1) == 0 || (le16(head + 1) >= 233 && le16(head + 1) <= 398),
+			"temperature %u", le16(head + 1)))
+		return;
+	if (counters(c, p, all) && reserved(c, p, 7, 32))
 		reserved(c, p, 232, UINT64_MAX);
 }
 
@@ -181,8 +237,11 @@ void wire_log_page(struct wire_conn *c, const struct wire_cmd *cmd)
 	};
 
 	switch (cmd->sqe[40]) {
+	case 0x01:
+		errors(c, &p);
+		break;
 	case 0x02:
-		smart(c, &p);
+		smart(c, &p, le32(cmd->sqe + 4) + 1 <= 1);
 		break;
 	case 0x03:
 		firmware(c, &p);

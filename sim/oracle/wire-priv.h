@@ -146,6 +146,8 @@ struct wire_ctrl {
 	uint8_t aerl;
 	GHashTable *ns_shift; /* nsid -> log2 of the block size */
 
+	uint64_t smart[9]; /* counters of log 02h as last seen */
+
 	/* events */
 	uint32_t aec_now, aec_may; /* enabled; possibly enabled */
 	unsigned aec_pending, naers;
