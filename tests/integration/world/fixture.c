@@ -132,7 +132,8 @@ void fx_connect_start(struct fx_host *h, struct host_params *params,
 {
 	GError *error = NULL;
 
-	g_assert_true(net_addr_parse(&params->addr, FX_ADDR, "4420", NULL));
+	if (params->addr.port == 0)
+		g_assert_true(net_addr_parse(&params->addr, FX_ADDR, "4420", NULL));
 	if (params->hostnqn == NULL)
 		params->hostnqn = h->hostnqn;
 	memset(params->hostid, 0x11 + (int)h->index, sizeof(params->hostid));

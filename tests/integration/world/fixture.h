@@ -41,7 +41,10 @@ void fx_config(struct fx *fx, const char *json);
 /* Malloc0 (blocks of 512 bytes) as namespace 1 of FX_NQN, listening on FX_ADDR:4420. */
 void fx_config_default(struct fx *fx, unsigned blocks);
 struct fx_host *fx_host_new(struct fx *fx, unsigned reactors);
-/* Connects; params' addr, hostnqn, hostid and events are filled in. True: connected. */
+/*
+ * Connects; params' hostnqn, hostid and events are filled in, and addr where it
+ * has no port. True: connected.
+ */
 bool fx_connect(struct fx_host *h, struct host_params *params);
 /* Only starts to; fx->waiting counts it. connected (may be NULL) is called in the host's pass. */
 void fx_connect_start(struct fx_host *h, struct host_params *params,
