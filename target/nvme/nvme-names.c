@@ -62,6 +62,8 @@ static const struct name statuses[] = {
 	{ NVME_SC_HOSTID_INCONSISTENT, "Host Identifier Inconsistent Format" },
 	{ NVME_SC_KATO_EXPIRED, "Keep Alive Timer Expired" },
 	{ NVME_SC_KATO_INVALID, "Keep Alive Timeout Invalid" },
+	{ NVME_SC_FUSED_FAILED, "Command Aborted due to Failed Fused Command" },
+	{ NVME_SC_FUSED_MISSING, "Command Aborted due to Missing Fused Command" },
 	{ NVME_SC_NS_WRITE_PROTECTED, "Namespace is Write Protected" },
 	{ NVME_SC_COMMAND_INTERRUPTED, "Command Interrupted" },
 	{ NVME_SC_TRANSIENT_TRANSPORT, "Transient Transport Error" },

@@ -39,7 +39,11 @@ const uint8_t nvmf_io_opcodes[] = {
 	NVME_CMD_FLUSH,
 	NVME_CMD_WRITE,
 	NVME_CMD_READ,
+	NVME_CMD_COMPARE,
 	NVME_CMD_WRITE_ZEROES,
+	NVME_CMD_DSM,
+	NVME_CMD_VERIFY,
+	NVME_CMD_COPY,
 };
 const unsigned nvmf_io_opcodes_len = G_N_ELEMENTS(nvmf_io_opcodes);
 

@@ -65,6 +65,8 @@ struct nvmf_group {
 	GPtrArray *sgroups;        /* struct nvmf_sgroup*, by subsystem index; NULL: none */
 	GPtrArray *ctrlrs;         /* struct nvmf_ctrlr* owned here, in order of arrival */
 	struct nvmf_qpair *qpairs; /* all queue pairs on this reactor */
+	struct buf_pool *reserve;  /* for admin commands, when the reactor's has nothing */
+	struct buf_pool *scratch;  /* one buffer, for commands that need one more */
 	struct nvmf_group_stats stats;
 	bool closing; /* the target shuts down: what still arrives is killed */
 };

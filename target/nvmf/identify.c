@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "target/nvmf/admin.h"
+#include "target/nvmf/io.h"
 #include "target/nvmf/ana.h"
 
 #define PAGE 4096
@@ -28,11 +29,8 @@
 #define LPA_EFFECTS 0x02
 #define LPA_EXTENDED 0x04
 #define LPA_SUPPORTED_PAGES 0x20 /* and scopes in 05h, and 12h and 13h */
-#define ONCS_WRITE_ZEROES 0x0008
 #define ONCS_SAVE_SELECT 0x0010
 #define NWPC_BASIC 0x01 /* write protected or not, no more */
-#define VWC_PRESENT 0x01
-#define VWC_FLUSH_ALL_REFUSED 0x04 /* Flush of NSID FFFFFFFFh: Invalid Namespace */
 #define SGLS_SUPPORTED 0x1u	   /* any alignment */
 #define SGLS_KEYED (1u << 2)
 #define SGLS_OFFSET (1u << 20)	  /* address as an offset: in-capsule data */
@@ -115,9 +113,9 @@ static void fill_ctrlr_io(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
 	id->cqes = 0x44; /* 16 bytes */
 	id->nn = c->subsystem->max_namespaces;
 	id->mnan = c->subsystem->max_namespaces;
-	id->oncs = ONCS_WRITE_ZEROES | ONCS_SAVE_SELECT;
+	id->oncs = ONCS_SAVE_SELECT;
+	nvmf_io_identify_ctrlr(c, id);
 	id->nwpc = NWPC_BASIC;
-	id->vwc = VWC_PRESENT | VWC_FLUSH_ALL_REFUSED;
 	id->ioccsz = (uint32_t)(sizeof(struct nvme_cmd) + o->in_capsule_data_size) / 16;
 }
 
@@ -183,7 +181,6 @@ static void fill_preferred(const struct nvmf_ns_info *info, struct nvme_id_ns *i
 	id->npwg = id->npwa = id->npdg = id->npda = id->nows = (uint16_t)(blocks - 1);
 }
 
-/* DLFEAT stays 0: what a deallocated block reads as differs between backends. */
 static void fill_one_ns(const struct nvmf_ctrlr *c, const struct nvmf_ns_info *info, void *page)
 {
 	struct nvme_id_ns *id = page;
@@ -192,6 +189,7 @@ static void fill_one_ns(const struct nvmf_ctrlr *c, const struct nvmf_ns_info *i
 	id->nmic = NMIC_SHARED;
 	id->lbaf[0].lbads = (uint8_t)__builtin_ctz(info->block_size);
 	fill_preferred(info, id);
+	nvmf_io_identify_ns(c, info, id);
 	id->anagrpid = c->subsystem->ana_reporting ? info->anagrpid : 0;
 	id->nsattr = info->read_only ? NSATTR_WRITE_PROTECTED : 0;
 	memcpy(id->nguid, info->nguid, sizeof(id->nguid));

@@ -1,21 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * I/O commands: Read, Write, Flush, Write Zeroes (NVM command set 1.0, chapter
- * 3). The hot path of the target: no allocation, nothing that waits.
- *
- * A command is counted in its namespace (ns->inflight) from bdev_submit to the
- * bdev's completion; that is what a drain waits for.
+ * I/O commands of one I/O: Read, Write, Flush, Write Zeroes, Write Uncorrectable
+ * (NVM command set 1.0, 3.2.4, 3.2.6, 3.2.7, 3.2.8; base 2.0, 7.1), and which
+ * commands there are. The hot path of the target: no allocation, nothing that
+ * waits. Limited retry, protection information and hints (PRINFO, STC, DSM of
+ * Read and Write) mean nothing without metadata and are not looked at.
  */
-#include "target/nvmf/ana.h"
+#include "target/nvmf/io.h"
 
-static inline struct nvmf_request *io_to_request(struct bdev_io *io)
+/* --- errors ------------------------------------------------------------------------------ */
+
+/* The field of the command that a status is about. */
+static uint16_t where(const struct nvme_cmd *cmd, uint16_t status)
 {
-	return (struct nvmf_request *)((char *)io - offsetof(struct nvmf_request, io));
+	switch (status & ~(NVME_DNR | NVME_MORE)) {
+	case NVME_SC_INVALID_OPCODE:
+		return NVME_PEL(opcode);
+	case NVME_SC_INVALID_NS:
+	case NVME_SC_NS_WRITE_PROTECTED:
+		return NVME_PEL(nsid);
+	case NVME_SC_LBA_RANGE:
+		return cmd->opcode == NVME_CMD_DSM ? NVME_PEL_NONE : NVME_PEL(cdw10);
+	case NVME_SC_INVALID_FIELD:
+	case NVME_SC_COMMAND_SIZE_LIMIT:
+		return NVME_PEL(cdw12);
+	case NVME_SC_SGL_LENGTH_INVALID:
+		return NVME_PEL(sgl) + offsetof(struct nvme_sgl, length);
+	default:
+		return NVME_PEL_NONE;
+	}
 }
+
+void nvmf_io_fail(struct nvmf_request *req, uint16_t status)
+{
+	nvmf_request_fail(req, status, where(&req->cmd, status));
+}
+
+/* --- one I/O ---------------------------------------------------------------------------- */
 
 static void io_done(struct bdev_io *io)
 {
-	struct nvmf_request *req = io_to_request(io);
+	struct nvmf_request *req = nvmf_io_request(io);
 	struct nvmf_ns_group *ng = req->ns;
 
 	if (io->flags & BDEV_IO_PLACED) {
@@ -26,7 +51,10 @@ static void io_done(struct bdev_io *io)
 	req->ns = NULL;
 	nvmf_ns_count(ng, io);
 	ng->inflight--;
-	nvmf_request_complete(req, io->status);
+	if (G_LIKELY(io->status == NVME_SUCCESS))
+		nvmf_request_complete(req, NVME_SUCCESS);
+	else
+		nvmf_io_fail(req, io->status);
 	if (ng->inflight == 0 && ng->state == NVMF_NS_DRAINING)
 		ng->drained(ng);
 }
@@ -49,15 +77,6 @@ static inline void submit(struct nvmf_request *req, struct nvmf_ns_group *ng, en
 	bdev_submit(io);
 }
 
-static inline uint8_t fua_of(const struct nvme_cmd *cmd)
-{
-	return cmd->cdw12 & NVME_RW_FUA ? BDEV_IO_FUA : 0;
-}
-
-/*
- * Checks range and length of a command with data. Returns a status; on success
- * req->data_len is the exact number of bytes.
- */
 static inline uint16_t check_rw(struct nvmf_request *req, const struct nvmf_ns_group *ng)
 {
 	const struct bdev_channel *ch = ng->channel;
@@ -75,6 +94,16 @@ static inline uint16_t check_rw(struct nvmf_request *req, const struct nvmf_ns_g
 	return NVME_SUCCESS;
 }
 
+uint16_t nvmf_io_check_rw(struct nvmf_request *req, const struct nvmf_ns_group *ng, bool exact)
+{
+	uint32_t came = req->data_len;
+	uint16_t status = check_rw(req, ng);
+
+	if (status == NVME_SUCCESS && exact && came != req->data_len)
+		status = NVME_SC_SGL_LENGTH_INVALID | NVME_DNR;
+	return status;
+}
+
 /* The namespace may have gone or shrunk while the request waited for its buffer: look again. */
 static void read_buffer_ready(struct nvmf_request *req)
 {
@@ -84,12 +113,12 @@ static void read_buffer_ready(struct nvmf_request *req)
 	if (ng != NULL)
 		status = check_rw(req, ng);
 	if (status != NVME_SUCCESS) {
-		nvmf_request_complete(req, status);
+		nvmf_io_fail(req, status);
 		return;
 	}
 	req->buf_iov.iov_len = req->data_len;
 	submit(req, ng, BDEV_READ, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       fua_of(&req->cmd));
+	       nvmf_io_fua(&req->cmd));
 }
 
 static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
@@ -97,7 +126,7 @@ static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
 	uint16_t status = check_rw(req, ng);
 
 	if (status != NVME_SUCCESS) {
-		nvmf_request_complete(req, status);
+		nvmf_io_fail(req, status);
 		return;
 	}
 	if (!ng->channel->bdev->can_place || !req->qpair->can_place) {
@@ -105,7 +134,7 @@ static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
 		return;
 	}
 	submit(req, ng, BDEV_READ, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       (uint8_t)(fua_of(&req->cmd) | BDEV_IO_PLACE));
+	       (uint8_t)(nvmf_io_fua(&req->cmd) | BDEV_IO_PLACE));
 }
 
 static inline void exec_write(struct nvmf_request *req, struct nvmf_ns_group *ng)
@@ -116,22 +145,41 @@ static inline void exec_write(struct nvmf_request *req, struct nvmf_ns_group *ng
 	if (status == NVME_SUCCESS && came != req->data_len)
 		status = NVME_SC_SGL_LENGTH_INVALID | NVME_DNR; /* SGLS: no longer than the data */
 	if (status != NVME_SUCCESS) {
-		nvmf_request_complete(req, status);
+		nvmf_io_fail(req, status);
 		return;
 	}
 	submit(req, ng, BDEV_WRITE, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       fua_of(&req->cmd));
+	       nvmf_io_fua(&req->cmd));
 }
 
-static void exec_write_zeroes(struct nvmf_request *req, struct nvmf_ns_group *ng)
+/* No data comes, so that MDTS does not bound it (WZSL, WUSL 0). */
+static void exec_blocks(struct nvmf_request *req, struct nvmf_ns_group *ng, enum bdev_op op)
 {
-	submit(req, ng, BDEV_WRITE_ZEROES, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       fua_of(&req->cmd));
+	uint8_t flags = nvmf_io_fua(&req->cmd);
+
+	if (op == BDEV_WRITE_ZEROES && (req->cmd.cdw12 & NVME_WZ_DEAC) != 0)
+		flags |= BDEV_IO_DEALLOCATE;
+	submit(req, ng, op, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd), flags);
 }
 
-static void exec_flush(struct nvmf_request *req, struct nvmf_ns_group *ng)
+/* --- which command ------------------------------------------------------------------------ */
+
+static bool is_known(uint8_t opcode)
 {
-	submit(req, ng, BDEV_FLUSH, 0, 0, 0);
+	switch (opcode) {
+	case NVME_CMD_FLUSH:
+	case NVME_CMD_WRITE:
+	case NVME_CMD_READ:
+	case NVME_CMD_WRITE_UNCORRECTABLE:
+	case NVME_CMD_COMPARE:
+	case NVME_CMD_WRITE_ZEROES:
+	case NVME_CMD_DSM:
+	case NVME_CMD_VERIFY:
+	case NVME_CMD_COPY:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Changes what is in the namespace. */
@@ -149,25 +197,65 @@ static bool writes(uint8_t opcode)
 	}
 }
 
+struct nvmf_ns_group *nvmf_io_find_ns(struct nvmf_request *req, uint16_t *status)
+{
+	struct nvmf_ns_group *ng = nvmf_qpair_ns(req->qpair, req->cmd.nsid, status);
+
+	if (G_UNLIKELY(ng != NULL && ng->read_only) && writes(req->cmd.opcode)) {
+		*status = NVME_SC_NS_WRITE_PROTECTED | NVME_DNR;
+		return NULL;
+	}
+	return ng;
+}
+
+/* No namespace that it could be done on. */
+static void exec_elsewhere(struct nvmf_request *req, uint16_t status)
+{
+	if (!is_known(req->cmd.opcode))
+		nvmf_io_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+	else if (req->cmd.opcode == NVME_CMD_FLUSH && req->cmd.nsid == NVME_NSID_ALL)
+		nvmf_io_flush_all(req);
+	else
+		nvmf_io_fail(req, status);
+}
+
+static void exec_other(struct nvmf_request *req, struct nvmf_ns_group *ng)
+{
+	switch (req->cmd.opcode) {
+	case NVME_CMD_WRITE_UNCORRECTABLE:
+		exec_blocks(req, ng, BDEV_WRITE_UNCORRECTABLE);
+		break;
+	case NVME_CMD_COMPARE:
+		nvmf_io_compare(req, ng);
+		break;
+	case NVME_CMD_DSM:
+		nvmf_io_dsm(req, ng);
+		break;
+	case NVME_CMD_VERIFY:
+		nvmf_io_verify(req, ng);
+		break;
+	case NVME_CMD_COPY:
+		nvmf_io_copy(req, ng);
+		break;
+	default:
+		nvmf_io_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+	}
+}
+
 void nvmf_io_exec(struct nvmf_request *req)
 {
-	const struct nvme_cmd *cmd = &req->cmd;
 	uint16_t status;
-	struct nvmf_ns_group *ng = nvmf_qpair_ns(req->qpair, cmd->nsid, &status);
+	struct nvmf_ns_group *ng = nvmf_io_find_ns(req, &status);
 
-	if (cmd->flags & NVME_CMD_FUSE_MASK) {
-		nvmf_request_complete(req, NVME_SC_INVALID_FIELD | NVME_DNR);
+	if (G_UNLIKELY((req->cmd.flags & NVME_CMD_FUSE_MASK) != 0)) {
+		nvmf_io_fused(req);
 		return;
 	}
-	if (ng == NULL && cmd->opcode <= NVME_CMD_WRITE_ZEROES) {
-		nvmf_request_complete(req, status);
+	if (G_UNLIKELY(ng == NULL)) {
+		exec_elsewhere(req, status);
 		return;
 	}
-	if (G_UNLIKELY(ng != NULL && ng->read_only) && writes(cmd->opcode)) {
-		nvmf_request_complete(req, NVME_SC_NS_WRITE_PROTECTED | NVME_DNR);
-		return;
-	}
-	switch (cmd->opcode) {
+	switch (req->cmd.opcode) {
 	case NVME_CMD_READ:
 		exec_read(req, ng);
 		break;
@@ -175,12 +263,12 @@ void nvmf_io_exec(struct nvmf_request *req)
 		exec_write(req, ng);
 		break;
 	case NVME_CMD_FLUSH:
-		exec_flush(req, ng);
+		submit(req, ng, BDEV_FLUSH, 0, 0, 0);
 		break;
 	case NVME_CMD_WRITE_ZEROES:
-		exec_write_zeroes(req, ng);
+		exec_blocks(req, ng, BDEV_WRITE_ZEROES);
 		break;
 	default:
-		nvmf_request_complete(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+		exec_other(req, ng);
 	}
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "target/nvmf/admin.h"
+#include "target/nvmf/io.h"
 #include "target/nvmf/ana.h"
 
 #define INVALID_FIELD (NVME_SC_INVALID_FIELD | NVME_DNR)
@@ -67,13 +68,16 @@ static void fill_effects(const struct nvmf_ctrlr *c, void *page)
 {
 	struct nvme_effects_log *log = page;
 
-	(void)c;
 	for (unsigned i = 0; i < nvmf_admin_opcodes_len; i++)
 		log->admin[nvmf_admin_opcodes[i]] = SUPPORTED | SCOPE_CTRLR;
 	for (unsigned i = 0; i < nvmf_io_opcodes_len; i++)
 		log->io[nvmf_io_opcodes[i]] = SUPPORTED;
 	log->io[NVME_CMD_WRITE] |= BLOCKS_CHANGE;
 	log->io[NVME_CMD_WRITE_ZEROES] |= BLOCKS_CHANGE;
+	log->io[NVME_CMD_DSM] |= BLOCKS_CHANGE;
+	log->io[NVME_CMD_COPY] |= BLOCKS_CHANGE;
+	if (nvmf_io_has_write_uncorrectable(c->sgroup))
+		log->io[NVME_CMD_WRITE_UNCORRECTABLE] = SUPPORTED | BLOCKS_CHANGE;
 }
 
 static void fill_features(const struct nvmf_ctrlr *c, void *page)

@@ -109,6 +109,12 @@ static void end_waiting(struct nvmf_qpair *q)
 	}
 }
 
+bool nvmf_qpair_starves_others(const struct nvmf_qpair *q)
+{
+	return (q->bufs.held > 0 && buf_others_wait(q->reactor->bufs, &q->bufs)) ||
+	       (q->reserve.held > 0 && buf_others_wait(q->group->reserve, &q->reserve));
+}
+
 void nvmf_qpair_kill(struct nvmf_qpair *q)
 {
 	if (q->state >= NVMF_QPAIR_DEACTIVATING)
@@ -123,6 +129,7 @@ void nvmf_qpair_kill(struct nvmf_qpair *q)
 	q->outstanding++;
 	q->ops->qpair_kill(q);
 	end_waiting(q);
+	nvmf_fuse_kill(q);
 	if (q->ctrlr != NULL && q->qid == 0) {
 		nvmf_ctrlr_abort_aers(q->ctrlr);
 		nvmf_ctrlr_kill(q->ctrlr);

@@ -60,6 +60,11 @@ struct nvmf_qpair {
 	_Atomic uint32_t activity;
 	struct timer connect_timer; /* no Connect in time: killed */
 	struct nvmf_request *waiting; /* requests that wait for a buffer, for kill */
+	struct buf_user bufs;	      /* of the reactor's pool */
+	struct buf_user reserve;      /* of the group's, for admin commands */
+	struct nvmf_request *fuse_first; /* the command before was the first half of a pair */
+	bool fuse_first_failed;		 /* and is gone already */
+	struct nvmf_request *fused;	 /* halves that wait for the other, for kill */
 	struct task gone_task;
 	void *connect; /* of connect.c while CONNECTING */
 	struct nvmf_qpair *next; /* the group's list, newest first */
@@ -79,6 +84,12 @@ void nvmf_qpair_await_connect(struct nvmf_qpair *q);
 /* Sends it there; q->ops->qpair_attach and then arrived are called on r. */
 void nvmf_qpair_move(struct nvmf_qpair *q, struct reactor *r,
 		     void (*arrived)(struct nvmf_qpair *q, bool attached));
+/* It holds buffers, and others wait for some. */
+bool nvmf_qpair_starves_others(const struct nvmf_qpair *q);
+/* Halves of fused pairs that wait for the other end. io-fused.c */
+void nvmf_fuse_kill(struct nvmf_qpair *q);
+/* One half failed, so that the other does. */
+void nvmf_fuse_failed(struct nvmf_request *req);
 /* A request of it ended (from nvmf_request_complete): may be the last. */
 void nvmf_qpair_drained(struct nvmf_qpair *q);
 /* The owner has forgotten it (or there was none): frees it, soon. On its reactor. */

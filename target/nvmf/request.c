@@ -60,10 +60,13 @@ static inline void start(struct nvmf_request *req)
 	trace_write(q->reactor->trace, TRACE_REQ_START, trace_id(req), req->cmd.opcode);
 }
 
+/* What the transport finds wrong is the SGL, or the data behind it. */
 void nvmf_request_reject(struct nvmf_request *req, uint16_t status)
 {
+	bool sgl = status != NVME_SC_TRANSIENT_TRANSPORT;
+
 	start(req);
-	nvmf_request_complete(req, status);
+	nvmf_request_fail(req, status, sgl ? NVME_PEL(sgl) : NVME_PEL_NONE);
 }
 
 void nvmf_request_exec(struct nvmf_request *req)
@@ -97,6 +100,8 @@ void nvmf_request_complete(struct nvmf_request *req, uint16_t status)
 	struct nvmf_qpair *q = req->qpair;
 
 	trace_write(q->reactor->trace, TRACE_REQ_DONE, trace_id(req), status);
+	if (G_UNLIKELY(status != NVME_SUCCESS) && (req->cmd.flags & NVME_CMD_FUSE_MASK) != 0)
+		nvmf_fuse_failed(req);
 	if (q->sq_size != 0 && ++q->sq_head == q->sq_size)
 		q->sq_head = 0;
 	req->rsp.sqhd = q->no_sq_flow_control ? no_head(req) : q->sq_head;
@@ -132,38 +137,88 @@ static void unlink_waiting(struct nvmf_request *req)
 	req->qpair->group->stats.pending_bdev_io--;
 }
 
+static struct nvmf_request *waiter_to_request(struct buf_waiter *w)
+{
+	return (struct nvmf_request *)((char *)w - offsetof(struct nvmf_request, waiter));
+}
+
 static void buffer_arrived(struct buf_waiter *w, struct buf *buf)
 {
-	struct nvmf_request *req =
-		(struct nvmf_request *)((char *)w - offsetof(struct nvmf_request, waiter));
+	struct nvmf_request *req = waiter_to_request(w);
 
 	unlink_waiting(req);
 	use_buffer(req, buf, w->size);
 	req->buffer_ready(req);
 }
 
-void nvmf_request_get_buffer(struct nvmf_request *req, uint32_t len,
-			     void (*ready)(struct nvmf_request *req))
+static void scratch_arrived(struct buf_waiter *w, struct buf *buf)
+{
+	struct nvmf_request *req = waiter_to_request(w);
+
+	unlink_waiting(req);
+	req->scratch = buf;
+	req->buffer_ready(req);
+}
+
+/* False: the queue is being killed, and the request has been completed. */
+static bool wait_for(struct nvmf_request *req, struct buf_pool *pool,
+		     void (*ready)(struct nvmf_request *req))
 {
 	struct nvmf_qpair *q = req->qpair;
-	struct buf *buf = buf_get(q->reactor->bufs, len);
 
-	if (buf != NULL) {
-		use_buffer(req, buf, len);
-		ready(req);
-		return;
-	}
 	if (q->state >= NVMF_QPAIR_DEACTIVATING) {
 		nvmf_request_complete(req, NVME_SC_ABORTED_SQ_DELETED);
-		return;
+		return false;
 	}
 	req->waiting = true;
 	req->next = q->waiting;
 	q->waiting = req;
 	q->group->stats.pending_bdev_io++;
 	req->buffer_ready = ready;
+	req->wait_pool = pool;
+	return true;
+}
+
+/* Admin commands, and Connect, have a pool behind the one that I/O can empty. */
+void nvmf_request_get_buffer(struct nvmf_request *req, uint32_t len,
+			     void (*ready)(struct nvmf_request *req))
+{
+	struct nvmf_qpair *q = req->qpair;
+	struct buf_pool *pool = q->reactor->bufs;
+	struct buf_user *user = &q->bufs;
+	struct buf *buf = buf_get_for(pool, user, len);
+
+	if (buf == NULL && q->qid == 0) {
+		pool = q->group->reserve;
+		user = &q->reserve;
+		buf = buf_get_for(pool, user, len);
+	}
+	if (buf != NULL) {
+		use_buffer(req, buf, len);
+		ready(req);
+		return;
+	}
+	if (!wait_for(req, pool, ready))
+		return;
 	req->waiter.ready = buffer_arrived;
-	buf_wait(q->reactor->bufs, &req->waiter, len);
+	buf_wait_for(pool, user, &req->waiter, len);
+}
+
+void nvmf_request_get_scratch(struct nvmf_request *req, void (*ready)(struct nvmf_request *req))
+{
+	struct nvmf_qpair *q = req->qpair;
+
+	req->scratch = buf_get_spare(q->reactor->bufs, NVMF_SCRATCH_SIZE);
+	if (req->scratch == NULL)
+		req->scratch = buf_get(q->group->scratch, NVMF_SCRATCH_SIZE);
+	if (req->scratch != NULL) {
+		ready(req);
+		return;
+	}
+	if (!wait_for(req, q->group->scratch, ready))
+		return;
+	req->waiter.ready = scratch_arrived;
+	buf_wait(q->group->scratch, &req->waiter, NVMF_SCRATCH_SIZE);
 }
 
 void nvmf_request_release(struct nvmf_request *req)
@@ -177,8 +232,12 @@ void nvmf_request_release(struct nvmf_request *req)
 		req->buf = NULL;
 	}
 	if (req->waiting) {
-		buf_wait_cancel(req->qpair->reactor->bufs, &req->waiter);
+		buf_wait_cancel(req->wait_pool, &req->waiter);
 		unlink_waiting(req);
+	}
+	if (req->scratch != NULL) {
+		buf_put(req->scratch);
+		req->scratch = NULL;
 	}
 	if (req->reply_data != NULL) {
 		g_free(req->reply_data);

@@ -36,8 +36,25 @@ struct nvmf_request {
 	bool executing;   /* between exec and complete */
 	void *reply_data; /* of nvmf_request_reply_data while it waits */
 	struct bdev_io io;
+	/* The rest is of commands that take several I/Os, or come in pairs: io.h. */
+	struct buf_pool *wait_pool; /* it waits for a buffer of */
+	struct buf *scratch;	    /* of nvmf_request_get_scratch, or NULL */
+	void (*step)(struct nvmf_request *req, uint16_t status);
+	void (*scanned)(struct nvmf_request *req, uint16_t status);
+	uint64_t at; /* how far it is */
+	struct iovec step_iov;
+	uint32_t range;
+	bool compares;
+	bool fuse_held;	  /* executing, in its queue's list of those that wait for a partner */
+	bool fuse_missing; /* it came without a partner */
+	bool fuse_failed;  /* its partner failed first */
+	struct nvmf_request *peer;
+	struct bdev_range_lock *lock;
+	struct bdev_lock_waiter lock_waiter;
 };
 
+/* Transport, for each command in the order of arrival, before its data: finds fused pairs. */
+void nvmf_fuse_arrived(struct nvmf_request *req);
 /* Runs the command. The queue is enabled, or the command is Connect. */
 void nvmf_request_exec(struct nvmf_request *req);
 /* Instead of exec: the transport found an error in the command. */
@@ -52,6 +69,12 @@ void nvmf_request_complete(struct nvmf_request *req, uint16_t status);
  */
 void nvmf_request_get_buffer(struct nvmf_request *req, uint32_t len,
 			     void (*ready)(struct nvmf_request *req));
+/*
+ * The same, of NVMF_SCRATCH_SIZE, as req->scratch: for a while, whatever the
+ * request holds already. One a reactor is kept back for this.
+ */
+#define NVMF_SCRATCH_SIZE 65536u
+void nvmf_request_get_scratch(struct nvmf_request *req, void (*ready)(struct nvmf_request *req));
 /* Transport, when the response has been sent or dropped: gives back buffer and placed memory. */
 void nvmf_request_release(struct nvmf_request *req);
 

@@ -96,6 +96,7 @@ static void data_complete(struct tcp_conn *c, bool digest_ok)
 		return;
 	if (!digest_ok)
 		r->failed_digest = true;
+	c->progress = c->q.reactor->now;
 	if (r->state == TCP_REQ_R2T) {
 		r->received += (uint32_t)(c->rx_dst - c->rx_start);
 		if (r->received < r->req.data_len)
@@ -192,28 +193,17 @@ static void capsule_data(struct tcp_conn *c, struct tcp_req *r, uint32_t capsule
 	execute(c, r);
 }
 
-/*
- * A command waits for a free request, and all of them wait for the host: it has
- * more commands outstanding than the queue has entries, and what could free one
- * would come behind this command.
- */
-static bool stuck(const struct tcp_conn *c)
-{
-	unsigned n = c->reqs != NULL ? c->nreqs : 1;
-	unsigned aers = c->q.ctrlr != NULL && c->q.qid == 0 ? c->q.ctrlr->naers : 0;
-
-	return c->rx_wait_req && c->r2ts + aers >= n;
-}
-
 static void r2t_buffer_ready(struct nvmf_request *req)
 {
 	struct tcp_conn *c = tcp_conn_of(req->qpair);
 	struct tcp_req *r = tcp_req_of(req);
 
 	r->state = TCP_REQ_R2T;
-	c->r2ts++;
+	if (c->r2ts++ == 0)
+		c->progress = c->q.reactor->now;
 	tcp_send_r2t(c, r);
-	if (stuck(c))
+	tcp_watch(c);
+	if (c->rx_wait_req)
 		broken(c, NVME_TCP_FES_SEQUENCE, 0);
 }
 
@@ -259,13 +249,20 @@ static bool take_capsule(struct tcp_conn *c, uint32_t hdr_len, uint32_t capsule_
 	uint16_t status;
 
 	if (r == NULL) {
-		c->rx_wait_req = true;
-		if (stuck(c))
+		/*
+		 * A request is free again before its host can know that the command is
+		 * done: this is one more than the queue holds. Before Connect there is one
+		 * request, and what it waits for may only come behind this.
+		 */
+		if (c->reqs != NULL || c->r2ts > 0)
 			return broken(c, NVME_TCP_FES_SEQUENCE, 0);
+		c->rx_wait_req = true;
 		block(c);
 		return false;
 	}
 	memcpy(&r->req.cmd, rx_at(c) + sizeof(struct nvme_tcp_hdr), sizeof(r->req.cmd));
+	if (G_UNLIKELY((r->req.cmd.flags & NVME_CMD_FUSE_MASK) != 0 || c->q.fuse_first != NULL))
+		nvmf_fuse_arrived(&r->req);
 	c->rx_off += hdr_len;
 	r->failed_digest = false;
 	status = parse_sgl(c, r, capsule_len, &in_capsule);
@@ -440,7 +437,7 @@ static inline bool capsule_is_short(struct tcp_conn *c, uint32_t hdr_len, uint32
 {
 	uint32_t len = hdr_len + data_len + ddgst_len(c);
 
-	if (data_len == 0 || pending(c) >= len || len > c->rx->size || len > c->small.size)
+	if (data_len == 0 || pending(c) >= len || len > c->small.size)
 		return false;
 	c->rx_need = len - pending(c);
 	return true;
@@ -557,6 +554,9 @@ static bool make_space(struct tcp_conn *c)
 	uint32_t n = c->rx != NULL ? pending(c) : 0;
 	struct buf *buf = NULL;
 
+	/* Large in-capsule data, longer than pool buffers are. */
+	if (c->rx != NULL && n + c->rx_need > c->rx->size)
+		return make_small_space(c);
 	if (c->rx != NULL && c->rx->refs == 1 && c->rx->size >= c->rx_size) {
 		if (n == 0) {
 			c->rx_off = c->rx_len = 0;
@@ -570,7 +570,7 @@ static bool make_space(struct tcp_conn *c)
 	if (c->rx != NULL && c->rx != &c->small && has_space(c))
 		return true;
 	if (n + TCP_HDR_SPACE <= BUF_MAX_SIZE)
-		buf = buf_get(c->q.reactor->bufs, MAX(c->rx_size, n + TCP_HDR_SPACE));
+		buf = buf_get_spare(c->q.reactor->bufs, MAX(c->rx_size, n + TCP_HDR_SPACE));
 	if (buf == NULL)
 		return make_small_space(c);
 	use_staging(c, buf);

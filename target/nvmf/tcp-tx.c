@@ -279,6 +279,10 @@ void tcp_flush(struct task *task)
 		if (done > 0)
 			advance(c, (size_t)done);
 		c->tx_blocked = done < (ssize_t)bytes;
+		if (c->tx_blocked && c->state == TCP_READY) {
+			c->progress = c->q.reactor->now;
+			tcp_watch(c);
+		}
 	}
 	if (c->state == TCP_LINGER && !c->tx_blocked)
 		c->stream->ops->shutdown(c->stream);
@@ -312,6 +316,30 @@ void tcp_tx_drop(struct tcp_conn *c, bool all)
 	}
 }
 
+void tcp_stalled(struct timer *t, struct reactor *r)
+{
+	struct tcp_conn *c = (struct tcp_conn *)((char *)t - offsetof(struct tcp_conn, stall_timer));
+	struct net_addr peer;
+	char from[NET_ADDR_STRLEN];
+
+	if (c->state > TCP_READY || (!c->tx_blocked && c->r2ts == 0))
+		return;
+	if (r->now < c->progress + TCP_STALL_NS) {
+		reactor_timer_set(r, t, c->progress + TCP_STALL_NS);
+		return;
+	}
+	if (!nvmf_qpair_starves_others(&c->q)) {
+		reactor_timer_set(r, t, r->now + TCP_STALL_NS / 30);
+		return;
+	}
+	c->stream->ops->remote(c->stream, &peer);
+	log_warn(r->core->log, "nvmf.tcp",
+		 "host neither reads nor sends, but holds buffers that others need: disconnected",
+		 "peer=%s qid=%u bytes=%zu", net_addr_format(&peer, from), c->q.qid,
+		 c->q.bufs.held + c->q.reserve.held);
+	nvmf_qpair_kill(&c->q);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void linger_timeout(struct timer *t, struct reactor *r)
@@ -322,7 +350,7 @@ static void linger_timeout(struct timer *t, struct reactor *r)
 
 void tcp_terminate(struct tcp_conn *c, uint16_t fes, uint32_t fei, const void *hdr, uint32_t hlen)
 {
-	struct nvme_tcp_term *term = (struct nvme_tcp_term *)c->ctrl;
+	struct nvme_tcp_term *term;
 	struct net_addr peer;
 	char from[NET_ADDR_STRLEN];
 
@@ -331,20 +359,17 @@ void tcp_terminate(struct tcp_conn *c, uint16_t fes, uint32_t fei, const void *h
 		 "peer=%s qid=%u fes=0x%02x fei=%u pdu_type=0x%02x", net_addr_format(&peer, from),
 		 c->q.qid, fes, fei, hlen > 0 ? *(const uint8_t *)hdr : 0xff);
 	trace_write(c->q.reactor->trace, TRACE_TCP_TERM_TX, c->q.qid, fes);
-	if (c->ctrl_off < c->ctrl_len) {
-		/* Not even the ICResp has gone: there is no place for another PDU. */
-		nvmf_qpair_kill(&c->q);
-		return;
-	}
+	if (c->ctrl_off == c->ctrl_len) /* else behind the ICResp, that has not gone yet */
+		c->ctrl_off = c->ctrl_len = 0;
+	term = (struct nvme_tcp_term *)(c->ctrl + c->ctrl_len);
 	hlen = MIN(hlen, 128u);
 	*term = (struct nvme_tcp_term){
 		.hdr = { .type = NVME_TCP_C2H_TERM, .hlen = sizeof(*term), .plen = sizeof(*term) + hlen },
 		.fes = fes,
 	};
 	memcpy(term->fei, &fei, sizeof(term->fei));
-	memcpy(c->ctrl + sizeof(*term), hdr, hlen);
-	c->ctrl_len = sizeof(*term) + hlen;
-	c->ctrl_off = 0;
+	memcpy(term + 1, hdr, hlen);
+	c->ctrl_len += sizeof(*term) + hlen;
 	c->state = TCP_LINGER;
 	c->q.outstanding++; /* until tcp_linger_end */
 	timer_init(&c->linger_timer, linger_timeout);

@@ -87,6 +87,7 @@ static void accepted(struct net_listener *listener, struct net_stream *stream, v
 	c->small = (struct buf){ .data = c->small_data, .size = sizeof(c->small_data), .refs = 1 };
 	c->tx_tail = &c->tx_head;
 	c->flush_task.fn = tcp_flush;
+	timer_init(&c->stall_timer, tcp_stalled);
 	c->resume_task.fn = tcp_rx_resume;
 	nvmf_qpair_init(&c->q, port, r);
 	init_req(c, &c->first, 0);
@@ -160,6 +161,7 @@ static void tcp_qpair_detach(struct nvmf_qpair *q)
 	tcp_rx_drop(c);
 	c->rx_len = n;
 	reactor_cancel_task(q->reactor, &c->flush_task);
+	reactor_timer_cancel(q->reactor, &c->stall_timer);
 	if (c->rx_paused) /* a stream stays paused wherever it goes */
 		c->stream->ops->pause(c->stream, false);
 	c->rx_paused = false;
@@ -201,7 +203,7 @@ static bool tcp_qpair_enable(struct nvmf_qpair *q)
 		init_req(c, &c->reqs[i], (uint16_t)i);
 	c->success_flag = q->no_sq_flow_control && q->transport->options.c2h_success;
 	if (q->qid != 0)
-		c->rx_size = TCP_RX_SIZE_IO;
+		c->rx_size = MIN(MAX(TCP_RX_SIZE_IO, c->small.size), BUF_MAX_SIZE);
 	return true;
 }
 
@@ -218,7 +220,7 @@ static void close_stream(struct tcp_conn *c)
 /* Requests that nvmf has not got, or not any more; and nobody waits for the I/O of the others. */
 static void drop_held(struct tcp_conn *c, struct tcp_req *r)
 {
-	if (r->state == TCP_REQ_EXEC)
+	if (r->state == TCP_REQ_EXEC && r->req.ns != NULL && r->req.io.channel != NULL)
 		bdev_io_abort(&r->req.io);
 	if (r->state == TCP_REQ_WAIT_BUFFER || r->state == TCP_REQ_R2T || r->state == TCP_REQ_DATA)
 		tcp_req_free(c, r);
@@ -233,6 +235,7 @@ static void tcp_qpair_kill(struct nvmf_qpair *q)
 		close_stream(c);
 	tcp_tx_drop(c, c->state != TCP_LINGER);
 	tcp_rx_drop(c);
+	reactor_timer_cancel(q->reactor, &c->stall_timer);
 	drop_held(c, &c->first);
 	for (unsigned i = 0; i < c->nreqs; i++)
 		drop_held(c, &c->reqs[i]);

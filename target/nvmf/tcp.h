@@ -11,6 +11,10 @@
  * connection's own serves, with room for a header and in-capsule data: so that a
  * write that holds a buffer always gets its data, whatever comes before that.
  *
+ * A host that holds pool buffers for which others wait (it does not read its
+ * responses, or does not send the data asked for) has TCP_STALL_NS without any
+ * progress; then its connection is ended.
+ *
  * Sending: a response waits in the connection's queue until the end of the
  * pass, when all of them go out with one gather send.
  */
@@ -71,6 +75,7 @@ enum tcp_rx_phase {
 #define TCP_RX_SIZE_IO 65536
 /* The connection's own staging before Connect: a header, and some data behind it. */
 #define TCP_RX_SIZE_SMALL 512
+#define TCP_STALL_NS (30 * UINT64_C(1000000000))
 /* In-capsule data of the admin queue and of Connect (SGLs, ioccsz do not bound it). */
 #define TCP_ADMIN_ICD 8192
 
@@ -109,10 +114,12 @@ struct tcp_conn {
 	struct tcp_req *tx_head, **tx_tail;
 	bool tx_blocked; /* the socket is full: wait for writable */
 	struct task flush_task;
-	/* ICResp or C2HTermReq, sent before everything else that has not begun. */
-	_Alignas(8) uint8_t ctrl[sizeof(struct nvme_tcp_term) + 128];
+	/* ICResp, C2HTermReq or both, sent before everything else that has not begun. */
+	_Alignas(8) uint8_t ctrl[sizeof(struct nvme_tcp_icresp) + sizeof(struct nvme_tcp_term) + 128];
 	uint32_t ctrl_len, ctrl_off;
 	struct timer linger_timer;
+	uint64_t progress; /* when something went to or came from the host for a command of its */
+	struct timer stall_timer;
 	uint8_t small_data[TCP_RX_SIZE_SMALL];
 };
 
@@ -132,6 +139,13 @@ struct tcp_req *tcp_req_get(struct tcp_conn *c);
 void tcp_req_free(struct tcp_conn *c, struct tcp_req *r);
 /* Staging bytes of a request are not needed any more. */
 void tcp_req_drop_rx(struct tcp_req *r);
+/* A buffer is held for the host from now on: see above. */
+static inline void tcp_watch(struct tcp_conn *c)
+{
+	if (!timer_is_set(&c->stall_timer))
+		reactor_timer_set(c->q.reactor, &c->stall_timer, c->q.reactor->now + TCP_STALL_NS);
+}
+void tcp_stalled(struct timer *t, struct reactor *r);
 /* The C2HTermReq has been sent and the host has closed (or took too long). */
 void tcp_linger_end(struct tcp_conn *c);
 

@@ -4,6 +4,9 @@
 
 #include "target/nvmf/subsystem.h"
 
+/* Bytes a reactor that admin commands have in any case; taken from the HAL when first needed. */
+#define NVMF_ADMIN_BUFS ((size_t)4 << 20)
+
 struct nvmf_tgt *nvmf_tgt_new(struct core *core, struct bdev_layer *bdevs,
 			      const struct nvmf_tgt_options *options)
 {
@@ -31,6 +34,8 @@ struct nvmf_tgt *nvmf_tgt_new(struct core *core, struct bdev_layer *bdevs,
 		g->tgt = tgt;
 		g->sgroups = g_ptr_array_new();
 		g->ctrlrs = g_ptr_array_new();
+		g->reserve = buf_pool_new(g->reactor, NVMF_ADMIN_BUFS);
+		g->scratch = buf_pool_new(g->reactor, NVMF_SCRATCH_SIZE);
 		tgt->groups[i] = g;
 	}
 	nvmf_subsystem_make(tgt, NVMF_SUBTYPE_DISCOVERY, &discovery);
@@ -138,6 +143,8 @@ void nvmf_tgt_free(struct nvmf_tgt *tgt)
 	for (unsigned i = 0; i < tgt->core->nreactors; i++) {
 		g_ptr_array_unref(tgt->groups[i]->sgroups);
 		g_ptr_array_unref(tgt->groups[i]->ctrlrs);
+		buf_pool_free(tgt->groups[i]->reserve);
+		buf_pool_free(tgt->groups[i]->scratch);
 		g_free(tgt->groups[i]);
 	}
 	g_ptr_array_unref(tgt->transports);

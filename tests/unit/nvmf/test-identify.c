@@ -143,8 +143,11 @@ static void test_ctrlr(void)
 	g_assert_cmpuint(id->maxcmd, ==, 128);
 	g_assert_cmpuint(id->nn, ==, FX_MAX_NS);
 	g_assert_cmpuint(id->mnan, ==, FX_MAX_NS);
-	g_assert_cmphex(id->oncs, ==, 0x18);
-	g_assert_cmphex(id->vwc, ==, 0x5);
+	g_assert_cmphex(id->oncs, ==, 0x19d); /* Write Uncorrectable: see namespaces */
+	g_assert_cmphex(id->fuses, ==, 1);
+	g_assert_cmphex(id->cdfs, ==, 1);
+	g_assert_cmpuint(id->awun + id->awupf + id->acwu, ==, 0);
+	g_assert_cmphex(id->vwc, ==, 0x7);
 	g_assert_cmphex(id->sgls, ==, 0x300001);
 	g_assert_cmpstr(id->subnqn, ==, FX_NQN);
 	g_assert_cmpuint(id->ioccsz, ==, (64 + 4096) / 16);
@@ -241,7 +244,12 @@ static void test_ns(void)
 	g_assert_cmpuint(id->nsze, ==, 1000);
 	g_assert_cmpuint(id->ncap, ==, 1000);
 	g_assert_cmpuint(id->nuse, ==, 1000);
-	g_assert_cmphex(id->nsfeat, ==, 0);
+	g_assert_cmphex(id->nsfeat, ==, 0x02);
+	g_assert_cmpuint(id->nacwu, ==, 131072 / 512 - 1);
+	g_assert_cmpuint(id->mssrl, ==, 2048);
+	g_assert_cmpuint(id->mcl, ==, 8192);
+	g_assert_cmpuint(id->msrc, ==, 15);
+	g_assert_cmphex(id->dlfeat, ==, 0x09);
 	g_assert_cmpuint(id->nlbaf, ==, 0);
 	g_assert_cmphex(id->flbas, ==, 0);
 	g_assert_cmphex(id->nmic, ==, 1);
@@ -252,7 +260,7 @@ static void test_ns(void)
 	g_assert_false(is_zero(id->nguid, 16));
 	id = page(fx, NVME_CNS_NS, 3);
 	g_assert_cmpuint(id->nsze, ==, 2000);
-	g_assert_cmphex(id->nsfeat, ==, 0x10);
+	g_assert_cmphex(id->nsfeat, ==, 0x12);
 	g_assert_cmpuint(id->npwg, ==, 7);
 	g_assert_cmpuint(id->npwa, ==, 7);
 	g_assert_cmpuint(id->nows, ==, 7);

@@ -142,7 +142,9 @@ static void test_contents(void)
 	effects = (const void *)fx_get_log(fx, NVME_LOG_EFFECTS, false, 0, 4096)->data;
 	for (unsigned op = 0; op < 256; op++) {
 		static const uint8_t admin[] = { 0x02, 0x06, 0x08, 0x09, 0x0a, 0x0c, 0x18 };
-		bool io = op <= 2 || op == 8, changes = op == 1 || op == 8;
+		static const uint8_t io_ops[] = { 0x00, 0x01, 0x02, 0x05, 0x08, 0x09, 0x0c, 0x19 };
+		bool io = memchr(io_ops, (int)op, sizeof(io_ops)) != NULL;
+		bool changes = io && (op == 1 || op == 8 || op == 9 || op == 0x19);
 
 		g_assert_cmphex(effects->admin[op], ==,
 				memchr(admin, (int)op, sizeof(admin)) ? 0x00200001 : 0);
@@ -285,22 +287,37 @@ static void test_smart(void)
 	fx_free(fx);
 }
 
-/* A read that has to wait for a buffer is answered when there is one, or ends with its queue. */
+static void take_all(struct buf_pool *pool, GPtrArray *held)
+{
+	struct buf *buf;
+
+	while ((buf = buf_get(pool, 512)) != NULL)
+		g_ptr_array_add(held, buf);
+}
+
+/*
+ * Admin commands are answered when I/O has all buffers. A read that has to wait for
+ * one is answered when there is one, or ends with its queue.
+ */
 static void test_waits(void)
 {
 	struct fx *fx = fx_new_ready(1);
 	GPtrArray *held = g_ptr_array_new();
 	struct nvme_cmd cmd = fx_cmd(NVME_ADMIN_GET_LOG_PAGE, 0, NVME_LOG_FIRMWARE | 127u << 16, 0);
+	struct buf_pool *reserve = fx->admin->q.group->reserve;
 	struct fx_req *a, *b;
-	struct buf *buf;
 
-	while ((buf = buf_get(core_main(fx->core)->bufs, 512)) != NULL)
-		g_ptr_array_add(held, buf);
+	take_all(core_main(fx->core)->bufs, held);
+	a = fx_send(fx->admin, &cmd, NVME_XFER_C2H, NULL, 512);
+	fx_run(fx);
+	assert_status(a, NVME_SUCCESS);
+	fx_req_free(a);
+	take_all(reserve, held);
 	a = fx_send(fx->admin, &cmd, NVME_XFER_C2H, NULL, 512);
 	b = fx_send(fx->admin, &cmd, NVME_XFER_C2H, NULL, 512);
 	fx_run(fx);
 	g_assert_false(a->done || b->done);
-	buf_put(g_ptr_array_steal_index(held, 0));
+	buf_put(g_ptr_array_steal_index(held, held->len - 1));
 	reactor_pass(core_main(fx->core));
 	g_assert_true(a->done);
 	assert_status(a, NVME_SUCCESS);
@@ -309,8 +326,8 @@ static void test_waits(void)
 		buf_put(g_ptr_array_steal_index(held, held->len - 1));
 	fx_run(fx);
 	assert_status(b, NVME_SUCCESS);
-	while ((buf = buf_get(core_main(fx->core)->bufs, 512)) != NULL)
-		g_ptr_array_add(held, buf);
+	take_all(core_main(fx->core)->bufs, held);
+	take_all(reserve, held);
 	fx_req_free(b);
 	b = fx_send(fx->admin, &cmd, NVME_XFER_C2H, NULL, 512);
 	fx_drop(fx->admin);
