@@ -1,4 +1,5 @@
 # A target and hosts in a world. What target and world are built of is instrumented too.
 weft_fuzzer(nvme-tcp-stream nvme-tcp-stream.c nvme-world.c LIBS raw-host)
 weft_fuzzer(nvme-capsule nvme-capsule.c nvme-world.c LIBS raw-host)
-set_tests_properties(fuzz-nvme-tcp-stream fuzz-nvme-capsule PROPERTIES TIMEOUT 600)
+weft_fuzzer(nvme-admin nvme-admin.c nvme-world.c LIBS raw-host)
+set_tests_properties(fuzz-nvme-tcp-stream fuzz-nvme-capsule fuzz-nvme-admin PROPERTIES TIMEOUT 600)
