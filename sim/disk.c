@@ -88,6 +88,20 @@ void world_file_set_params(struct world_file *d, const struct world_file_params 
 	d->params = *params;
 }
 
+int world_file_op_parse(const char *name)
+{
+	static const char *const names[WORLD_FILE_OPS] = {
+		[FILE_READ] = "read", [FILE_WRITE] = "write",	  [FILE_FLUSH] = "flush",
+		[FILE_ZERO] = "zero", [FILE_DISCARD] = "discard",
+	};
+
+	for (int i = 0; i < WORLD_FILE_OPS; i++) {
+		if (strcmp(names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
 void world_file_rule_add(struct world_file *d, const struct world_file_rule *rule)
 {
 	struct disk_rule r = { .rule = *rule };

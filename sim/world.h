@@ -398,6 +398,8 @@ struct world_file_rule {
 	uint32_t ppm;
 	int err; /* negative errno */
 };
+/* "read", "write", "flush", "zero", "discard": its enum file_op, or -1. */
+int world_file_op_parse(const char *name);
 void world_file_rule_add(struct world_file *f, const struct world_file_rule *rule);
 void world_file_rules_clear(struct world_file *f);
 

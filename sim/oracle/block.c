@@ -29,12 +29,15 @@ struct value {
 	uint64_t last;	/* when the last of its operations began */
 	uint32_t hash;	/* VALUE_HASH */
 	bool certain;	/* it has been there: acknowledged, or seen */
+	bool durable;	/* and a loss of power cannot undo that */
+	uint64_t acked; /* 0: not yet */
 	bool forget;
 };
 
 struct cell {
 	GArray *values;
 	unsigned reads; /* under way */
+	bool fragile;	/* what is over may come back: only durable values end others */
 };
 
 struct oracle_block_ns {
@@ -43,7 +46,7 @@ struct oracle_block_ns {
 	uint32_t block_size;
 	uint64_t blocks;
 	uint64_t known; /* blocks from here on were cut off once: unknown */
-	bool zeroed;
+	bool zeroed, fragile;
 	GHashTable *cells; /* LBA -> struct cell */
 };
 
@@ -52,7 +55,7 @@ struct oracle_write {
 	uint64_t id, path, lba, begun;
 	uint32_t blocks;
 	enum oracle_write_kind kind;
-	bool in_doubt, fenced;
+	bool in_doubt, fenced, fua;
 	bool seen; /* any of its blocks, by a read */
 };
 
@@ -76,13 +79,14 @@ static void cell_free(void *p)
 static struct cell *cell_get(struct oracle_block_ns *ns, uint64_t lba)
 {
 	struct cell *cell = g_hash_table_lookup(ns->cells, &lba);
-	struct value first = { .certain = true };
+	struct value first = { .certain = true, .durable = true };
 	uint64_t *key;
 
 	if (cell != NULL)
 		return cell;
 	first.kind = ns->zeroed && lba < ns->known ? VALUE_ZERO : VALUE_ANY;
 	cell = g_new0(struct cell, 1);
+	cell->fragile = ns->fragile;
 	cell->values = g_array_new(FALSE, FALSE, sizeof(struct value));
 	g_array_append_val(cell->values, first);
 	key = g_new(uint64_t, 1);
@@ -117,6 +121,18 @@ static bool over(const struct cell *cell, const struct value *v, uint64_t begun)
 	return false;
 }
 
+/* The same, by what a loss of power cannot undo. */
+static bool over_for_good(const struct cell *cell, const struct value *v, uint64_t begun)
+{
+	for (unsigned i = 0; i < cell->values->len; i++) {
+		const struct value *u = &g_array_index(cell->values, struct value, i);
+
+		if (u != v && u->certain && u->durable && v->ended < u->last && u->ended < begun)
+			return true;
+	}
+	return false;
+}
+
 /* Values that are over for all reads to come; marked first, since they decide over each other. */
 static void forget(struct oracle_block *o, struct cell *cell)
 {
@@ -125,7 +141,8 @@ static void forget(struct oracle_block *o, struct cell *cell)
 	for (unsigned i = 0; i < cell->values->len; i++) {
 		struct value *v = &g_array_index(cell->values, struct value, i);
 
-		v->forget = over(cell, v, o->now + 1);
+		v->forget = cell->fragile ? over_for_good(cell, v, o->now + 1)
+					  : over(cell, v, o->now + 1);
 	}
 	for (unsigned i = cell->values->len; i-- > 0;) {
 		if (g_array_index(cell->values, struct value, i).forget)
@@ -196,8 +213,16 @@ static void end_values(struct oracle_write *w, bool certain)
 			continue;
 		v->ended = MIN(v->ended, now);
 		v->certain = v->certain || certain;
+		if (certain)
+			v->acked = now;
+		v->durable = v->durable || (certain && w->fua);
 		forget(w->ns->o, cell);
 	}
+}
+
+void oracle_block_write_fua(struct oracle_write *w)
+{
+	w->fua = true;
 }
 
 void oracle_block_write_ack(struct oracle_write *w)
@@ -257,6 +282,68 @@ void oracle_block_fence(struct oracle_block *o, uint64_t path)
 		else
 			i++;
 	}
+}
+
+/* --- loss of power -------------------------------------------------------------------- */
+
+void oracle_block_ns_volatile(struct oracle_block_ns *ns)
+{
+	ns->fragile = true;
+}
+
+uint64_t oracle_block_flush_begin(struct oracle_block_ns *ns)
+{
+	return ++ns->o->now;
+}
+
+void oracle_block_flush_ack(struct oracle_block_ns *ns, uint64_t begun)
+{
+	struct cell *cell;
+	GHashTableIter iter;
+	gpointer p;
+
+	ns->o->now++;
+	g_hash_table_iter_init(&iter, ns->cells);
+	while (g_hash_table_iter_next(&iter, NULL, &p)) {
+		cell = p;
+		for (unsigned i = 0; i < cell->values->len; i++) {
+			struct value *v = &g_array_index(cell->values, struct value, i);
+
+			if (v->acked != 0 && v->acked < begun)
+				v->durable = true;
+		}
+		forget(ns->o, cell);
+	}
+}
+
+/*
+ * Any value that is not over by a durable one may be there now. It is as if all
+ * their writes were concurrent and had just ended: the first read decides.
+ */
+static void cut_cell(struct oracle_block *o, struct cell *cell)
+{
+	/* Not while a read is under way, whose answer may have left before. */
+	forget(o, cell);
+	for (unsigned i = 0; i < cell->values->len; i++) {
+		struct value *v = &g_array_index(cell->values, struct value, i);
+
+		v->certain = cell->values->len == 1;
+		v->durable = v->certain;
+		v->ended = o->now;
+		v->last = v->begun;
+		v->acked = 0;
+	}
+}
+
+void oracle_block_power_cut(struct oracle_block_ns *ns)
+{
+	GHashTableIter iter;
+	gpointer p;
+
+	ns->o->now++;
+	g_hash_table_iter_init(&iter, ns->cells);
+	while (g_hash_table_iter_next(&iter, NULL, &p))
+		cut_cell(ns->o, p);
 }
 
 /* --- reads ---------------------------------------------------------------------------------- */

@@ -40,6 +40,16 @@ void oracle_block_free(struct oracle_block *o);
 struct oracle_block_ns *oracle_block_ns_new(struct oracle_block *o, const uint8_t uuid[16],
 					    uint32_t block_size, uint64_t blocks, bool zeroed);
 struct oracle_block_ns *oracle_block_ns_find(struct oracle_block *o, const uint8_t uuid[16]);
+/*
+ * Its medium has a volatile write cache: a loss of power may bring back what was
+ * there before, unless a write was done with FUA or a flush came after it.
+ */
+void oracle_block_ns_volatile(struct oracle_block_ns *ns);
+/* What was acknowledged before the flush began, at `begun`, is safe. */
+uint64_t oracle_block_flush_begin(struct oracle_block_ns *ns);
+void oracle_block_flush_ack(struct oracle_block_ns *ns, uint64_t begun);
+/* The power failed: writes under way have ended, each block is one of what it may be. */
+void oracle_block_power_cut(struct oracle_block_ns *ns);
 /* What is cut off may read as anything when it comes back. */
 void oracle_block_resize(struct oracle_block_ns *ns, uint64_t blocks);
 
@@ -62,6 +72,8 @@ struct oracle_write *oracle_block_write_begin(struct oracle_block_ns *ns, uint64
 uint64_t oracle_block_write_id(const struct oracle_write *w);
 /* Fills data, which is all of the write's blocks. */
 void oracle_block_stamp(const struct oracle_write *w, void *data);
+/* It will be safe when acknowledged. */
+void oracle_block_write_fua(struct oracle_write *w);
 void oracle_block_write_ack(struct oracle_write *w);
 /* It was refused, and has not changed anything. A text when it was seen: free it. */
 char *oracle_block_write_failed(struct oracle_write *w);

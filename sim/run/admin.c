@@ -17,6 +17,7 @@ struct admin_call {
 	const struct scn_call *s;
 	bool setup;
 	uint64_t left; /* times to come after this one */
+	struct core *core; /* the program runs there */
 	struct net_stream *stream;
 	GString *out, *in;
 	size_t sent;
@@ -53,7 +54,11 @@ static void call_again(void *arg)
 {
 	struct admin_call *c = arg;
 
-	core_call(core_main(c->target->admin), call_begin, c);
+	c->core = c->target->admin;
+	if (c->core != NULL)
+		core_call(core_main(c->core), call_begin, c);
+	else /* without power: later */
+		world_at(c->run->world, world_now(c->run->world) + 100 * WORLD_MS, call_again, c);
 }
 
 static void call_free(struct admin_call *c)
@@ -79,7 +84,7 @@ static void call_free(struct admin_call *c)
 
 static void call_close(struct admin_call *c)
 {
-	reactor_timer_cancel(core_main(c->target->admin), &c->limit);
+	reactor_timer_cancel(core_main(c->core), &c->limit);
 	if (c->stream != NULL)
 		c->stream->ops->close(c->stream);
 	c->stream = NULL;
@@ -263,8 +268,15 @@ void run_setup_next(struct run *run)
 {
 	const struct scn_call *calls = run->s->setup.items;
 
-	if (run->setup_at < run->s->setup.n)
-		call_again(call_new(run, &calls[run->setup_at++], true));
+	while (run->setup_at < run->s->setup.n) {
+		struct admin_call *c = call_new(run, &calls[run->setup_at++], true);
+
+		if (run->setup_of == NULL || c->target == run->setup_of) {
+			call_again(c);
+			return;
+		}
+		g_free(c);
+	}
 }
 
 void run_timeline(struct run *run)

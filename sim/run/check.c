@@ -403,7 +403,7 @@ static void check_reactor(struct run_target *t, unsigned i)
 
 static bool nothing_pending(struct run *run)
 {
-	return run->pending == 0;
+	return run->pending == 0 && run_wrecks_gone(run);
 }
 
 /* All hosts leave; then the target is as it was before they came; then it ends, and leaves nothing.

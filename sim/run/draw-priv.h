@@ -10,11 +10,13 @@
 
 struct draw {
 	struct scenario *s;
-	struct world_rng topology, workload, network, fault, call;
+	struct world_rng topology, workload, network, fault, call, layers;
 	unsigned hosts, namespaces;
 	bool closed; /* the subsystem knows its hosts by name */
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
+	unsigned error_bdevs;	/* by namespace, from bit 0: has an error bdev */
+	const char *limited[8]; /* ... and the bdev whose limits change */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
 	bool faulty_network, faulty_nodes, admin, hostile;
 };
@@ -26,5 +28,8 @@ uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
 /* Of nvmf_subsystem_add_host and the like. */
 const char *draw_host_params(struct draw *d, unsigned i);
 void draw_faults(struct draw *d);
+/* Perhaps puts bdevs on top of Malloc<i>: the name of the upper one. And what is done to them. */
+const char *draw_layers(struct draw *d, unsigned i);
+void draw_layer_calls(struct draw *d);
 void draw_admin(struct draw *d);
 void draw_raws(struct draw *d);

@@ -89,9 +89,9 @@ static void draw_namespace(struct draw *d, unsigned i)
 			      i, blocks, block_size));
 	setup(d, "nvmf_subsystem_add_ns",
 	      scenario_printf(d->s,
-			      "{\"nqn\": \"%s\", \"namespace\": {\"bdev_name\": \"Malloc%u\", "
+			      "{\"nqn\": \"%s\", \"namespace\": {\"bdev_name\": \"%s\", "
 			      "\"nsid\": %u}}",
-			      DRAW_NQN, i, i + 1));
+			      DRAW_NQN, draw_layers(d, i), i + 1));
 }
 
 static void draw_target(struct draw *d)
@@ -225,6 +225,7 @@ static void draw_all(struct draw *d)
 	draw_faults(d);
 	draw_admin(d);
 	draw_raws(d);
+	draw_layer_calls(d);
 }
 
 struct scenario *scenario_draw(uint64_t seed, const char *profile)
@@ -249,6 +250,7 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 	world_rng_init(w, &d.network, "draw.network");
 	world_rng_init(w, &d.fault, "draw.fault");
 	world_rng_init(w, &d.call, "draw.call");
+	world_rng_init(w, &d.layers, "draw.layers");
 	d.s = scenario_new();
 	d.s->seed = seed;
 	d.s->name = scenario_printf(d.s, "seed-%s", profile);

@@ -26,6 +26,7 @@ static bool disturbs(const struct scn_fault *f)
 	case SCN_F_PORT:
 	case SCN_F_DRIFT:
 	case SCN_F_STARVE:
+	case SCN_F_POWER:
 		return true;
 	default:
 		return false;
@@ -175,6 +176,12 @@ static void end(void *arg)
 	case SCN_F_STARVE:
 		world_sched_set(run->world, &(const struct world_sched_params){ 0 });
 		break;
+	case SCN_F_FILE:
+		run_file_heal(run, f);
+		break;
+	case SCN_F_POWER:
+		run_power_back(run, run_target_find(run, f->node));
+		break;
 	default:
 		break;
 	}
@@ -288,6 +295,15 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 		break;
 	case SCN_F_DEL_ADDR:
 		world_node_del_addr(node, f->name);
+		break;
+	case SCN_F_FILE:
+	case SCN_F_FILE_HANG:
+	case SCN_F_FILE_SIZE:
+	case SCN_F_FILE_GONE:
+		run_file_fault(run, f, until);
+		break;
+	case SCN_F_POWER:
+		run_power_cut(run, run_target_find(run, f->node));
 		break;
 	default:
 		on_host(run, f);

@@ -23,6 +23,7 @@ struct slot {
 	uint64_t ns_changes;
 	struct oracle_block_ns *ns; /* NULL: not checked */
 	struct oracle_write *write;
+	struct oracle_block_ns *flushed; /* by a flush, begun at `begun` */
 	struct run_range range;
 	uint64_t since;		   /* it was submitted */
 	bool probe;		   /* it goes beyond the end */
@@ -82,6 +83,13 @@ static void end_read(struct slot *slot)
 						      slot->io.blocks, slot->data));
 	else
 		oracle_block_read_failed(slot->ns, slot->io.lba, slot->io.blocks);
+}
+
+static void end_flush(struct slot *slot)
+{
+	if (slot->io.status == NVME_SUCCESS)
+		oracle_block_flush_ack(slot->flushed, slot->begun);
+	slot->flushed = NULL;
 }
 
 /* Oracle A: whether it was refused agrees with the size, where that is certain. */
@@ -173,6 +181,8 @@ static void io_done(struct host_io *io)
 	run_violation(run, "X", oracle_exact_completed(run->exact, slot->queue, slot->id));
 	if (slot->write != NULL)
 		end_write(slot);
+	else if (slot->flushed != NULL)
+		end_flush(slot);
 	else
 		end_read(slot);
 	check_size(slot);
@@ -210,9 +220,11 @@ static bool find_model(struct run_load *load, const struct host_ns *ns,
 	if (!run_target_ns(load->h->target, load->h->s->subnqn, ns->nsid, &bdev) ||
 	    memcmp(bdev->uuid, ns->uuid, sizeof(ns->uuid)) != 0)
 		return false;
-	if (bdev_is_malloc(bdev))
+	if (bdev_is_malloc(run_bottom(bdev)) || run_is_file(bdev))
 		*model =
 			oracle_block_ns_new(run->block, ns->uuid, ns->block_size, ns->blocks, true);
+	if (run_is_file(bdev))
+		oracle_block_ns_volatile(*model);
 	return true;
 }
 
@@ -265,6 +277,8 @@ static int submit_write(struct slot *slot, struct host_qpair *q)
 		slot->ns, (uint64_t)load->h->index << 32 | load->h->incarnation, ORACLE_WRITE,
 		slot->io.lba, slot->io.blocks);
 	oracle_block_stamp(slot->write, slot->data);
+	if (slot->io.fua)
+		oracle_block_write_fua(slot->write);
 	err = host_write(q, &slot->io);
 	if (err != 0) {
 		run_violation(load->run, "B", oracle_block_write_failed(slot->write));
@@ -339,7 +353,10 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 		return err;
 	}
 	if (kind >= data) {
+		slot->flushed = slot->ns;
 		slot->ns = NULL;
+		if (slot->flushed != NULL)
+			slot->begun = oracle_block_flush_begin(slot->flushed);
 		slot->io.niov = 0;
 		slot->io.iov = NULL;
 		slot->io.lba = slot->io.blocks = 0;
@@ -381,7 +398,7 @@ static void start_slot(struct slot *slot)
 		soon(slot, 0);
 		return;
 	}
-	slot->ns = NULL;
+	slot->ns = slot->flushed = NULL;
 	if (!slot->probe && !find_model(load, ns, &slot->ns)) {
 		soon(slot, RETRY);
 		return;

@@ -4,16 +4,31 @@
 
 #include "sim/run/run-priv.h"
 
-static struct run_target *make_target(struct run *run, const struct scn_target *s)
+bool run_target_boot(struct run_target *t)
 {
-	struct run_target *t = g_new0(struct run_target, 1);
+	const struct scn_target *s = t->s;
 	const struct target_options options = {
 		.core = { .nreactors = (unsigned)s->reactors, .buf_limit = s->buf_limit },
 		.rpc_path = RUN_RPC_PATH,
 	};
 	const struct core_options admin = { .nreactors = 1, .trace_records = 64 };
-	const struct world_limits limits = { .max_fds = (unsigned)s->max_fds };
 	g_autoptr(GError) error = NULL;
+
+	t->target = target_new(world_node_hw(t->node), &options, &error);
+	t->admin = error == NULL ? core_new(world_node_hw(t->node), &admin, &error) : NULL;
+	if (error != NULL || !core_start(t->admin, &error)) {
+		run_fail(t->run, RUN_SAFETY, "E", "target %s: %s", s->name, error->message);
+		return false;
+	}
+	g_free(t->seen);
+	t->seen = g_new0(uint32_t, s->reactors);
+	return true;
+}
+
+static struct run_target *make_target(struct run *run, const struct scn_target *s)
+{
+	struct run_target *t = g_new0(struct run_target, 1);
+	const struct world_limits limits = { .max_fds = (unsigned)s->max_fds };
 
 	t->run = run;
 	t->s = s;
@@ -25,14 +40,9 @@ static struct run_target *make_target(struct run *run, const struct scn_target *
 		if (!world_node_add_addr(t->node, addr))
 			run_fail(run, RUN_SAFETY, "E", "address %s is in use already", addr);
 	}
-	t->target = target_new(world_node_hw(t->node), &options, &error);
-	t->admin = error == NULL ? core_new(world_node_hw(t->node), &admin, &error) : NULL;
-	if (error != NULL || !core_start(t->admin, &error)) {
-		run_fail(run, RUN_SAFETY, "E", "target %s: %s", s->name, error->message);
-		return t;
-	}
-	t->seen = g_new0(uint32_t, s->reactors);
-	world_node_set_limits(t->node, &limits);
+	run_files_new(t);
+	if (run_target_boot(t))
+		world_node_set_limits(t->node, &limits);
 	return t;
 }
 

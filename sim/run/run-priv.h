@@ -77,8 +77,10 @@ struct run {
 	enum run_phase phase;
 	uint64_t start;				   /* time of the scenario's 0; UINT64_MAX before */
 	GPtrArray *targets, *hosts, *raws, *loads; /* struct run_target *, ... */
+	GPtrArray *wrecks;			   /* struct run_wreck * */
 	unsigned calls;				   /* under way */
 	unsigned setup_at;			   /* next setup call */
+	struct run_target *setup_of;		   /* for this one again; NULL: for all */
 	unsigned pending;			   /* of the phase: ends when 0 */
 	struct oracle_wire *wire;
 	struct oracle_block *block;
@@ -174,6 +176,23 @@ void run_ranges_fenced(struct run *run, struct run_host *h);
 bool run_is_calm(const struct run *run);
 void run_faults_start(struct run *run);
 void run_heal(struct run *run);
+
+/* power.c: files of targets, and their power. */
+void run_files_new(struct run_target *t);
+/* draw-layers.c: what is below all the others. */
+const struct bdev *run_bottom(const struct bdev *bdev);
+bool run_is_file(const struct bdev *bdev);
+/* A fault of a file. */
+void run_file_fault(struct run *run, const struct scn_fault *f, uint64_t until);
+void run_file_heal(struct run *run, const struct scn_fault *f);
+void run_power_cut(struct run *run, struct run_target *t);
+void run_power_back(struct run *run, struct run_target *t);
+/* What went down without power has been taken apart. */
+bool run_wrecks_gone(struct run *run);
+void run_wrecks_free(struct run *run);
+
+/* nodes.c: what runs on a target's machine. False: failed. */
+bool run_target_boot(struct run_target *t);
 
 /* raw.c */
 void run_raws_new(struct run *run);

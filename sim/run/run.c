@@ -210,6 +210,7 @@ static bool begin(struct run *run)
 	run->hosts = g_ptr_array_new();
 	run->raws = g_ptr_array_new();
 	run->loads = g_ptr_array_new();
+	run->wrecks = g_ptr_array_new();
 	world_rng_init(run->world, &run->rng, "run");
 	world_on_failure(run->world, world_failed, run);
 	world_on_record(run->world, on_record, run);
@@ -251,6 +252,7 @@ static void finish(struct run *run)
 
 	run_loads_free(run);
 	run_watch_free(run);
+	run_wrecks_free(run);
 	run_free_nodes(run);
 	leaks = world_leaks(run->world);
 	if (leaks != NULL)

@@ -129,10 +129,36 @@ static bool check_calls(const struct check *c, const struct codec_list *list, co
 	return true;
 }
 
+static bool file_good(const struct scenario *s, const char *node, const char *path)
+{
+	const struct scn_target *t = s->targets.items;
+
+	for (unsigned i = 0; i < s->targets.n; i++) {
+		const struct scn_file *f = t[i].files.items;
+
+		for (unsigned j = 0; j < t[i].files.n; j++) {
+			if (strcmp(t[i].name, node) == 0 && strcmp(f[j].path, path) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool file_ops_good(const struct check *c, unsigned i, const struct scn_file_rule *r)
+{
+	for (unsigned j = 0; j < r->ops.n; j++) {
+		const char *name = ((const char **)r->ops.items)[j];
+
+		if (world_file_op_parse(name) < 0)
+			return bad(c, "faults", i, "file.ops: there is no \"%s\"", name);
+	}
+	return true;
+}
+
 static bool check_fault(const struct check *c, unsigned i, const struct scn_fault *f)
 {
 	static const struct {
-		bool from_to, node, host, name, link, packet, during;
+		bool from_to, node, host, name, link, packet, during, file, bytes;
 	} needs[SCN_F_KINDS] = {
 		[SCN_F_STALL] = { .from_to = true },
 		[SCN_F_PARTITION] = { .from_to = true },
@@ -150,6 +176,11 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 		[SCN_F_CONNECT] = { .host = true },
 		[SCN_F_HOST_RESET] = { .host = true },
 		[SCN_F_DEL_ADDR] = { .node = true, .name = true },
+		[SCN_F_FILE] = { .node = true, .name = true, .file = true },
+		[SCN_F_FILE_HANG] = { .node = true, .name = true, .during = true },
+		[SCN_F_FILE_SIZE] = { .node = true, .name = true, .bytes = true },
+		[SCN_F_FILE_GONE] = { .node = true, .name = true },
+		[SCN_F_POWER] = { .node = true, .during = true },
 	};
 	const char *kind = scn_fault_names[f->kind];
 
@@ -168,6 +199,16 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 		return bad(c, "faults", i, "%s needs link", kind);
 	if (needs[f->kind].packet && f->packet == NULL)
 		return bad(c, "faults", i, "%s needs packet", kind);
+	if (needs[f->kind].file && (f->file == NULL || !file_ops_good(c, i, f->file)))
+		return f->file == NULL ? bad(c, "faults", i, "%s needs file", kind) : false;
+	if (needs[f->kind].bytes && f->bytes == 0)
+		return bad(c, "faults", i, "%s needs bytes", kind);
+	if ((needs[f->kind].file || needs[f->kind].bytes || f->kind == SCN_F_FILE_HANG ||
+	     f->kind == SCN_F_FILE_GONE) &&
+	    !file_good(c->s, f->node, f->name))
+		return bad(c, "faults", i, "%s has no file %s", f->node, f->name);
+	if (f->kind == SCN_F_POWER && !is_target(c->s, f->node))
+		return bad(c, "faults", i, "power: only targets are started again");
 	for (unsigned j = 0; f->packet != NULL && j < f->packet->kinds.n; j++) {
 		const char *name = ((const char **)f->packet->kinds.items)[j];
 

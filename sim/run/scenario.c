@@ -19,7 +19,8 @@ const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "
 					"reset",      "pause",	   "wall",	 "point",
 					"silent",     "vanish",	   "disconnect", "connect",
 					"host_reset", "del_addr",  "packet",	 "port",
-					"drift",      "starve",	   NULL };
+					"drift",      "starve",	   "file",	 "file_hang",
+					"file_size",  "file_gone", "power",	 NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",
@@ -121,6 +122,32 @@ static const struct codec_field link_fields[] = {
 static const struct codec_shape link_shape = { "link", sizeof(struct scn_link), link_fields,
 					       link_init };
 
+static void file_init(void *obj)
+{
+	struct world_file_params p;
+	struct scn_file *f = obj;
+
+	world_file_params_default(&p);
+	f->block_size = 512;
+	f->latency_min = p.latency_min_ns;
+	f->latency_max = p.latency_max_ns;
+	f->evict_ppm = p.evict_ppm;
+}
+
+static const struct codec_field file_fields[] = {
+	TEXT(struct scn_file, path, .required = true),
+	NUM(struct scn_file, size, .required = true, .min = 1, .max = 1u << 28,
+	    .about = "bytes; zeros"),
+	NUM(struct scn_file, block_size, .min = 512, .max = 4096, .about = "never torn"),
+	TIME(struct scn_file, latency_min, .max = 100 * WORLD_SEC),
+	TIME(struct scn_file, latency_max, .max = 100 * WORLD_SEC),
+	NUM(struct scn_file, evict_ppm, .max = PPM,
+	    .about = "blocks in the write cache that become durable by themselves"),
+	{ 0 },
+};
+static const struct codec_shape file_shape = { "file", sizeof(struct scn_file), file_fields,
+					       file_init };
+
 static void target_init(void *obj)
 {
 	((struct scn_target *)obj)->reactors = 1;
@@ -132,6 +159,7 @@ static const struct codec_field target_fields[] = {
 	NUM(struct scn_target, reactors, .min = 1, .max = 64),
 	NUM(struct scn_target, buf_limit, .about = "bytes of buffers a reactor; 0: the default"),
 	NUM(struct scn_target, max_fds, .max = UINT32_MAX, .about = "0: no limit"),
+	LIST(struct scn_target, files, &file_shape, .about = "of its machine; kept without power"),
 	{ 0 },
 };
 static const struct codec_shape target_shape = { "target", sizeof(struct scn_target), target_fields,
@@ -254,6 +282,29 @@ static const struct codec_field packet_fields[] = {
 static const struct codec_shape packet_shape = { "packet", sizeof(struct scn_packet), packet_fields,
 						 packet_init };
 
+static void file_rule_init(void *obj)
+{
+	((struct scn_file_rule *)obj)->nth = 1;
+}
+
+static const char *const file_errors[] = { "io", "no_space", "again", "gone", NULL };
+
+static const struct codec_field file_rule_fields[] = {
+	{ .key = "ops",
+	  .type = CODEC_TEXTS,
+	  CODEC_AT(struct scn_file_rule, ops),
+	  .about = "read, write, flush, zero, discard; none: all" },
+	ENUM(struct scn_file_rule, error, "error", file_errors, .required = true),
+	NUM(struct scn_file_rule, first, .about = "touches a byte from here ..."),
+	NUM(struct scn_file_rule, last, .about = "... to here; 0: anywhere"),
+	NUM(struct scn_file_rule, nth, .min = 1),
+	NUM(struct scn_file_rule, count, .about = "0: always"),
+	NUM(struct scn_file_rule, ppm, .max = PPM, .about = "0: surely"),
+	{ 0 },
+};
+static const struct codec_shape file_rule_shape = { "file_rule", sizeof(struct scn_file_rule),
+						    file_rule_fields, file_rule_init };
+
 static void fault_init(void *obj)
 {
 	struct scn_fault *f = obj;
@@ -289,6 +340,11 @@ static const struct codec_field fault_fields[] = {
 	  .type = CODEC_ONE,
 	  CODEC_AT(struct scn_fault, packet),
 	  .shape = &packet_shape },
+	NUM(struct scn_fault, bytes, .about = "file_size"),
+	{ .key = "file",
+	  .type = CODEC_ONE,
+	  CODEC_AT(struct scn_fault, file),
+	  .shape = &file_rule_shape },
 	{ 0 },
 };
 static const struct codec_shape fault_shape = { "fault", sizeof(struct scn_fault), fault_fields,

@@ -29,12 +29,21 @@ struct scn_link {
 
 /* --- nodes ------------------------------------------------------------------------------ */
 
+/* A virtual file of a target's machine, as struct world_file_params has it. */
+struct scn_file {
+	const char *path;
+	uint64_t size, block_size;
+	uint64_t latency_min, latency_max;
+	uint64_t evict_ppm;
+};
+
 struct scn_target {
 	const char *name;
 	struct codec_list addresses; /* const char * */
 	uint64_t reactors;
 	uint64_t buf_limit; /* bytes of buffers a reactor; 0: the default */
 	uint64_t max_fds;   /* 0: no limit */
+	struct codec_list files; /* struct scn_file */
 };
 
 struct scn_host {
@@ -119,6 +128,11 @@ enum scn_fault_kind {
 	SCN_F_PORT,	  /* the cable of node is pulled for `during` */
 	SCN_F_DRIFT,	  /* the clocks of node run fast (slow, with back) by ppm for `during` */
 	SCN_F_STARVE,	  /* runners are kept away at random, up to `by`, ppm of their passes */
+	SCN_F_FILE,	  /* I/O to file `name` of node fails: see file */
+	SCN_F_FILE_HANG,  /* no I/O to it ends for `during` */
+	SCN_F_FILE_SIZE,  /* it gets `bytes` */
+	SCN_F_FILE_GONE,  /* the device is taken away */
+	SCN_F_POWER,	  /* target has no power for `during`; then the setup calls are made again */
 	SCN_F_KINDS
 };
 extern const char *const scn_fault_names[];
@@ -132,6 +146,14 @@ struct scn_packet {
 	uint64_t nth, count, ppm, by;
 };
 
+/* As struct world_file_rule, which has the meanings. */
+struct scn_file_rule {
+	struct codec_list ops; /* "read", "write", "flush", "zero", "discard"; none: all */
+	uint64_t error;	       /* enum scn_file_error */
+	uint64_t first, last;  /* bytes */
+	uint64_t nth, count, ppm;
+};
+
 struct scn_fault {
 	uint64_t kind; /* enum scn_fault_kind */
 	uint64_t at, during;
@@ -143,6 +165,8 @@ struct scn_fault {
 	bool back;
 	struct scn_link *link;
 	struct scn_packet *packet;
+	uint64_t bytes;
+	struct scn_file_rule *file;
 };
 
 struct scn_load {
