@@ -338,8 +338,8 @@ static void remap_add(struct draw *d, uint64_t at, unsigned ns)
 	call(d, at, "nvmf_subsystem_add_ns",
 	     scenario_printf(d->s,
 			     "{\"nqn\": \"" DRAW_NQN
-			     "\", \"namespace\": {\"bdev_name\": \"Malloc%u\", \"nsid\": %u}}",
-			     ns, ns + 1))
+			     "\", \"namespace\": {\"bdev_name\": \"%s\", \"nsid\": %u}}",
+			     d->bdevs[ns], ns + 1))
 		->reply = SCN_ANY;
 }
 

@@ -16,7 +16,8 @@ struct draw {
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
 	unsigned error_bdevs;	/* by namespace, from bit 0: has an error bdev */
-	const char *limited[8]; /* ... and the bdev whose limits change */
+	const char *bdevs[8];	/* ... the bdev it is made of */
+	bool limited[8];	/* ... and its limits change */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
 	bool faulty_network, faulty_nodes, admin, hostile;
 };
