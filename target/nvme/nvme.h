@@ -452,7 +452,7 @@ struct nvme_ana_group {
 	uint64_t chgcnt;
 	uint8_t state, reserved17[15];
 	uint32_t nsids[];
-};
+} __attribute__((packed, aligned(4))); /* one lies where the list before it ends */
 _Static_assert(sizeof(struct nvme_ana_group) == 32, "ANA group descriptor");
 
 #define NVME_FEAT_ARBITRATION 0x01
