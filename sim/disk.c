@@ -102,11 +102,18 @@ int world_file_op_parse(const char *name)
 	return -1;
 }
 
-void world_file_rule_add(struct world_file *d, const struct world_file_rule *rule)
+unsigned world_file_rule_add(struct world_file *d, const struct world_file_rule *rule)
 {
 	struct disk_rule r = { .rule = *rule };
 
 	g_array_append_val(d->rules, r);
+	return d->rules->len;
+}
+
+void world_file_rule_remove(struct world_file *d, unsigned rule)
+{
+	if (rule >= 1 && rule <= d->rules->len)
+		g_array_index(d->rules, struct disk_rule, rule - 1).removed = true;
 }
 
 void world_file_rules_clear(struct world_file *d)
@@ -238,7 +245,7 @@ static int by_rule(struct world_file *d, const struct file_io *io)
 	for (guint i = 0; i < d->rules->len; i++) {
 		struct disk_rule *r = &g_array_index(d->rules, struct disk_rule, i);
 
-		if (r->rule.ops && !(r->rule.ops & 1u << io->op))
+		if (r->removed || (r->rule.ops && !(r->rule.ops & 1u << io->op)))
 			continue;
 		if (r->rule.last && io->op != FILE_FLUSH &&
 		    (io->offset > r->rule.last || io->offset + io->len <= r->rule.first))

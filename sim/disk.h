@@ -76,6 +76,7 @@ static inline struct file_io *file_io_of(struct sim_io *s)
 struct disk_rule {
 	struct world_file_rule rule;
 	uint64_t matched, taken;
+	bool removed;
 };
 
 struct world_file {

@@ -400,7 +400,9 @@ struct world_file_rule {
 };
 /* "read", "write", "flush", "zero", "discard": its enum file_op, or -1. */
 int world_file_op_parse(const char *name);
-void world_file_rule_add(struct world_file *f, const struct world_file_rule *rule);
+/* Returns its number, from 1. */
+unsigned world_file_rule_add(struct world_file *f, const struct world_file_rule *rule);
+void world_file_rule_remove(struct world_file *f, unsigned rule);
 void world_file_rules_clear(struct world_file *f);
 
 #define WORLD_FILE_OPS 5

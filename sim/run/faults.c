@@ -8,7 +8,7 @@ struct rule {
 	struct run *run;
 	const struct scn_fault *f;
 	uint64_t left;
-	unsigned packet; /* number of the packet rule */
+	unsigned packet; /* number of the packet rule, or of a file's */
 };
 
 /* Faults that make waiting nobody's fault. */
@@ -177,7 +177,7 @@ static void end(void *arg)
 		world_sched_set(run->world, &(const struct world_sched_params){ 0 });
 		break;
 	case SCN_F_FILE:
-		run_file_heal(run, f);
+		run_file_heal(run, f, rule->packet);
 		break;
 	case SCN_F_POWER:
 		run_power_back(run, run_target_find(run, f->node));
@@ -300,7 +300,7 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 	case SCN_F_FILE_HANG:
 	case SCN_F_FILE_SIZE:
 	case SCN_F_FILE_GONE:
-		run_file_fault(run, f, until);
+		rule->packet = run_file_fault(run, f, until);
 		break;
 	case SCN_F_POWER:
 		run_power_cut(run, run_target_find(run, f->node));

@@ -104,7 +104,7 @@ static void change_size(struct run_target *t, struct world_file *file, const str
 		each_model(t, f->name, resized, f->bytes);
 }
 
-static void add_rule(struct world_file *file, const struct scn_file_rule *r)
+static unsigned add_rule(struct world_file *file, const struct scn_file_rule *r)
 {
 	static const int errors[] = { -EIO, -ENOSPC, -EAGAIN, -ENODEV };
 	struct world_file_rule rule = { .first = r->first,
@@ -116,30 +116,31 @@ static void add_rule(struct world_file *file, const struct scn_file_rule *r)
 
 	for (unsigned i = 0; i < r->ops.n; i++)
 		rule.ops |= 1u << world_file_op_parse(((const char **)r->ops.items)[i]);
-	world_file_rule_add(file, &rule);
+	return world_file_rule_add(file, &rule);
 }
 
-void run_file_fault(struct run *run, const struct scn_fault *f, uint64_t until)
+unsigned run_file_fault(struct run *run, const struct scn_fault *f, uint64_t until)
 {
 	struct run_target *t = target_of(run, f->node);
 	struct world_file *file = world_file_find(t->node, f->name);
 
 	if (file == NULL)
-		return;
+		return 0;
 	if (f->kind == SCN_F_FILE)
-		add_rule(file, f->file);
-	else if (f->kind == SCN_F_FILE_HANG)
+		return add_rule(file, f->file);
+	if (f->kind == SCN_F_FILE_HANG)
 		world_file_hang(file, until);
 	else
 		change_size(t, file, f);
+	return 0;
 }
 
-void run_file_heal(struct run *run, const struct scn_fault *f)
+void run_file_heal(struct run *run, const struct scn_fault *f, unsigned rule)
 {
 	struct world_file *file = world_file_find(target_of(run, f->node)->node, f->name);
 
 	if (file != NULL && f->kind == SCN_F_FILE)
-		world_file_rules_clear(file);
+		world_file_rule_remove(file, rule);
 }
 
 /* --- power ----------------------------------------------------------------------------------- */

@@ -182,9 +182,9 @@ void run_files_new(struct run_target *t);
 /* draw-layers.c: what is below all the others. */
 const struct bdev *run_bottom(const struct bdev *bdev);
 bool run_is_file(const struct bdev *bdev);
-/* A fault of a file. */
-void run_file_fault(struct run *run, const struct scn_fault *f, uint64_t until);
-void run_file_heal(struct run *run, const struct scn_fault *f);
+/* A fault of a file. Returns the number of its rule, or 0. */
+unsigned run_file_fault(struct run *run, const struct scn_fault *f, uint64_t until);
+void run_file_heal(struct run *run, const struct scn_fault *f, unsigned rule);
 void run_power_cut(struct run *run, struct run_target *t);
 void run_power_back(struct run *run, struct run_target *t);
 /* What went down without power has been taken apart. */
