@@ -110,7 +110,8 @@ static void check_log(struct fuzz *f, const uint8_t *sqe, uint16_t status)
 	raw_send_bytes(f->admin, raw_capsule(f->admin, get, NULL, 0));
 	if (await(f, get) != 0)
 		g_error("the error log is not to be had");
-	e = raw_last(f->admin, C2HDATA) + 24;
+	e = raw_last(f->admin, C2HDATA);
+	e += e[3]; /* PDO */
 	count = raw_get(e, 0, 8);
 	if (f->counted && count != f->errors &&
 	    (count != f->errors + 1 || status == 0 || raw_get(e, 12, 2) >> 1 != status ||
