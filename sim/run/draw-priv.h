@@ -19,7 +19,7 @@ struct draw {
 	const char *bdevs[8];	/* ... the bdev it is made of */
 	bool limited[8];	/* ... and its limits change */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
-	bool faulty_network, faulty_nodes, admin, hostile;
+	bool faulty_network, faulty_nodes, admin, hostile, files;
 };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n);
@@ -32,5 +32,8 @@ void draw_faults(struct draw *d);
 /* Perhaps puts bdevs on top of Malloc<i>: the name of the upper one. And what is done to them. */
 const char *draw_layers(struct draw *d, unsigned i);
 void draw_layer_calls(struct draw *d);
+/* draw-files.c: the profile "file". */
+void draw_file_namespace(struct draw *d, struct scn_target *t, unsigned i);
+void draw_file_faults(struct draw *d);
 void draw_admin(struct draw *d);
 void draw_raws(struct draw *d);

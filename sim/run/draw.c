@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const scenario_profiles[] = { "default", "calm", "network", "admin", "hostile", NULL };
+const char *const scenario_profiles[] = { "default", "calm", "network", "admin", "hostile", "file", NULL };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n)
 {
@@ -115,7 +115,10 @@ static void draw_target(struct draw *d)
 		setup(d, "nvmf_subsystem_add_host", draw_host_params(d, i));
 	d->namespaces = 1 + draw_chance(rng, 40);
 	for (unsigned i = 0; i < d->namespaces; i++)
-		draw_namespace(d, i);
+		if (d->files)
+			draw_file_namespace(d, t, i);
+		else
+			draw_namespace(d, i);
 	setup(d, "nvmf_subsystem_add_listener",
 	      "{\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "
 	      "\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"4420\"}}");
@@ -223,6 +226,8 @@ static void draw_all(struct draw *d)
 			draw_load(d, i, 1);
 	}
 	draw_faults(d);
+	if (d->files)
+		draw_file_faults(d);
 	draw_admin(d);
 	draw_raws(d);
 	draw_layer_calls(d);
@@ -242,6 +247,8 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 		d.faulty_network = d.faulty_nodes = false;
 	else if (!strcmp(profile, "hostile"))
 		d.faulty_network = d.faulty_nodes = false, d.hostile = true;
+	else if (!strcmp(profile, "file"))
+		d.faulty_nodes = d.admin = false, d.files = true;
 	else if (strcmp(profile, "default") != 0)
 		return NULL;
 	w = world_new(seed);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Draws file bdevs, what goes wrong with their media, and losses of power. */
+#include <inttypes.h>
+
+#include "sim/run/draw-priv.h"
+
+static const char *path_of(struct draw *d, unsigned i)
+{
+	return scenario_printf(d->s, "/srv/disk%u", i);
+}
+
+void draw_file_namespace(struct draw *d, struct scn_target *t, unsigned i)
+{
+	struct world_rng *rng = &d->topology;
+	struct scn_file *f = codec_list_add(d->s->arena, &t->files, sizeof(*f));
+	struct scn_call *c;
+	uint64_t blocks = draw_log(rng, 64, 2048);
+	bool aio = draw_chance(rng, 50);
+
+	f->path = path_of(d, i);
+	f->block_size = draw_chance(rng, 60) ? 512 : 4096;
+	f->size = blocks * f->block_size;
+	f->latency_min = draw_log(rng, 1, 100) * WORLD_US;
+	f->latency_max = f->latency_min * draw_log(rng, 1, 50);
+	f->evict_ppm = draw_log(rng, 1, 1000000);
+	c = scenario_add_call(d->s, true);
+	c->method = aio ? "bdev_aio_create" : "bdev_uring_create";
+	c->params =
+		scenario_printf(d->s, "{\"name\": \"File%u\", \"filename\": \"%s\"}", i, f->path);
+	c = scenario_add_call(d->s, true);
+	c->method = "nvmf_subsystem_add_ns";
+	c->params = scenario_printf(d->s,
+				    "{\"nqn\": \"" DRAW_NQN
+				    "\", \"namespace\": {\"bdev_name\": \"File%u\", \"nsid\": %u}}",
+				    i, i + 1);
+}
+
+static struct scn_fault *fault(struct draw *d, enum scn_fault_kind kind, unsigned i)
+{
+	struct scn_fault *f = scenario_add_fault(d->s);
+
+	f->kind = kind;
+	f->node = "target";
+	f->at = world_rng_below(&d->fault, d->s->heal_at);
+	if (kind != SCN_F_POWER)
+		f->name = path_of(d, i);
+	return f;
+}
+
+static void draw_errors(struct draw *d, unsigned i)
+{
+	static const char *const ops[] = { "read", "write", "flush", "zero" };
+	struct world_rng *rng = &d->fault;
+	struct scn_fault *f = fault(d, SCN_F_FILE, i);
+
+	f->during = draw_log(rng, 1, 1000) * WORLD_MS;
+	f->file = codec_alloc(d->s->arena, sizeof(*f->file));
+	f->file->nth = 1;
+	f->file->ppm = draw_log(rng, 1000, 200000);
+	f->file->error = world_rng_below(rng, 3);
+	if (draw_chance(rng, 60))
+		*(const char **)codec_list_add(d->s->arena, &f->file->ops, sizeof(char *)) =
+			ops[world_rng_below(rng, G_N_ELEMENTS(ops))];
+}
+
+void draw_file_faults(struct draw *d)
+{
+	struct world_rng *rng = &d->fault;
+	struct scn_fault *f;
+
+	for (unsigned i = 0; i < d->namespaces; i++) {
+		unsigned n = draw_chance(rng, 40) ? (unsigned)draw_log(rng, 1, 4) : 0;
+
+		for (unsigned j = 0; j < n; j++)
+			draw_errors(d, i);
+		if (draw_chance(rng, 20)) {
+			f = fault(d, SCN_F_FILE_HANG, i);
+			f->during = draw_log(rng, 1, 2000) * WORLD_MS;
+		}
+	}
+	if (!draw_chance(rng, 60))
+		return;
+	f = fault(d, SCN_F_POWER, 0);
+	f->during = draw_log(rng, 1, 500) * WORLD_MS;
+	/* The setup has been made again by then. */
+	f->every = 3 * WORLD_SEC;
+	f->times = draw_chance(rng, 30) ? 2 : 1;
+}
