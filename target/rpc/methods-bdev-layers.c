@@ -148,17 +148,20 @@ static void bdev_passthru_create_method(struct rpc_request *req)
 {
 	const struct create *p = req->params;
 	g_autoptr(GError) error = NULL;
+	const struct bdev *bdev =
+		bdev_passthru_create(req->server->bdevs, p->name, p->base, uuid_of(p), &error);
 
-	created(req, bdev_passthru_create(req->server->bdevs, p->name, p->base, uuid_of(p), &error),
-		error);
+	created(req, bdev, error);
 }
 
 static void bdev_error_create_method(struct rpc_request *req)
 {
 	const struct create *p = req->params;
 	g_autoptr(GError) error = NULL;
+	const struct bdev *bdev =
+		bdev_error_create(req->server->bdevs, p->base, uuid_of(p), &error);
 
-	created(req, bdev_error_create(req->server->bdevs, p->base, uuid_of(p), &error), error);
+	created(req, bdev, error);
 }
 
 static void bdev_delay_create_method(struct rpc_request *req)
@@ -166,13 +169,12 @@ static void bdev_delay_create_method(struct rpc_request *req)
 	const struct create *p = req->params;
 	uint64_t latency[BDEV_LATENCY_COUNT];
 	g_autoptr(GError) error = NULL;
+	const struct bdev *bdev;
 
 	for (unsigned i = 0; i < BDEV_LATENCY_COUNT; i++)
 		latency[i] = p->latency[i] * US;
-	created(req,
-		bdev_delay_create(req->server->bdevs, p->name, p->base, latency, uuid_of(p),
-				  &error),
-		error);
+	bdev = bdev_delay_create(req->server->bdevs, p->name, p->base, latency, uuid_of(p), &error);
+	created(req, bdev, error);
 }
 
 /* --- deleting -------------------------------------------------------------------------------- */
