@@ -56,9 +56,8 @@ struct buf_pool {
 	struct buf *free[BUF_CLASSES];
 	struct ring waiting[BUF_CLASSES];
 	unsigned nwaiting;
-	unsigned nusers;      /* that hold or wait */
 	size_t used;	      /* bytes held */
-	struct buf_user anon; /* who asks for nobody; not counted */
+	struct buf_user anon; /* who asks for nobody */
 	unsigned idle_slabs;  /* with nothing in use */
 	unsigned slabs_of[BUF_CLASSES];
 	bool no_memory; /* the HAL refused, not the limit */
@@ -246,31 +245,22 @@ static struct buf *take(struct buf_pool *pool, unsigned class)
 
 /* --- users ------------------------------------------------------------------------- */
 
-/* This much has to stay free, for users that have less than their share. */
-static bool has_spare(const struct buf_pool *pool, uint32_t size)
-{
-	return pool->used + size + pool->stats.limit / 8 <= pool->stats.limit;
-}
-
+/* What is kept for classes without a slab is nobody's share. */
 static bool in_share(const struct buf_pool *pool, const struct buf_user *user, uint32_t size)
 {
-	size_t limit = pool->stats.limit;
+	size_t all = pool->stats.limit;
 
-	return user == &pool->anon || user->held == 0 ||
-	       user->held + size <= (limit - limit / 8) / MAX(pool->nusers, 1u);
-}
-
-static bool is_idle(const struct buf_user *user)
-{
-	return user->held == 0 && user->nwaiting == 0;
+	if (user == &pool->anon || user->held == 0)
+		return true;
+	if (all >= BUF_CLASSES * SLAB_SIZE)
+		all -= (BUF_CLASSES - 1) * SLAB_SIZE;
+	return pool->used < all && user->held + size <= (all - pool->used) / 4;
 }
 
 static void charge(struct buf_pool *pool, struct buf_user *user, struct buf *buf)
 {
 	if (user == &pool->anon)
 		return;
-	if (is_idle(user))
-		pool->nusers++;
 	user->held += buf->size;
 	buf->user = user;
 }
@@ -280,11 +270,8 @@ static void discharge(struct buf_pool *pool, struct buf *buf)
 	struct buf_user *user = buf->user;
 
 	pool->used -= buf->size;
-	if (user == NULL)
-		return;
-	user->held -= buf->size;
-	if (is_idle(user))
-		pool->nusers--;
+	if (user != NULL)
+		user->held -= buf->size;
 }
 
 struct buf *buf_get_for(struct buf_pool *pool, struct buf_user *user, uint32_t size)
@@ -292,8 +279,7 @@ struct buf *buf_get_for(struct buf_pool *pool, struct buf_user *user, uint32_t s
 	unsigned class = class_of(size);
 	struct buf *buf;
 
-	if (!in_share(pool, user, buf_class_sizes[class]) &&
-	    !has_spare(pool, buf_class_sizes[class])) {
+	if (!in_share(pool, user, buf_class_sizes[class])) {
 		pool->stats.gets++;
 		pool->stats.misses++;
 		return NULL;
@@ -306,7 +292,9 @@ struct buf *buf_get_for(struct buf_pool *pool, struct buf_user *user, uint32_t s
 
 struct buf *buf_get_spare(struct buf_pool *pool, uint32_t size)
 {
-	return has_spare(pool, size) ? buf_get(pool, size) : NULL;
+	if (pool->used + size + pool->stats.limit / 8 > pool->stats.limit)
+		return NULL;
+	return buf_get(pool, size);
 }
 
 struct buf *buf_get(struct buf_pool *pool, uint32_t size)
@@ -382,8 +370,6 @@ static void unlink_waiter(struct buf_pool *pool, struct buf_waiter *w)
 		ring_remove(&pool->waiting[class], class, user);
 	pool->nwaiting--;
 	user->nwaiting--;
-	if (user != &pool->anon && is_idle(user))
-		pool->nusers--;
 }
 
 void buf_wait_for(struct buf_pool *pool, struct buf_user *user, struct buf_waiter *w, uint32_t size)
@@ -391,8 +377,6 @@ void buf_wait_for(struct buf_pool *pool, struct buf_user *user, struct buf_waite
 	unsigned class = class_of(size);
 	struct buf_turn *turn = &user->turn[class];
 
-	if (user != &pool->anon && is_idle(user))
-		pool->nusers++;
 	if (turn->head == NULL) {
 		turn->tail = &turn->head;
 		ring_add(&pool->waiting[class], class, user);
@@ -430,16 +414,13 @@ bool buf_others_wait(const struct buf_pool *pool, const struct buf_user *user)
 	return pool->nwaiting > user->nwaiting;
 }
 
-/* Whose turn it is: the first within its share, else, where there is enough, the first. */
+/* Whose turn it is: the first within its share. */
 static struct buf_user *next_user(const struct buf_pool *pool, unsigned class)
 {
-	uint32_t size = buf_class_sizes[class];
 	struct buf_user *user = pool->waiting[class].head;
 
-	while (user != NULL && !in_share(pool, user, size))
+	while (user != NULL && !in_share(pool, user, buf_class_sizes[class]))
 		user = user->turn[class].next;
-	if (user == NULL && has_spare(pool, size))
-		user = pool->waiting[class].head;
 	return user;
 }
 

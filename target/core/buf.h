@@ -7,11 +7,11 @@
  * inaccessible for valgrind; a fresh one has undefined contents: never let them
  * reach a wire. Own reactor only. Nothing here touches the data.
  *
- * Fairness: who gets buffers on behalf of a user (a connection) may have its share
- * of the pool, seven eighths divided by the users that have or want any; beyond
- * it, and for what only makes things faster, an eighth of the pool has to stay
- * free. So there is always something for a user that holds nothing, however much
- * others hold and never give back. Users that wait are served in turn.
+ * Fairness: who gets buffers on behalf of a user (a connection) may hold a quarter
+ * of what is free beside them, and one in any case. So the first may have a fifth of
+ * the pool, the next a fifth of the rest, and so on: there is always something for a
+ * user that holds nothing, however much others hold and never give back. Users
+ * that wait are served in turn.
  */
 #pragma once
 
@@ -75,7 +75,7 @@ void buf_pool_free(struct buf_pool *pool);
 struct buf *buf_get(struct buf_pool *pool, uint32_t size);
 /* The same on behalf of user, within its share; NULL also when it has no right to more now. */
 struct buf *buf_get_for(struct buf_pool *pool, struct buf_user *user, uint32_t size);
-/* Only where there is more than enough: the caller can do without. */
+/* Only as long as an eighth of the pool stays free: the caller can do without. */
 struct buf *buf_get_spare(struct buf_pool *pool, uint32_t size);
 static inline struct buf *buf_ref(struct buf *buf)
 {

@@ -342,34 +342,33 @@ static struct buf *take_all_for(struct fixture *f, struct buf_user *user, uint32
 	return list;
 }
 
-/* However much one holds, another that comes has something, and shares get equal. */
+/* However much others hold, one that comes has something. */
 static void test_shares(struct fixture *f, gconstpointer limit)
 {
-	struct buf_user hog[3] = { 0 }, good = { 0 };
-	struct buf *held[4], *spare, *more;
-	unsigned n[4];
+	struct buf_user user[8] = { 0 };
+	struct buf *held[8], *spare, *all;
+	unsigned n[8];
 
 	(void)limit; /* 16 MiB */
-	held[0] = take_all_for(f, &hog[0], 131072, &n[0]);
-	g_assert_cmpuint(n[0], ==, 64); /* 8 MiB are kept for the other classes */
-	for (unsigned i = 1; i < 3; i++) {
-		held[i] = take_all_for(f, &hog[i], BUF_MAX_SIZE, &n[i]);
-		g_assert_cmpuint(n[i], <=, 2);
+	for (unsigned i = 0; i < 8; i++) {
+		held[i] = take_all_for(f, &user[i], 65536, &n[i]);
+		g_assert_cmpuint(n[i], >=, 1);
+		g_assert_cmpuint(user[i].held, ==, n[i] * 65536);
+		g_assert_cmpuint(i == 0 || n[i] <= n[i - 1], ==, true);
 	}
-	held[3] = take_all_for(f, &good, 4096, &n[3]);
-	g_assert_cmpuint(n[3], ==, 512);
+	g_assert_cmpuint(n[0], ==, 25); /* a fifth of 8 MiB: the rest is for other classes */
+	g_assert_cmpuint(n[7], <, 8);
 	spare = buf_get_spare(f->pool, 16384);
 	g_assert_nonnull(spare);
 	buf_put(spare);
-	more = take_all(f, 16384, &n[1]);
-	g_assert_null(buf_get_spare(f->pool, 65536));
-	g_assert_null(buf_get_for(f->pool, &hog[0], 65536));
-	put_all(more);
-	for (unsigned i = 0; i < 4; i++)
+	all = take_all(f, 16384, &n[1]);
+	for (unsigned i = 0; i < 8; i++)
+		g_assert_null(buf_get_for(f->pool, &user[i], 65536));
+	put_all(all);
+	for (unsigned i = 0; i < 8; i++) {
 		put_all(held[i]);
-	for (unsigned i = 0; i < 3; i++)
-		g_assert_cmpuint(hog[i].held, ==, 0);
-	g_assert_cmpuint(good.held, ==, 0);
+		g_assert_cmpuint(user[i].held, ==, 0);
+	}
 }
 
 /* A user with many waiters does not go before one with a single one; its share bounds it. */
@@ -377,12 +376,12 @@ static void test_turns(struct fixture *f, gconstpointer limit)
 {
 	struct buf_user hog = { 0 }, good = { 0 };
 	struct waiter many[32], one, last;
-	struct buf *held;
+	struct buf *held, *all;
 	unsigned n;
 
 	(void)limit; /* 1 MiB */
 	held = take_all_for(f, &hog, 65536, &n);
-	g_assert_cmpuint(n, ==, 14); /* seven eighths */
+	g_assert_cmpuint(n, ==, 3);
 	for (unsigned i = 0; i < 32; i++) {
 		waiter_init(&many[i], f);
 		buf_wait_for(f->pool, &hog, &many[i].w, 65536);
@@ -398,11 +397,17 @@ static void test_turns(struct fixture *f, gconstpointer limit)
 	run(f);
 	g_assert_cmpuint(one.arrival, ==, 1);
 	g_assert_cmpuint(last.arrival, ==, 2);
-	put_all(held); /* now it is within its share again, and has that and the rest */
+	all = take_all(f, 4096, &n); /* what is left, with two of 64 KiB served */
+	g_assert_null(buf_get_spare(f->pool, 4096));
+	put_all(all);
+	put_all(held); /* now it is within its share again */
 	run(f);
-	g_assert_cmpuint(f->arrivals, ==, 14);
+	g_assert_cmpuint(f->arrivals, ==, 5);
+	g_assert_cmpuint(hog.held, ==, 3 * 65536);
 	buf_put(one.buf);
 	buf_put(last.buf);
+	run(f);
+	g_assert_cmpuint(hog.held, ==, 3 * 65536);
 	for (unsigned i = 0; i < 32; i++) {
 		buf_wait_cancel(f->pool, &many[i].w);
 		if (many[i].buf != NULL)
