@@ -35,8 +35,10 @@ static void set_live(struct run_host *h, bool live)
 		h->incarnation++;
 	}
 	run_watch_view(h->run);
-	if (live)
-		run_loads_kick(h);
+	if (!live)
+		return;
+	run_loads_kick(h);
+	run_probe_live(h);
 }
 
 static void left(void *arg)

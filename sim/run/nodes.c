@@ -243,6 +243,7 @@ void run_free_nodes(struct run *run)
 		core_free(h->core);
 		g_free(h->hostnqn);
 		g_free(h->why);
+		g_free(h->probe);
 		g_free(h);
 	}
 	run_raws_free(run);

@@ -59,6 +59,7 @@ struct run_host {
 	uint64_t last_done, gap; /* of I/O while loads are under way */
 	char *why;		 /* of the last connect that failed */
 	uint64_t sees_since;
+	struct run_probe *probe; /* probe.c; NULL: never connected */
 };
 
 /* Oracle N for one subsystem. */
@@ -140,6 +141,9 @@ void run_host_vanish(struct run_host *h);
 void run_hosts_start(struct run *run);
 bool run_hosts_settled(struct run *run);
 bool run_hosts_closed(struct run *run);
+
+/* probe.c: admin commands for a while, from when the host has connected. */
+void run_probe_live(struct run_host *h);
 
 /* load.c */
 void run_loads_new(struct run *run);
