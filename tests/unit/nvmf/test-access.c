@@ -307,7 +307,11 @@ static void test_read_only(void)
 
 	add_ns(fx, fx->subsystem, (struct nvmf_ns_options){ .bdev_name = "N1", .read_only = true });
 	add_ns(fx, fx->subsystem, (struct nvmf_ns_options){ .bdev_name = "N2" });
+	/* One whose bdev cannot be written to is so by itself. */
+	bdev_null_create(fx->bdevs, "N3", 1024, 512, NULL, NULL)->supported &= ~(1u << BDEV_WRITE);
+	add_ns(fx, fx->subsystem, (struct nvmf_ns_options){ .bdev_name = "N3" });
 	connect(fx, &a, HOST_A);
+	g_assert_cmphex(io(&a, NVME_CMD_WRITE, 3), ==, NVME_SC_NS_WRITE_PROTECTED | NVME_DNR);
 	g_assert_cmphex(io(&a, NVME_CMD_READ, 1), ==, NVME_SUCCESS);
 	g_assert_cmphex(io(&a, NVME_CMD_FLUSH, 1), ==, NVME_SUCCESS);
 	g_assert_cmphex(io(&a, NVME_CMD_WRITE, 1), ==, NVME_SC_NS_WRITE_PROTECTED | NVME_DNR);
