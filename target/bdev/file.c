@@ -263,7 +263,8 @@ static void file_opened(struct file *file, int err, void *user)
 	bf->opening = NULL;
 	if (err != 0)
 		weft_error_set(&error, err, NULL, "%s cannot be opened: %s", bf->filename,
-			       g_strerror(-err));
+			       err == -EINVAL ? "it is neither a regular file nor a block device"
+					      : g_strerror(-err));
 	if (err == 0 && make_bdev(o, &error)) {
 		end_opening(o, &bf->bdev, NULL);
 		return;
