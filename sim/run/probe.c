@@ -127,6 +127,9 @@ void run_probe_live(struct run_host *h)
 {
 	struct run_probe *p = h->probe;
 
+	/* Discovery controllers have little of all this. */
+	if (!strcmp(h->s->subnqn, NVME_DISCOVERY_NQN))
+		return;
 	if (p == NULL) {
 		p = h->probe = g_new0(struct run_probe, 1);
 		p->h = h;
