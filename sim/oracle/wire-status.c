@@ -33,6 +33,8 @@ static const struct status {
 	{ 0x006, ANY, ALL },		    /* internal error */
 	{ 0x007, NO, ALL },		    /* abort requested */
 	{ 0x008, NO, ALL },		    /* queue deleted */
+	{ 0x009, NO, IO },		    /* the other half of a fused pair failed */
+	{ 0x00a, NO, IO },		    /* there is no other half */
 	{ 0x00b, YES, IO | ADMIN_ALL },	    /* invalid namespace */
 	{ 0x00c, YES, ALL },		    /* command sequence error */
 	{ 0x00d, YES, ALL },		    /* invalid SGL segment */
@@ -42,12 +44,13 @@ static const struct status {
 	{ 0x016, YES, ALL },		    /* SGL offset */
 	{ 0x018, YES, CONNECT | FEATURES }, /* host identifier inconsistent */
 	{ 0x01a, YES, CONNECT | FEATURES }, /* keep alive timeout invalid */
+	{ 0x020, YES, IO },		    /* namespace is write protected */
 	{ 0x021, NO, ALL },		    /* command interrupted */
 	{ 0x022, NO, ALL },		    /* transient transport error */
 	{ 0x080, YES, IO },		    /* LBA out of range */
 	{ 0x081, ANY, IO },		    /* capacity exceeded */
 	{ 0x082, NO, IO | ADMIN_ALL },	    /* namespace not ready */
-	{ 0x103, YES, ABORT },		    /* abort limit */
+	{ 0x103, NO, ABORT },		    /* abort limit: one may end soon */
 	{ 0x105, YES, AER },		    /* AER limit */
 	{ 0x109, YES, LOG },		    /* invalid log page */
 	{ 0x10d, YES, FEATURES },	    /* not saveable */
@@ -56,7 +59,7 @@ static const struct status {
 	{ 0x180, YES, CONNECT },	    /* incompatible format */
 	{ 0x181, NO, CONNECT },		    /* controller busy */
 	{ 0x182, ANY, CONNECT },	    /* invalid parameters, or none such now */
-	{ 0x183, YES, CONNECT },	    /* restart discovery */
+	{ 0x183, YES, CONNECT | IO },	    /* restart discovery; copy too large */
 	{ 0x184, NO, CONNECT },	    /* invalid host, as the lists are now */
 	{ 0x190, ANY, LOG },		    /* discovery restart */
 	{ 0x191, ANY, ALL },		    /* authentication required */
