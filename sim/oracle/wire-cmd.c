@@ -55,10 +55,19 @@ static bool check_reserved(struct wire_conn *c, const uint8_t *sqe)
 	return true;
 }
 
+/* Compare and Write are the only pair (NVM command set 1.0, 2.1.4). */
+static bool check_fuse(struct wire_conn *c, const uint8_t *sqe)
+{
+	uint8_t fuse = sqe[1] & 0x3f;
+	bool pair = c->connected && c->qid != 0 &&
+		    ((fuse == 1 && sqe[0] == 0x05) || (fuse == 2 && sqe[0] == 0x01));
+
+	return wire_check(c, ORACLE_HOST, R_CMD_FUSE, fuse == 0 || pair, "flags %02xh", sqe[1]);
+}
+
 static bool check_alone(struct wire_conn *c, const uint8_t *sqe, uint8_t xfer, uint32_t capsule)
 {
-	return wire_check(c, ORACLE_HOST, R_CMD_FUSE, (sqe[1] & 0x3f) == 0, "flags %02xh",
-			  sqe[1]) &&
+	return check_fuse(c, sqe) &&
 	       wire_check(c, ORACLE_HOST, R_CMD_PSDT, sqe[1] >> 6 == 1, "PSDT %u", sqe[1] >> 6) &&
 	       check_sgl(c, sqe, xfer, capsule) && check_reserved(c, sqe);
 }
@@ -94,13 +103,16 @@ static bool check_queue(struct wire_conn *c, const struct wire_cmd *cmd, uint32_
 			  "%u outstanding in a queue of %u", outstanding + 1, c->qsize);
 }
 
-/* What success takes of an I/O command, where Identify has told the block size. */
+/* What success takes of an I/O command: of ranges, or of blocks where Identify has told their size. */
 static uint32_t io_want(const struct wire_conn *c, const struct wire_cmd *cmd)
 {
 	uint32_t blocks = le16(cmd->sqe + 48) + 1u;
 	unsigned shift;
 
-	if (cmd->opcode != 0x01 && cmd->opcode != 0x02)
+	if (cmd->opcode == 0x09 || cmd->opcode == 0x19) /* Dataset Management, Copy */
+		return ((cmd->opcode == 0x09 ? cmd->sqe[40] : cmd->sqe[48]) + 1u) *
+		       (cmd->opcode == 0x09 ? 16 : 32);
+	if (cmd->opcode != 0x01 && cmd->opcode != 0x02 && cmd->opcode != 0x05)
 		return cmd->xfer == 0 ? 0 : UNKNOWN;
 	shift = GPOINTER_TO_UINT(
 		g_hash_table_lookup(c->ctrl->ns_shift, GUINT_TO_POINTER(le32(cmd->sqe + 4))));
@@ -181,6 +193,8 @@ static uint64_t result_mask(const struct wire_conn *c, const struct wire_cmd *cm
 			return (cmd->sqe[40] & 7) == 1 ? UINT64_MAX : UINT32_MAX;
 		return 0;
 	}
+	if (c->qid != 0 && cmd->opcode == 0x19 && !success)
+		return 0xff; /* Copy: the range that is not done */
 	if (c->qid != 0 || !success)
 		return 0;
 	switch (cmd->opcode) {

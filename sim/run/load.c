@@ -291,19 +291,14 @@ static int submit_write(struct slot *slot, struct host_qpair *q)
 static int submit_zeroes(struct slot *slot, struct host_qpair *q)
 {
 	struct host_io *io = &slot->io;
+	enum oracle_write_kind kind =
+		run_load_erase(&slot->load->rng, io, slot->iov, slot->data);
 	int err;
 
 	if (slot->ns != NULL)
 		slot->write = oracle_block_write_begin(
 			slot->ns, (uint64_t)slot->load->h->index << 32 | slot->load->h->incarnation,
-			ORACLE_ZEROES, io->lba, io->blocks);
-	io->niov = 0;
-	io->iov = NULL;
-	io->cmd = (struct nvme_cmd){ .opcode = NVME_CMD_WRITE_ZEROES,
-				     .nsid = io->nsid,
-				     .cdw10 = (uint32_t)io->lba,
-				     .cdw11 = (uint32_t)(io->lba >> 32),
-				     .cdw12 = io->blocks - 1 };
+			kind, io->lba, io->blocks);
 	err = host_submit(q, io);
 	if (err != 0 && slot->write != NULL) {
 		run_violation(slot->load->run, "B", oracle_block_write_failed(slot->write));

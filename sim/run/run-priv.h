@@ -153,6 +153,9 @@ void run_loads_stop(struct run *run);
 bool run_loads_done(struct run *run);
 void run_loads_free(struct run *run);
 char *run_loads_text(struct run *run);
+/* load-erase.c: makes io, whose nsid, lba and blocks are set, one that erases; data: 128 bytes. */
+enum oracle_write_kind run_load_erase(struct world_rng *rng, struct host_io *io, struct iovec *iov,
+				      void *data);
 
 /*
  * range.c: who is at which blocks. A read that a write of the same block overtakes

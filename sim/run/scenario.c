@@ -371,7 +371,7 @@ static const struct codec_field load_fields[] = {
 	NUM(struct scn_load, max_blocks, .min = 1, .max = 65536),
 	NUM(struct scn_load, reads, .max = 1000, .about = "weight"),
 	NUM(struct scn_load, writes, .max = 1000),
-	NUM(struct scn_load, zeroes, .max = 1000, .about = "Write Zeroes, of any length"),
+	NUM(struct scn_load, zeroes, .max = 1000, .about = "Write Zeroes or Dataset Management, of any length"),
 	NUM(struct scn_load, flushes, .max = 1000),
 	NUM(struct scn_load, fua_ppm, .max = PPM),
 	BOOL(struct scn_load, overlap, .about = "reads and writes of a block at the same time"),

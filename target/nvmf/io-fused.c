@@ -215,6 +215,8 @@ static bool check_pair(struct nvmf_request *first, struct nvmf_request *second,
 	}
 	if (status == NVME_SUCCESS)
 		return true;
+	if (first->scratch != NULL)
+		buf_put(g_steal_pointer(&first->scratch));
 	unhold(wrong);
 	nvmf_io_fail(wrong, status);
 	return false;
@@ -228,7 +230,7 @@ static void ready(struct nvmf_request *first)
 
 	hold(first);
 	if (!check_pair(first, second, &ng))
-		return; /* the scratch buffer went with the request */
+		return;
 	unhold(first);
 	unhold(second);
 	first->lock = NULL;

@@ -235,10 +235,6 @@ void nvmf_request_release(struct nvmf_request *req)
 		buf_wait_cancel(req->wait_pool, &req->waiter);
 		unlink_waiting(req);
 	}
-	if (req->scratch != NULL) {
-		buf_put(req->scratch);
-		req->scratch = NULL;
-	}
 	if (req->reply_data != NULL) {
 		g_free(req->reply_data);
 		req->reply_data = NULL;
