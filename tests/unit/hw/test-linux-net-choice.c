@@ -64,6 +64,7 @@ static void test_fall_back(gconstpointer data)
 	lhw = linux_hw_new(&options, &error);
 	g_assert_no_error(error);
 	g_assert_cmpstr(linux_hw_net_engine(lhw), ==, "epoll");
+	g_assert_cmpstr(linux_hw_file_engine(lhw), ==, "threads");
 	g_assert_nonnull(strstr(linux_hw_net_reason(lhw), "io_uring_setup"));
 	g_assert_nonnull(strstr(linux_hw_net_reason(lhw), g_strerror(err)));
 	linux_hw_free(lhw);
