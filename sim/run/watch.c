@@ -213,7 +213,7 @@ bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, stru
 	if (s == NULL || nsid == 0 || nsid > s->max_namespaces)
 		return false;
 	ns = s->nss[nsid - 1];
-	if (ns == NULL || ns->desc == NULL)
+	if (ns == NULL || ns->desc == NULL || ns->removing)
 		return false;
 	*bdev = bdev_desc_bdev(ns->desc);
 	return true;

@@ -370,7 +370,8 @@ char *bdev_owners(const struct bdev *bdev)
 {
 	GString *text = g_string_new(NULL);
 
-	for (unsigned i = 0; i < bdev->descs->len; i++) {
+	/* None any more: it is being destroyed. */
+	for (unsigned i = 0; bdev->descs != NULL && i < bdev->descs->len; i++) {
 		const struct bdev_desc *desc = bdev->descs->pdata[i];
 
 		if (desc->owner != NULL)

@@ -205,20 +205,13 @@ static void bdev_uring_rescan(struct rpc_request *req)
 	rescan(req, BDEV_FILE_URING);
 }
 
-static void deleted(void *arg)
-{
-	struct rpc_request *req = wait_end(arg);
-
-	if (req)
-		rpc_reply_true(req);
-}
-
 static void delete (struct rpc_request *req, enum bdev_file_kind kind)
 {
 	struct bdev *bdev = find(req, kind);
 
 	if (bdev)
-		bdev_file_delete(bdev, deleted, wait_new(req));
+		bdev_file_delete(bdev, rpc_patience_removed,
+				 rpc_patience_new(req, rpc_bdev_waits, bdev));
 }
 
 static void bdev_aio_delete(struct rpc_request *req)

@@ -9,72 +9,20 @@
 #include "target/rpc/methods.h"
 
 #define US UINT64_C(1000)
-/* How long a removal is waited for. */
-#define PATIENCE (UINT64_C(20) * 1000000000)
-
 /* --- removal --------------------------------------------------------------------------- */
 
-struct removal {
-	struct rpc_request *req; /* NULL: it has been answered */
-	struct bdev *bdev;
-};
-
-static struct rpc_request *answer(struct removal *r)
+char *rpc_bdev_waits(void *arg)
 {
-	struct rpc_request *req = g_steal_pointer(&r->req);
+	const struct bdev *bdev = arg;
+	g_autofree char *owners = bdev_owners(bdev);
 
-	if (req)
-		rpc_wait_cancel(req);
-	return req;
-}
-
-static void removed(void *arg)
-{
-	struct rpc_request *req = answer(arg);
-
-	if (req)
-		rpc_reply_true(req);
-	g_free(arg);
-}
-
-static bool look(struct rpc_request *req, bool give_up)
-{
-	struct removal *r = req->scratch;
-
-	if (!give_up)
-		return false;
-	r->req = NULL;
-	rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
-	return true;
-}
-
-static void out_of_patience(struct timer *timer, struct reactor *reactor)
-{
-	struct rpc_request *req =
-		(struct rpc_request *)((char *)timer - offsetof(struct rpc_request, timer));
-	struct removal *r = req->scratch;
-	g_autofree char *owners = bdev_owners(r->bdev);
-
-	(void)reactor;
-	answer(r);
-	rpc_fail_with(req, -ETIMEDOUT, NULL,
-		      "\"%s\" serves nobody any more, and goes once its backend has answered "
-		      "what it was asked; %s%s waits for that since %u s",
-		      r->bdev->name, *owners ? owners : "it", *owners ? " still" : "",
-		      (unsigned)(PATIENCE / 1000000000));
+	return g_strdup_printf("\"%s\" serves nobody any more, but %s still waits for its I/O",
+			       bdev->name, *owners ? owners : "somebody");
 }
 
 void rpc_bdev_delete(struct rpc_request *req, struct bdev *bdev)
 {
-	struct removal *r = g_new0(struct removal, 1);
-
-	r->req = req;
-	r->bdev = bdev;
-	req->scratch = r;
-	req->timer.fn = out_of_patience;
-	reactor_timer_set(req->server->reactor, &req->timer, req->server->reactor->now + PATIENCE);
-	rpc_wait(req, look);
-	bdev_unregister(bdev, removed, r);
+	bdev_unregister(bdev, rpc_patience_removed, rpc_patience_new(req, rpc_bdev_waits, bdev));
 }
 
 struct bdev *rpc_bdev_find(struct rpc_request *req, const char *name,

@@ -152,6 +152,15 @@ static void nvmf_create_subsystem(struct rpc_request *req)
 
 static const struct rpc_param on_subsystem_params[] = { NQN_PARAM, TGT_PARAM, { 0 } };
 
+/* req, and its parameters, are there as long as it waits. */
+static char *subsystem_waits(void *req)
+{
+	const struct on_subsystem *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("%s serves nobody any more, but still waits for I/O of its hosts",
+			       p->nqn);
+}
+
 static void nvmf_delete_subsystem(struct rpc_request *req)
 {
 	struct nvmf_subsystem *s = subsystem_of(req);
@@ -163,7 +172,7 @@ static void nvmf_delete_subsystem(struct rpc_request *req)
 			      "the discovery subsystem cannot be deleted");
 		return;
 	}
-	nvmf_subsystem_delete(s, rpc_done, req);
+	nvmf_subsystem_delete(s, rpc_patience_done, rpc_patience_new(req, subsystem_waits, req));
 }
 
 /* --- listeners
@@ -318,13 +327,23 @@ static const struct rpc_param remove_ns_params[] = {
 	{ 0 },
 };
 
+static char *ns_waits(void *req)
+{
+	const struct remove_ns *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("namespace %u of %s serves nobody any more, but still waits for I/O "
+			       "of its hosts",
+			       p->nsid, p->on.nqn);
+}
+
 static void nvmf_subsystem_remove_ns_method(struct rpc_request *req)
 {
 	const struct remove_ns *p = req->params;
 	struct nvmf_subsystem *s = subsystem_of(req);
 
 	if (s)
-		nvmf_subsystem_remove_ns(s, p->nsid, rpc_done, req);
+		nvmf_subsystem_remove_ns(s, p->nsid, rpc_patience_done,
+					 rpc_patience_new(req, ns_waits, req));
 }
 
 /* --- hosts

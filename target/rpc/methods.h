@@ -41,6 +41,17 @@ struct bdev *rpc_bdev_find(struct rpc_request *req, const char *name,
  * what is waited for when its backend does not let go of it.
  */
 void rpc_bdev_delete(struct rpc_request *req, struct bdev *bdev);
+/*
+ * req ends something that may hang: it is failed with -ETIMEDOUT if that takes
+ * too long, saying what waits(arg) gives (freed). One of the two others is then
+ * the callback, with the patience, whether req was answered or not.
+ */
+struct rpc_patience;
+struct rpc_patience *rpc_patience_new(struct rpc_request *req, char *(*waits)(void *arg),
+				      void *arg);
+void rpc_patience_done(void *patience, const GError *error);
+void rpc_patience_removed(void *patience);
+char *rpc_bdev_waits(void *bdev); /* of a bdev that is being removed */
 JsonArray *rpc_config_nvmf(struct rpc_server *server);
 /* Appends {method, params}; takes params. */
 void rpc_config_add(JsonArray *config, const char *method, JsonObject *params);

@@ -218,7 +218,7 @@ static void test_never_goes(void)
 	bdev_close(desc);
 	desc = bdev_open(rig->target->bdevs, "P", true, NULL, NULL, NULL);
 	bdev_desc_set_owner(desc, "a test that hangs");
-	has(rig, "bdev_malloc_delete", "\"name\":\"P\"", "a test that hangs still waits for that");
+	has(rig, "bdev_malloc_delete", "\"name\":\"P\"", "a test that hangs still waits for its I/O");
 	bdev_close(desc);
 	rig_free(rig);
 }
