@@ -9,7 +9,7 @@
 #include "target/bdev/file-priv.h"
 #include "target/nvme/nvme.h"
 
-#define OPS 256
+#define OPS 128 /* some 20 KiB a channel: there may be a thousand of them */
 
 struct file_slot {
 	struct file_io fio;
