@@ -16,6 +16,12 @@ struct host {
 	bool hears;
 	uint64_t since;
 	GHashTable *blocks; /* nsid -> uint64_t, none: 0 */
+	GHashTable *hidden; /* nsid -> struct hidden, where that ever changed */
+};
+
+struct hidden {
+	bool now;
+	uint64_t changed;
 };
 
 struct oracle_view {
@@ -32,6 +38,7 @@ static void ns_free(void *p)
 static void host_free(void *p)
 {
 	g_hash_table_destroy(((struct host *)p)->blocks);
+	g_hash_table_destroy(((struct host *)p)->hidden);
 	g_free(p);
 }
 
@@ -64,6 +71,7 @@ static struct host *host_get(struct oracle_view *v, unsigned number)
 	h = g_new0(struct host, 1);
 	h->number = number;
 	h->blocks = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+	h->hidden = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
 	g_ptr_array_add(v->hosts, h);
 	return h;
 }
@@ -97,6 +105,24 @@ char *oracle_view_host(struct oracle_view *v, unsigned host, uint32_t nsid, uint
 			       host, nsid, now, blocks);
 }
 
+void oracle_view_allows(struct oracle_view *v, unsigned host, uint32_t nsid, bool allowed,
+			uint64_t now)
+{
+	struct host *h = host_get(v, host);
+	struct hidden *hidden = g_hash_table_lookup(h->hidden, GUINT_TO_POINTER(nsid));
+
+	if (hidden == NULL) {
+		if (allowed)
+			return;
+		hidden = g_new0(struct hidden, 1);
+		g_hash_table_insert(h->hidden, GUINT_TO_POINTER(nsid), hidden);
+	}
+	if (hidden->now == !allowed)
+		return;
+	hidden->now = !allowed;
+	hidden->changed = now;
+}
+
 void oracle_view_hears(struct oracle_view *v, unsigned host, bool hears, uint64_t now)
 {
 	struct host *h = host_get(v, host);
@@ -111,14 +137,18 @@ static char *check_host(const struct oracle_view *v, const struct host *h, uint6
 	for (unsigned i = 0; h->hears && i < v->nss->len; i++) {
 		const struct ns *ns = g_ptr_array_index(v->nss, i);
 		const uint64_t *known = g_hash_table_lookup(h->blocks, GUINT_TO_POINTER(ns->nsid));
+		const struct hidden *hidden =
+			g_hash_table_lookup(h->hidden, GUINT_TO_POINTER(ns->nsid));
 		uint64_t blocks = known != NULL ? *known : 0;
+		uint64_t due = hidden != NULL && hidden->now ? 0 : ns->blocks;
+		uint64_t changed = MAX(ns->changed, hidden != NULL ? hidden->changed : 0);
 
-		if (blocks == ns->blocks || now - MAX(ns->changed, h->since) <= v->bound)
+		if (blocks == due || now - MAX(changed, h->since) <= v->bound)
 			continue;
 		return g_strdup_printf("N.late: host %u knows namespace %u with %" PRIu64
 				       " blocks (0: none); it has %" PRIu64 " since %" PRIu64
 				       " ns, now it is %" PRIu64 " ns",
-				       h->number, ns->nsid, blocks, ns->blocks, ns->changed, now);
+				       h->number, ns->nsid, blocks, due, changed, now);
 	}
 	return NULL;
 }

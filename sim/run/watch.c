@@ -233,6 +233,23 @@ static void view_target(struct run_view *v, uint64_t now)
 	}
 }
 
+/* Namespaces that were added with no_auto_visible are for the hosts of their list. */
+static void view_allowed(struct run_host *h, uint64_t now)
+{
+	struct run_view *v = h->view;
+	struct nvmf_subsystem *s =
+		v->target->down ? NULL : nvmf_subsystem_find(v->target->target->nvmf, v->subnqn);
+
+	for (uint32_t nsid = 1; s != NULL && nsid <= MIN(VIEW_NSIDS, s->max_namespaces); nsid++) {
+		const struct nvmf_ns *ns = s->nss[nsid - 1];
+		bool allowed = ns == NULL || !ns->no_auto_visible;
+
+		for (unsigned i = 0; !allowed && i < ns->hosts->len; i++)
+			allowed = !strcmp(ns->hosts->pdata[i], h->hostnqn);
+		oracle_view_allows(v->oracle, h->index, nsid, allowed, now);
+	}
+}
+
 void run_watch_view(struct run *run)
 {
 	uint64_t now = world_now(run->world);
@@ -244,6 +261,7 @@ void run_watch_view(struct run *run)
 
 		if (!h->live || h->ctrlr == NULL || h->view == NULL)
 			continue;
+		view_allowed(h, now);
 		for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
 			const struct host_ns *ns = host_ctrlr_ns(h->ctrlr, nsid);
 

@@ -62,6 +62,18 @@ static void test_view(void)
 	is(oracle_view_check(v, 40101), "it has 0");
 	is(oracle_view_host(v, 7, 1, 0, 40102), NULL);
 	is(oracle_view_check(v, 50000), NULL);
+	/* One that the host may not see is not there for it. */
+	oracle_view_allows(v, 7, 2, false, 50000);
+	oracle_view_target(v, 2, 500, 50000);
+	is(oracle_view_check(v, 60000), NULL);
+	oracle_view_allows(v, 7, 2, true, 60000);
+	oracle_view_allows(v, 7, 2, true, 60090);
+	is(oracle_view_check(v, 60100), NULL);
+	is(oracle_view_check(v, 60101), "host 7 knows namespace 2 with 0");
+	is(oracle_view_host(v, 7, 2, 500, 60102), NULL);
+	is(oracle_view_check(v, 70000), NULL);
+	oracle_view_allows(v, 7, 2, false, 70000);
+	is(oracle_view_check(v, 70101), "it has 0");
 	oracle_view_free(v);
 }
 
