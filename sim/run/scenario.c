@@ -9,10 +9,10 @@
 
 #define PPM 1000000
 
-static const char *const raw_kinds[] = { "garbage",	"mutate",     "truncate",    "connects",
-					 "r2t_ttag",	"r2t_offset", "r2t_overlap", "r2t_length",
-					 "aers",	"aborts",     "resets",	     "properties",
-					 "bad_connect", "silent",     NULL };
+const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  "connects",
+				      "r2t_ttag",    "r2t_offset", "r2t_overlap", "r2t_length",
+				      "aers",	     "aborts",	   "resets",	  "properties",
+				      "bad_connect", "silent",	   NULL };
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
 const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
@@ -195,7 +195,7 @@ static const struct codec_field raw_fields[] = {
 	TEXT(struct scn_raw, traddr),
 	TEXT(struct scn_raw, trsvcid),
 	TEXT(struct scn_raw, subnqn, .required = true),
-	ENUM(struct scn_raw, kind, "does", raw_kinds, .required = true),
+	ENUM(struct scn_raw, kind, "does", scn_raw_names, .required = true),
 	TIME(struct scn_raw, at),
 	TIME(struct scn_raw, every, .min = 1),
 	NUM(struct scn_raw, times, .min = 1, .max = 100000, .about = "sessions"),

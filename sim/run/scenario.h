@@ -69,6 +69,8 @@ enum scn_raw_kind {
 	SCN_RAW_SILENT,	     /* connects, then sends nothing more: keep-alive must end it */
 };
 
+extern const char *const scn_raw_names[];
+
 struct scn_raw {
 	const char *name;
 	const char *address, *traddr, *trsvcid, *subnqn;
@@ -154,8 +156,8 @@ struct scn_load {
 	uint64_t depth, max_blocks;
 	uint64_t reads, writes, zeroes, flushes; /* weights; zeroes: of up to all blocks */
 	uint64_t fua_ppm;
-	bool overlap;	/* reads and writes of the same blocks at the same time */
-	uint64_t think; /* pause of a slot between I/Os, at most */
+	bool overlap;	    /* reads and writes of the same blocks at the same time */
+	uint64_t think;	    /* pause of a slot between I/Os, at most */
 	uint64_t probe_ppm; /* of reads that end beyond the namespace, and must be refused */
 };
 
