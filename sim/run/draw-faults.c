@@ -407,8 +407,8 @@ static void admin_look(struct draw *d)
 					       "thread_get_stats",    "rpc_get_methods",
 					       "buf_get_stats",	      "notify_get_notifications" };
 	struct world_rng *rng = &d->call;
-	struct scn_call *c = call(d, world_rng_below(rng, d->s->heal_at),
-				  methods[world_rng_below(rng, G_N_ELEMENTS(methods))], NULL);
+	const char *method = methods[world_rng_below(rng, G_N_ELEMENTS(methods))];
+	struct scn_call *c = call(d, world_rng_below(rng, d->s->heal_at), method, NULL);
 
 	c->times = draw_log(rng, 1, 10);
 	c->every = draw_log(rng, 1, 100) * WORLD_MS;

@@ -197,22 +197,32 @@ static void bad_connect(struct session *s, struct raw_stream *q)
 {
 	struct world_rng *rng = &s->raw->rng;
 	const uint16_t some[] = { 0, 1, 2, 0xfffe, 0xffff, 200 };
-	const struct raw_connect c = {
-		.qid = some[world_rng_below(rng, 6)],
-		.sqsize = some[world_rng_below(rng, 6)],
-		.cntlid = some[world_rng_below(rng, 6)],
-		.kato_ms = (uint32_t)world_rng_u64(rng),
-		.hostid = (uint8_t)world_rng_below(rng, 3),
-		.subnqn = world_rng_chance(rng, 500000) ? s->raw->s->subnqn : "nqn.2020-01.x:none",
-		.hostnqn = world_rng_chance(rng, 500000) ? s->raw->hostnqn : "not an nqn",
-	};
+	struct raw_connect c = { 0 };
 
+	/* One statement each: the order of draws is fixed. */
+	c.qid = some[world_rng_below(rng, 6)];
+	c.sqsize = some[world_rng_below(rng, 6)];
+	c.cntlid = some[world_rng_below(rng, 6)];
+	c.kato_ms = (uint32_t)world_rng_u64(rng);
+	c.hostid = (uint8_t)world_rng_below(rng, 3);
+	c.subnqn = world_rng_chance(rng, 500000) ? s->raw->s->subnqn : "nqn.2020-01.x:none";
+	c.hostnqn = world_rng_chance(rng, 500000) ? s->raw->hostnqn : "not an nqn";
 	raw_connect_pdu(q->out, s->cid++, &c);
+}
+
+static void any_property(struct session *s, struct raw_stream *q)
+{
+	static const uint32_t offsets[] = { 0x0, 0x8, 0x14, 0x1c, 0x20, 0x24, 0x30, 0x1000, 0x3 };
+	struct world_rng *rng = &s->raw->rng;
+	bool set = world_rng_chance(rng, 600000);
+	uint32_t offset = offsets[world_rng_below(rng, G_N_ELEMENTS(offsets))];
+	unsigned size = world_rng_chance(rng, 500000) ? 4 : 8;
+
+	raw_property(q->out, s->cid++, set, offset, size, world_rng_u64(rng));
 }
 
 static void properties(struct session *s, struct raw_stream *q, bool resets)
 {
-	static const uint32_t offsets[] = { 0x0, 0x8, 0x14, 0x1c, 0x20, 0x24, 0x30, 0x1000, 0x3 };
 	static const uint32_t ccs[] = {
 		0, 1, 0x460001, 0x460000, 0x464001, 0x468001, 0x46c001, ~0u
 	};
@@ -222,9 +232,7 @@ static void properties(struct session *s, struct raw_stream *q, bool resets)
 		if (resets)
 			raw_property(q->out, s->cid++, true, 0x14, 4, ccs[world_rng_below(rng, 8)]);
 		else
-			raw_property(q->out, s->cid++, world_rng_chance(rng, 600000),
-				     offsets[world_rng_below(rng, G_N_ELEMENTS(offsets))],
-				     world_rng_chance(rng, 500000) ? 4 : 8, world_rng_u64(rng));
+			any_property(s, q);
 	}
 }
 
@@ -364,9 +372,11 @@ static void first_bytes(struct session *s, struct raw_stream *q)
 		break;
 	case SCN_RAW_MUTATE:
 		good_beginning(s, q);
-		for (unsigned i = 0; i < 1 + world_rng_below(rng, 3); i++)
-			q->out->data[world_rng_below(rng, q->out->len)] =
-				(uint8_t)world_rng_u64(rng);
+		for (unsigned i = 0; i < 1 + world_rng_below(rng, 3); i++) {
+			uint8_t byte = (uint8_t)world_rng_u64(rng);
+
+			q->out->data[world_rng_below(rng, q->out->len)] = byte;
+		}
 		break;
 	case SCN_RAW_TRUNCATE:
 		good_beginning(s, q);
