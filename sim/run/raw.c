@@ -429,6 +429,7 @@ void run_raws_new(struct run *run)
 		raw->s = &s[i];
 		raw->left = s[i].times;
 		raw->node = world_node_new(run->world, s[i].name);
+		oracle_wire_tolerate_node(run->wire, raw->node);
 		raw->hostnqn = g_strdup_printf("nqn.2014-08.org.nvmexpress:uuid:00000000-0000-4000-"
 					       "9000-%012x",
 					       i);

@@ -220,8 +220,6 @@ static bool begin(struct run *run)
 	world_log_to(run->world, run->o->log);
 	if (run->o->keep_records)
 		world_keep_records(run->world);
-	if (run->s->raws.n > 0)
-		oracle_wire_tolerate(run->wire, ORACLE_HOST);
 	if (run->o->begin != NULL)
 		run->o->begin(run->o->arg, run->world);
 	return run_make_nodes(run);
