@@ -82,15 +82,26 @@ static bool is_connect(const struct wire_cmd *cmd)
 	return cmd->opcode == OP_FABRICS && cmd->fctype == 0x01;
 }
 
+bool wire_check_capsule(struct wire_conn *c, uint32_t len)
+{
+	uint32_t limit = FABRICS_ICD;
+
+	if (c->connected && c->qid != 0)
+		limit = c->ctrl->icd_max;
+	if (limit == UNKNOWN && len > 0) /* nobody asked for it: it may be too much */
+		c->odd = true;
+	return wire_check(c, ORACLE_HOST, R_CMD_ICD, len <= limit, "%u bytes, %u allowed", len,
+			  limit);
+}
+
 /* It may be taken once the queue is connected, or refused. */
 static bool too_early(struct wire_conn *c, const struct wire_cmd *cmd)
 {
 	return c->tolerated && !c->connected && !is_connect(cmd) && g_hash_table_size(c->cmds) > 0;
 }
 
-static bool check_queue(struct wire_conn *c, struct wire_cmd *cmd, uint32_t capsule)
+static bool check_queue(struct wire_conn *c, struct wire_cmd *cmd)
 {
-	uint32_t limit = FABRICS_ICD;
 	unsigned outstanding = g_hash_table_size(c->cmds);
 
 	if (too_early(c, cmd))
@@ -103,11 +114,6 @@ static bool check_queue(struct wire_conn *c, struct wire_cmd *cmd, uint32_t caps
 	if (!wire_check(c, ORACLE_HOST, R_CMD_CID,
 			!g_hash_table_contains(c->cmds, GUINT_TO_POINTER(cmd->cid)), "CID %04xh",
 			cmd->cid))
-		return false;
-	if (c->connected && c->qid != 0 && cmd->opcode != OP_FABRICS)
-		limit = c->ctrl->icd_max;
-	if (!wire_check(c, ORACLE_HOST, R_CMD_ICD, capsule <= limit, "%u bytes, %u allowed",
-			capsule, limit))
 		return false;
 	return !c->connected ||
 	       wire_check(c, ORACLE_HOST, R_CMD_DEPTH, outstanding + 1 < c->qsize,
@@ -148,7 +154,7 @@ void wire_command(struct wire_conn *c, struct wire_stream *s)
 	cmd->in_capsule = s->data_len > 0;
 	c->now = cmd;
 	good = check_alone(c, sqe, xfer, s->data_len) && c->judge == JUDGE_ALL &&
-	       check_queue(c, cmd, s->data_len);
+	       check_queue(c, cmd);
 	c->now = NULL;
 	if (!good) {
 		wire_cmd_free(cmd);

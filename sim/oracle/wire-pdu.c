@@ -126,7 +126,8 @@ static bool check_common(struct wire_conn *c, enum oracle_side side)
 	s->hdr_len = fixed;
 	if (f->data)
 		return wire_check(c, side, R_PDU_PLEN, plen >= fixed, "PLEN %u", plen) &&
-		       check_data(c, side, f, fixed);
+		       check_data(c, side, f, fixed) &&
+		       (h[0] != T_CMD || wire_check_capsule(c, s->data_len));
 	if (!wire_soft(c, side, R_PDU_PDO, h[3] == 0, "PDO %u without data", h[3]))
 		return false;
 	s->data_at = fixed;
@@ -280,8 +281,9 @@ static uint32_t take_header(struct wire_conn *c, enum oracle_side side, const ui
 	if (s->hdr_len > hlen) {
 		uint32_t crc = oracle_crc32c(0, s->hdr, hlen);
 
-		if (!wire_check(c, side, R_PDU_HDGST, crc == le32(s->hdr + hlen),
-				"%08x instead of %08x", le32(s->hdr + hlen), crc))
+		s->mute = !wire_check(c, side, R_PDU_HDGST, crc == le32(s->hdr + hlen),
+				      "%08x instead of %08x", le32(s->hdr + hlen), crc);
+		if (s->mute)
 			return n;
 	}
 	c->o->stats.pdus[side][s->hdr[0]]++;

@@ -325,6 +325,7 @@ uint8_t wire_hlen(uint8_t type, enum oracle_side side); /* 0: it sends no such P
 void wire_pdu_bytes(struct wire_conn *c, enum oracle_side side, const uint8_t *p, size_t len);
 
 /* wire-cmd.c, wire-data.c: a header is complete and well-formed; a PDU has ended. */
+bool wire_check_capsule(struct wire_conn *c, uint32_t len);
 void wire_command(struct wire_conn *c, struct wire_stream *s);
 void wire_response(struct wire_conn *c, const uint8_t *cqe);
 void wire_complete(struct wire_conn *c, struct wire_cmd *cmd, const uint8_t *cqe);

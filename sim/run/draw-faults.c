@@ -476,9 +476,16 @@ void draw_raws(struct draw *d)
 		r->name = scenario_printf(d->s, "raw%u", i);
 		r->address = scenario_printf(d->s, "192.0.2.%u", 200 + i);
 		r->subnqn = DRAW_NQN;
-		r->kind = world_rng_below(rng, SCN_RAW_SILENT + 1);
+		r->kind = draw_chance(rng, 20) ? SCN_RAW_ANY : world_rng_below(rng, SCN_RAW_KINDS);
 		r->at = world_rng_below(rng, d->s->heal_at);
 		r->times = draw_log(rng, 1, 20);
 		r->every = draw_log(rng, 1, 50) * WORLD_MS;
+		r->hdgst = draw_chance(rng, 30);
+		r->ddgst = draw_chance(rng, 30);
+		r->kato = draw_chance(rng, 10) ? 0 : draw_log(rng, 1, 20) * WORLD_SEC;
+		r->beat = draw_log(rng, 1, 2000) * WORLD_MS;
+		r->beats = draw_log(rng, 1, 20);
+		if (r->kind == SCN_RAW_SILENT || r->kind == SCN_RAW_KEEP_ALIVE)
+			r->times = r->kato == 0 ? 1 : 1 + r->times % 3; /* they take long */
 	}
 }

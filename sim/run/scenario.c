@@ -12,7 +12,9 @@
 const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  "connects",
 				      "r2t_ttag",    "r2t_offset", "r2t_overlap", "r2t_length",
 				      "aers",	     "aborts",	   "resets",	  "properties",
-				      "bad_connect", "silent",	   NULL };
+				      "bad_connect", "silent",	   "keep_alive",  "queues",
+				      "hdgst",	     "ddgst",	   "r2t_after",	  "any",
+				      NULL };
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
 const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
@@ -187,6 +189,7 @@ static void raw_init(void *obj)
 	r->times = 1;
 	r->every = 10 * WORLD_MS;
 	r->kato = 10 * WORLD_SEC;
+	r->beat = WORLD_SEC;
 }
 
 static const struct codec_field raw_fields[] = {
@@ -200,6 +203,12 @@ static const struct codec_field raw_fields[] = {
 	TIME(struct scn_raw, every, .min = 1),
 	NUM(struct scn_raw, times, .min = 1, .max = 100000, .about = "sessions"),
 	TIME(struct scn_raw, kato, .max = 1000000 * WORLD_SEC),
+	TIME(struct scn_raw, beat, .min = 1, .max = 1000 * WORLD_SEC,
+	     .about = "keep_alive: between signs of life"),
+	NUM(struct scn_raw, beats, .max = 1000000, .about = "keep_alive: how many"),
+	BOOL(struct scn_raw, traffic, .about = "keep_alive: by other commands than Keep Alive"),
+	BOOL(struct scn_raw, hdgst, .about = "with header digests"),
+	BOOL(struct scn_raw, ddgst, .about = "with data digests"),
 	{ 0 },
 };
 static const struct codec_shape raw_shape = { "raw", sizeof(struct scn_raw), raw_fields, raw_init };

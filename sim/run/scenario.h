@@ -51,7 +51,7 @@ struct scn_host {
 	bool never; /* it is right that it never gets in */
 };
 
-/* A host of raw bytes that does what it must not; see raw.h. */
+/* A host of raw bytes that does what it must not; see raw-priv.h. */
 enum scn_raw_kind {
 	SCN_RAW_GARBAGE,     /* random bytes */
 	SCN_RAW_MUTATE,	     /* a good session with bytes changed */
@@ -67,6 +67,13 @@ enum scn_raw_kind {
 	SCN_RAW_PROPERTIES,  /* property writes of every value */
 	SCN_RAW_BAD_CONNECT, /* Connects with wrong NQN, cntlid, qid, size */
 	SCN_RAW_SILENT,	     /* connects, then sends nothing more: keep-alive must end it */
+	SCN_RAW_KEEP_ALIVE,  /* sends `beats` signs of life, one each `beat`; then it is silent */
+	SCN_RAW_QUEUES,	   /* another number of queues in each session, and one more than granted */
+	SCN_RAW_HDGST,	   /* a command with a wrong header digest */
+	SCN_RAW_DDGST,	   /* writes with a wrong data digest */
+	SCN_RAW_R2T_AFTER, /* H2CData for a command that has failed */
+	SCN_RAW_ANY,	   /* any PDUs, whole or damaged, in any order and state */
+	SCN_RAW_KINDS
 };
 
 extern const char *const scn_raw_names[];
@@ -77,6 +84,9 @@ struct scn_raw {
 	uint64_t kind; /* enum scn_raw_kind */
 	uint64_t at, every, times;
 	uint64_t kato;
+	uint64_t beat, beats; /* SCN_RAW_KEEP_ALIVE */
+	bool traffic;	      /* the signs of life are other commands */
+	bool hdgst, ddgst;
 };
 
 /* --- what happens --------------------------------------------------------------------------- */

@@ -269,7 +269,7 @@ static void decide(struct connect *c, struct nvmf_tgt *tgt)
 		reject(c, NVME_SC_CONNECT_FORMAT, NVME_CONNECT_IPO_CMD(recfmt));
 		return;
 	}
-	if (!terminated(c->data.hostnqn)) {
+	if (!terminated(c->data.hostnqn) || c->data.hostnqn[0] == 0) {
 		invalid(c, NVME_CONNECT_IPO_DATA(hostnqn));
 		return;
 	}
