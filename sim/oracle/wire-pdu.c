@@ -183,6 +183,8 @@ static void term(struct wire_conn *c, enum oracle_side side, const uint8_t *h, u
 	uint32_t fei = le32(h + 10);
 
 	c->streams[side].term_seen = true;
+	if (side == ORACLE_TARGET)
+		c->o->stats.terms[fes % ORACLE_FES][fei % ORACLE_FEI]++;
 	if (!wire_check(c, side, R_TERM_FES, fes >= 1 && fes <= 6, "FES %04xh", fes))
 		return;
 	if (fes == 1 || fes == 6)

@@ -77,9 +77,13 @@ void oracle_wire_corrupted(struct oracle_wire *o, uint64_t conn);
 unsigned oracle_wire_violations(const struct oracle_wire *o,
 				const struct oracle_violation **violations);
 
+#define ORACLE_FES 8
+#define ORACLE_FEI 32
 struct oracle_wire_stats {
 	uint64_t conns, bytes[2];
 	uint64_t pdus[2][10]; /* by side and type */
+	/* TermReqs of the target, by status and field (where there is one, below 32). */
+	uint64_t terms[ORACLE_FES][ORACLE_FEI];
 	uint64_t commands, completions;
 	uint64_t tolerated; /* violations of a tolerated side */
 	uint64_t evaluated; /* rules, in all */

@@ -179,10 +179,11 @@ enum scn_expect_kind {
 	SCN_X_IOS,	     /* host did at least `value` I/Os */
 	SCN_X_LOST,	     /* host lost its connection at least `value` times */
 	SCN_X_LOST_AT_MOST,
-	SCN_X_GONE_BY,	   /* target has no controller of host (or raw) at `at` */
-	SCN_X_KEPT_TILL,   /* ... has one at `at` */
-	SCN_X_PDUS,	   /* target has sent at least `value` PDUs of type `name` */
-	SCN_X_LOG,	   /* node has logged a line with `name` in it */
+	SCN_X_GONE_BY,	 /* target has no controller of host (or raw) at `at` */
+	SCN_X_KEPT_TILL, /* ... has one at `at` */
+	SCN_X_PDUS, /* target has sent at least `value` PDUs of type `name`, as R2T, C2HTermReq,
+			C2HTermReq:4 (of that status), C2HTermReq:1:10 (and field) */
+	SCN_X_LOG,  /* node has logged a line with `name` in it */
 	SCN_X_RECONNECTED, /* host connected again at least `value` times */
 };
 
