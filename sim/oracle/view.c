@@ -79,6 +79,11 @@ void oracle_view_target(struct oracle_view *v, uint32_t nsid, uint64_t blocks, u
 	g_array_append_val(ns->sizes, blocks);
 }
 
+void oracle_view_touched(struct oracle_view *v, uint32_t nsid, uint64_t now)
+{
+	ns_get(v, nsid)->changed = now;
+}
+
 char *oracle_view_host(struct oracle_view *v, unsigned host, uint32_t nsid, uint64_t blocks,
 		       uint64_t now)
 {

@@ -19,6 +19,8 @@ struct oracle_view *oracle_view_new(uint64_t bound_ns);
 void oracle_view_free(struct oracle_view *v);
 /* The subsystem's namespace, from now on; blocks 0: none. */
 void oracle_view_target(struct oracle_view *v, uint32_t nsid, uint64_t blocks, uint64_t now);
+/* It changed in a way that may not show: it went and came back. */
+void oracle_view_touched(struct oracle_view *v, uint32_t nsid, uint64_t now);
 /* The same as the host (any number) knows it. A text when that size never was: free it. */
 char *oracle_view_host(struct oracle_view *v, unsigned host, uint32_t nsid, uint64_t blocks,
 		       uint64_t now);

@@ -94,17 +94,17 @@ bool wire_check_capsule(struct wire_conn *c, uint32_t len)
 			  limit);
 }
 
-/* It may be taken once the queue is connected, or refused. */
-static bool too_early(struct wire_conn *c, const struct wire_cmd *cmd)
+/* It may be taken once the queue is connected (a Connect: once another was refused), or refused. */
+static bool too_early(const struct wire_conn *c)
 {
-	return c->tolerated && !c->connected && !is_connect(cmd) && g_hash_table_size(c->cmds) > 0;
+	return c->tolerated && !c->connected && g_hash_table_size(c->cmds) > 0;
 }
 
 static bool check_queue(struct wire_conn *c, struct wire_cmd *cmd)
 {
 	unsigned outstanding = g_hash_table_size(c->cmds);
 
-	if (too_early(c, cmd))
+	if (too_early(c))
 		c->now = NULL;
 	if (!wire_check(c, ORACLE_HOST, R_CMD_FIRST,
 			c->connected ? !is_connect(cmd) : is_connect(cmd) && outstanding == 0,

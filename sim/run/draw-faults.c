@@ -477,6 +477,8 @@ void draw_raws(struct draw *d)
 		r->address = scenario_printf(d->s, "192.0.2.%u", 200 + i);
 		r->subnqn = DRAW_NQN;
 		r->kind = draw_chance(rng, 20) ? SCN_RAW_ANY : world_rng_below(rng, SCN_RAW_KINDS);
+		if (draw_chance(rng, 15))
+			r->kind = SCN_RAW_EAGER;
 		r->at = world_rng_below(rng, d->s->heal_at);
 		r->times = draw_log(rng, 1, 20);
 		r->every = draw_log(rng, 1, 50) * WORLD_MS;

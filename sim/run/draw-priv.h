@@ -10,8 +10,9 @@
 
 struct draw {
 	struct scenario *s;
-	struct world_rng topology, workload, network, fault, call;
+	struct world_rng topology, workload, network, fault, call, aim;
 	unsigned hosts, namespaces;
+	unsigned block_size[2]; /* of the namespaces */
 	bool closed; /* the subsystem knows its hosts by name */
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
@@ -27,4 +28,6 @@ uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
 const char *draw_host_params(struct draw *d, unsigned i);
 void draw_faults(struct draw *d);
 void draw_admin(struct draw *d);
+void draw_aimed(struct draw *d);
+void draw_aimed_calls(struct draw *d);
 void draw_raws(struct draw *d);

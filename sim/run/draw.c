@@ -87,6 +87,7 @@ static void draw_namespace(struct draw *d, unsigned i)
 	uint64_t block_size = draw_chance(rng, 70) ? 512 : 4096;
 	uint64_t blocks = draw_log(rng, 64, 4096);
 
+	d->block_size[i] = (unsigned)block_size;
 	setup(d, "bdev_malloc_create",
 	      scenario_printf(d->s,
 			      "{\"name\": \"Malloc%u\", \"num_blocks\": %" PRIu64
@@ -213,6 +214,7 @@ static void draw_all(struct draw *d)
 	d->s->bound = 300 * WORLD_SEC;
 	/* Longer than two keep-alive times of most. */
 	d->s->quiet = draw_chance(rng, 15) ? 45 * WORLD_SEC : 0;
+	d->s->abrupt = draw_chance(rng, 15);
 	if (draw_chance(rng, 20)) {
 		d->s->busy_pass = draw_log(rng, 100, 20000);
 		d->s->idle_pass = draw_log(rng, 100, 5000);
@@ -227,8 +229,10 @@ static void draw_all(struct draw *d)
 		if (draw_chance(&d->workload, 20))
 			draw_load(d, i, 1);
 	}
+	draw_aimed(d); /* may put off the end of the faults */
 	draw_faults(d);
 	draw_admin(d);
+	draw_aimed_calls(d);
 	draw_raws(d);
 }
 
@@ -254,6 +258,7 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 	world_rng_init(w, &d.network, "draw.network");
 	world_rng_init(w, &d.fault, "draw.fault");
 	world_rng_init(w, &d.call, "draw.call");
+	world_rng_init(w, &d.aim, "draw.aim");
 	d.s = scenario_new();
 	d.s->seed = seed;
 	d.s->name = scenario_printf(d.s, "seed-%s", profile);

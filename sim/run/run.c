@@ -205,6 +205,7 @@ static bool begin(struct run *run)
 	run->exact = oracle_exact_new();
 	run->ranges = run_ranges_new();
 	run->views = g_ptr_array_new();
+	run->triggers = g_ptr_array_new();
 	run->connectors = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	run->targets = g_ptr_array_new();
 	run->hosts = g_ptr_array_new();
@@ -261,6 +262,7 @@ static void finish(struct run *run)
 	oracle_exact_free(run->exact);
 	run_ranges_free(run->ranges);
 	g_ptr_array_unref(run->views);
+	run_triggers_free(run);
 	g_array_unref(run->connectors);
 	g_ptr_array_unref(run->targets);
 	g_ptr_array_unref(run->hosts);

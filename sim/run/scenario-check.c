@@ -5,6 +5,7 @@
 
 #include "hw/net.h"
 #include "sim/run/scenario.h"
+#include "sim/run/trigger.h"
 #include "sim/world.h"
 #include "target/core/error.h"
 
@@ -123,8 +124,10 @@ static bool check_calls(const struct check *c, const struct codec_list *list, co
 		if (call[i].target != NULL && !is_target(c->s, call[i].target))
 			return bad(c, name, i, "target: no target is called \"%s\"",
 				   call[i].target);
-		if (call[i].times > 1 && call[i].every == 0)
+		if (call[i].times > 1 && call[i].every == 0 && call[i].on == NULL)
 			return bad(c, name, i, "times needs every");
+		if (call[i].on != NULL && !run_trigger_known(call[i].on))
+			return bad(c, name, i, "on: there is no event \"%s\"", call[i].on);
 	}
 	return true;
 }
@@ -141,6 +144,7 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 		[SCN_F_PACKET] = { .packet = true },
 		[SCN_F_PORT] = { .node = true },
 		[SCN_F_DRIFT] = { .node = true },
+		[SCN_F_HOLD] = { .node = true, .during = true },
 		[SCN_F_PAUSE] = { .node = true, .during = true },
 		[SCN_F_WALL] = { .node = true },
 		[SCN_F_POINT] = { .node = true, .name = true },
@@ -177,8 +181,10 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 	}
 	if (needs[f->kind].during && f->during == 0)
 		return bad(c, "faults", i, "%s needs for", kind);
-	if (f->times > 1 && f->every == 0)
+	if (f->times > 1 && f->every == 0 && f->on == NULL)
 		return bad(c, "faults", i, "times needs every");
+	if (f->on != NULL && !run_trigger_known(f->on))
+		return bad(c, "faults", i, "on: there is no event \"%s\"", f->on);
 	if (f->at > c->s->heal_at)
 		return bad(c, "faults", i, "at is after heal_at, when faults end");
 	return true;

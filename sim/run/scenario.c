@@ -12,16 +12,16 @@
 const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  "connects",
 				      "r2t_ttag",    "r2t_offset", "r2t_overlap", "r2t_length",
 				      "aers",	     "aborts",	   "resets",	  "properties",
-				      "bad_connect", "silent",	   "keep_alive",  "queues",
-				      "hdgst",	     "ddgst",	   "r2t_after",	  "any",
-				      NULL };
+				      "bad_connect", "eager",	   "silent",	  "keep_alive",
+				      "queues",	     "hdgst",	   "ddgst",	  "r2t_after",
+				      "any",	     NULL };
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
 const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
 					"reset",      "pause",	   "wall",	 "point",
 					"silent",     "vanish",	   "disconnect", "connect",
 					"host_reset", "del_addr",  "packet",	 "port",
-					"drift",      "starve",	   NULL };
+					"drift",      "starve",	   "hold",	 NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",
@@ -228,6 +228,9 @@ static const struct codec_field call_fields[] = {
 	ENUM(struct scn_call, reply, "reply", replies),
 	ENUM(struct scn_call, client, "client", clients),
 	TEXT(struct scn_call, has, .about = "the reply's text must have this in it"),
+	TEXT(struct scn_call, on, .about = "an event: the call comes after each of them"),
+	NUM(struct scn_call, skip, .max = 1000000),
+	TIME(struct scn_call, after, .max = 3600 * WORLD_SEC),
 	{ 0 },
 };
 static const struct codec_shape call_shape = { "call", sizeof(struct scn_call), call_fields,
@@ -286,9 +289,16 @@ static const struct codec_field fault_fields[] = {
 	TEXT(struct scn_fault, host),
 	TEXT(struct scn_fault, name, .about = "of the fault point; the address"),
 	NUM(struct scn_fault, nth, .min = 1, .about = "point: the first hit that is taken"),
-	NUM(struct scn_fault, count, .about = "point: how many are taken; 0: all"),
+	NUM(struct scn_fault, count,
+	    .about = "point: how many are taken; 0: all; reset: which connection; 0: all"),
 	NUM(struct scn_fault, ppm, .max = PPM, .about = "chance; 0: surely"),
 	TIME(struct scn_fault, by, .about = "how far, how long"),
+	NUM(struct scn_fault, reactor, .max = 63, .about = "hold: which one"),
+	TEXT(struct scn_fault, on,
+	     .about = "qpair.uninitialized-connecting, ns.active-draining, bdev.resize, mark.NAME, ...: "
+		      "the fault comes with each such event from `at` on"),
+	NUM(struct scn_fault, skip, .max = 1000000, .about = "events that are let pass"),
+	TIME(struct scn_fault, after, .max = 3600 * WORLD_SEC, .about = "the event"),
 	BOOL(struct scn_fault, back),
 	{ .key = "link",
 	  .type = CODEC_ONE,
@@ -369,6 +379,7 @@ static const struct codec_field scenario_fields[] = {
 	TIME(struct scenario, bound, .about = "everything must be done so long after heal_at"),
 	TIME(struct scenario, busy_pass, .min = 1, .max = WORLD_SEC),
 	TIME(struct scenario, idle_pass, .min = 1, .max = WORLD_SEC),
+	BOOL(struct scenario, abrupt, .about = "the targets shut down under their hosts"),
 	BOOL(struct scenario, corrupts,
 	     .about = "bits flip where no digest guards them: wrong data is no violation"),
 	{ .key = "network",

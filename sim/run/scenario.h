@@ -66,6 +66,7 @@ enum scn_raw_kind {
 	SCN_RAW_RESETS,	     /* CC.EN and CC.SHN in odd order */
 	SCN_RAW_PROPERTIES,  /* property writes of every value */
 	SCN_RAW_BAD_CONNECT, /* Connects with wrong NQN, cntlid, qid, size */
+	SCN_RAW_EAGER,	     /* Connects and commands without waiting for any answer */
 	SCN_RAW_SILENT,	     /* connects, then sends nothing more: keep-alive must end it */
 	SCN_RAW_KEEP_ALIVE,  /* sends `beats` signs of life, one each `beat`; then it is silent */
 	SCN_RAW_QUEUES,	   /* another number of queues in each session, and one more than granted */
@@ -110,6 +111,8 @@ struct scn_call {
 	uint64_t reply;	    /* enum scn_expect_reply */
 	uint64_t client;    /* enum scn_client */
 	const char *has;    /* text that the reply must have in it */
+	const char *on;	    /* an event instead of a time; see struct scn_fault */
+	uint64_t skip, after;
 };
 
 enum scn_fault_kind {
@@ -117,7 +120,7 @@ enum scn_fault_kind {
 	SCN_F_PARTITION,  /* packets are lost both ways */
 	SCN_F_ONE_WAY,	  /* ... from -> to only */
 	SCN_F_LINK,	  /* link has other parameters for `during` */
-	SCN_F_RESET,	  /* connections between from and to */
+	SCN_F_RESET,	  /* connections between from and to; count: only one, by its place */
 	SCN_F_PAUSE,	  /* node stands still for `during` */
 	SCN_F_WALL,	  /* wall clock of node steps by `by` (or back, with back) */
 	SCN_F_POINT,	  /* fault point `name` of node: nth, count, ppm */
@@ -131,6 +134,7 @@ enum scn_fault_kind {
 	SCN_F_PORT,	  /* the cable of node is pulled for `during` */
 	SCN_F_DRIFT,	  /* the clocks of node run fast (slow, with back) by ppm for `during` */
 	SCN_F_STARVE,	  /* runners are kept away at random, up to `by`, ppm of their passes */
+	SCN_F_HOLD,	  /* reactor number `reactor` of node is kept away for `during` */
 	SCN_F_KINDS
 };
 extern const char *const scn_fault_names[];
@@ -151,8 +155,15 @@ struct scn_fault {
 	const char *from, *to, *node, *host;
 	const char *name;
 	uint64_t nth, count, ppm; /* SCN_F_POINT: as struct world_fault_rule */
-	uint64_t by;
+	uint64_t by, reactor;
 	bool back;
+	/*
+	 * The fault is aimed at a moment: it comes `after` that time behind each event of
+	 * that name from `at` on, but for the first `skip`, and no more than `times`; the
+	 * next one not before `every`. Names of events: trigger.h.
+	 */
+	const char *on;
+	uint64_t skip, after;
 	struct scn_link *link;
 	struct scn_packet *packet;
 };
@@ -200,6 +211,7 @@ struct scenario {
 	uint64_t heal_at, bound;
 	uint64_t quiet; /* nobody does anything for so long before the end */
 	uint64_t busy_pass, idle_pass;
+	bool abrupt;   /* the targets shut down under their hosts */
 	bool corrupts; /* digests may be off where bits flip: bad data is not a violation */
 	struct scn_link *network;   /* NULL: defaults */
 	struct codec_list links;    /* struct scn_link */

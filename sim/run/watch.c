@@ -12,6 +12,8 @@
 
 #define TICK (20 * WORLD_MS)
 #define KATO_SLACK (500 * WORLD_MS)
+/* A target notices at once; after a C2HTermReq it waits for a second. */
+#define ENDED_BOUND (5 * WORLD_SEC)
 
 /* --- oracle S -------------------------------------------------------------------------------- */
 
@@ -35,6 +37,7 @@ static void edge(struct run *run, const char *machine, const uint8_t *edges, uns
 	}
 	name = g_strdup_printf("edge.%s.%s-%s", machine, names[from], names[to]);
 	counts_add(run->counts, name, 1);
+	run_trigger(run, name + strlen("edge."));
 }
 
 static void list_edges(struct counts *counts, const char *machine, const uint8_t *edges, unsigned n,
@@ -105,6 +108,17 @@ static void expired(struct run_target *t, uint16_t cntlid, uint64_t time)
 /* --- the trace rings
  * ------------------------------------------------------------------------------ */
 
+/* It may go and come back before anybody looks at what there is: hosts see both. */
+static void touched(struct run_target *t, uint32_t nsid)
+{
+	for (unsigned i = 0; i < t->run->views->len; i++) {
+		struct run_view *v = t->run->views->pdata[i];
+
+		if (v->target == t)
+			oracle_view_touched(v->oracle, nsid, world_now(t->run->world));
+	}
+}
+
 static void look(struct run_target *t, const struct trace_record *rec)
 {
 	struct run *run = t->run;
@@ -118,10 +132,18 @@ static void look(struct run_target *t, const struct trace_record *rec)
 		break;
 	case TRACE_NS_STATE:
 		edge(run, "ns", ns_edges, G_N_ELEMENTS(ns_edges), ns_names, rec);
+		touched(t, (uint32_t)rec->a);
 		run_watch_view(run);
 		break;
 	case TRACE_BDEV_RESIZE:
 		run_watch_view(run);
+		run_trigger(run, "bdev.resize");
+		break;
+	case TRACE_AER:
+		run_trigger(run, "aer");
+		break;
+	case TRACE_TCP_ACCEPT:
+		run_trigger(run, "tcp.accept");
 		break;
 	case TRACE_KEEP_ALIVE_EXPIRED:
 		expired(t, (uint16_t)rec->a, rec->time);
@@ -197,6 +219,10 @@ void run_watch_record(struct run *run, const struct world_record *rec)
 		taint(run, node);
 		counts_add(run->counts, "fault.corrupt", 1);
 		break;
+	case WORLD_MARK:
+	case WORLD_FAULT:
+		run_trigger_name(run, rec->kind == WORLD_FAULT, rec->a);
+		break;
 	default:
 		break;
 	}
@@ -219,11 +245,9 @@ bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, stru
 	return true;
 }
 
-#define VIEW_NSIDS 32 /* looked at */
-
 static void view_target(struct run_view *v, uint64_t now)
 {
-	for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
+	for (uint32_t nsid = 1; nsid <= RUN_NSIDS; nsid++) {
 		struct bdev *b = NULL;
 
 		if (run_target_ns(v->target, v->subnqn, nsid, &b))
@@ -244,7 +268,7 @@ void run_watch_view(struct run *run)
 
 		if (!h->live || h->ctrlr == NULL || h->view == NULL)
 			continue;
-		for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
+		for (uint32_t nsid = 1; nsid <= RUN_NSIDS; nsid++) {
 			const struct host_ns *ns = host_ctrlr_ns(h->ctrlr, nsid);
 
 			run_violation(run, "N",
@@ -283,6 +307,24 @@ static void check_vanished(struct run *run, uint64_t now)
 	}
 }
 
+/* No target keeps a connection whose end it has been told of. */
+static void check_ended(struct run *run, uint64_t now)
+{
+	for (unsigned i = 0; run->phase == RUN_HEALED && run_is_calm(run) && i < run->targets->len;
+	     i++) {
+		const struct run_target *t = run->targets->pdata[i];
+		uint64_t since = t->down ? HW_NEVER : world_net_ended(t->node);
+
+		counts_add(run->counts, "rule.R.ended", 1);
+		if (since != HW_NEVER &&
+		    MAX(since, run_at(run, run->s->heal_at)) + ENDED_BOUND < now)
+			run_fail(run, RUN_LIVENESS, "R",
+				 "%s keeps a connection that its host ended %" G_GUINT64_FORMAT
+				 " ms ago",
+				 t->s->name, (now - since) / WORLD_MS);
+	}
+}
+
 static void tick(void *arg)
 {
 	struct run *run = arg;
@@ -296,6 +338,7 @@ static void tick(void *arg)
 			run, "N",
 			oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle, now));
 	check_vanished(run, now);
+	check_ended(run, now);
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 		unsigned n = run_ctrlrs_of(run, h->hostnqn);

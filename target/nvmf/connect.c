@@ -95,6 +95,8 @@ static void answer(struct connect *c, bool attached)
 	struct nvmf_request *req = c->req;
 	bool dead = !attached || q->kill_wanted;
 
+	if (q->kill_wanted)
+		hw_mark(q->reactor->hw, "connect.kill_wanted");
 	q->moving = false;
 	q->connect = NULL;
 	if (c->ctrlr != NULL && !enable(c))
@@ -209,6 +211,7 @@ static void io_admit(struct reactor *r, void *arg)
 	struct connect *c = arg;
 
 	admit(c, find_owned(nvmf_group_of(c->q->tgt, r), c));
+	hw_mark(r->hw, "connect.admitted");
 	if (c->home == r)
 		answer(c, true);
 	else
@@ -219,6 +222,7 @@ static void io_arrived(struct nvmf_qpair *q, bool attached)
 {
 	struct connect *c = q->connect;
 
+	hw_mark(q->reactor->hw, "connect.moved");
 	if (!attached) {
 		reject(c, NVME_SC_INTERNAL_ERROR, 0);
 		answer(c, false);

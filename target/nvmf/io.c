@@ -81,6 +81,7 @@ static void read_buffer_ready(struct nvmf_request *req)
 	uint16_t status = ng != NULL ? check_rw(req, ng) : NVME_SC_INVALID_NS | NVME_DNR;
 
 	if (status != NVME_SUCCESS) {
+		hw_mark(req->qpair->reactor->hw, "io.gone_while_waiting");
 		nvmf_request_complete(req, status);
 		return;
 	}
