@@ -195,7 +195,7 @@ void wire_blame_excerpt(struct wire_conn *c, uint32_t at, const uint8_t *p, uint
 {
 	const struct wire_blame *b = &c->blame;
 
-	if (!b->set)
+	if (!b->set || c->odd) /* it may be of what was odd before */
 		return;
 	if (at < b->have)
 		wire_check(c, ORACLE_TARGET, R_TERM_PDU,

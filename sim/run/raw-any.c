@@ -100,6 +100,8 @@ static void io(struct raw_out *out, struct raw_stream *q)
 	if ((cmd.opcode & 3) != 0)
 		cmd.len = (cmd.cdw12 + 1) * 512;
 	cmd.in_capsule = (cmd.opcode & 3) == 1 && chance(rng, 40);
+	if (cmd.in_capsule && chance(rng, 10))
+		cmd.excess = (uint32_t)world_rng_below(rng, 2000);
 	raw_command(out, &cmd);
 }
 

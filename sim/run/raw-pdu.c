@@ -122,7 +122,7 @@ void raw_command(struct raw_out *out, const struct raw_cmd *cmd)
 	g_autofree uint8_t *data = cmd->in_capsule ? g_malloc(cmd->len) : NULL;
 	uint8_t sqe[SQE];
 
-	sqe_init(sqe, cmd->opcode, cmd->cid, cmd->in_capsule, cmd->len);
+	sqe_init(sqe, cmd->opcode, cmd->cid, cmd->in_capsule, cmd->len + cmd->excess);
 	put(sqe, 4, 4, cmd->nsid);
 	put(sqe, 40, 4, cmd->cdw10);
 	put(sqe, 44, 4, cmd->cdw11);

@@ -37,6 +37,7 @@ struct raw_cmd {
 	uint32_t cdw10, cdw11, cdw12;
 	uint32_t len;	 /* of its data: by R2T and H2CData, or by C2HData */
 	bool in_capsule; /* instead of by R2T */
+	uint32_t excess; /* of what the SGL says, over that */
 };
 
 uint64_t raw_le(const uint8_t *p, unsigned len);
