@@ -16,6 +16,7 @@ struct draw {
 	bool closed; /* the subsystem knows its hosts by name */
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
+	uint64_t ios;	/* that each of two hosts does; 0: drawn, as is their number */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
 	bool faulty_network, faulty_nodes, admin, hostile;
 };

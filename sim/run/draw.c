@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const scenario_profiles[] = { "default", "calm", "network", "admin", "hostile", NULL };
+const char *const scenario_profiles[] = { "default", "calm",	  "network", "admin",
+					  "hostile", "two-hosts", NULL };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n)
 {
@@ -164,6 +165,10 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 	/* Bytes cost real time, and those in tiny segments most. */
 	l->ios = draw_log(rng, 50, 800);
 	l->ios = MAX(5, MIN(l->ios, d->bytes / (l->max_blocks * 512)));
+	if (d->ios > 0) {
+		l->ios = d->ios;
+		l->max_blocks = CLAMP(d->bytes / (d->ios * 512), 1, l->max_blocks);
+	}
 	l->reads = world_rng_below(rng, 5);
 	l->writes = world_rng_below(rng, 5);
 	l->flushes = draw_chance(rng, 20);
@@ -209,7 +214,7 @@ static void draw_all(struct draw *d)
 	struct world_rng *rng = &d->topology;
 
 	d->corrupt = d->faulty_network && draw_chance(rng, 20);
-	d->hosts = (unsigned)draw_log(rng, 1, 4);
+	d->hosts = d->ios > 0 ? 2 : (unsigned)draw_log(rng, 1, 4);
 	d->s->heal_at = draw_log(rng, 50, 3000) * WORLD_MS;
 	d->s->bound = 300 * WORLD_SEC;
 	/* Longer than two keep-alive times of most. */
@@ -226,7 +231,7 @@ static void draw_all(struct draw *d)
 		draw_host(d, i);
 	for (unsigned i = 0; i < d->hosts; i++) {
 		draw_load(d, i, 1 + (unsigned)world_rng_below(&d->workload, d->namespaces));
-		if (draw_chance(&d->workload, 20))
+		if (d->ios == 0 && draw_chance(&d->workload, 20))
 			draw_load(d, i, 1);
 	}
 	draw_aimed(d); /* may put off the end of the faults */
@@ -250,6 +255,8 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 		d.faulty_network = d.faulty_nodes = false;
 	else if (!strcmp(profile, "hostile"))
 		d.faulty_network = d.faulty_nodes = false, d.hostile = true;
+	else if (!strcmp(profile, "two-hosts"))
+		d.ios = 1000;
 	else if (strcmp(profile, "default") != 0)
 		return NULL;
 	w = world_new(seed);
