@@ -421,6 +421,19 @@ static void good_beginning(struct raw_stream *q)
 	simple(q, 0x0c, 0, 0);
 }
 
+/* Connects of which only the last is good, perhaps, and what comes after them. */
+static void eager_beginning(struct raw_stream *q)
+{
+	unsigned n = (unsigned)world_rng_below(&q->session->raw->rng, 4);
+
+	raw_icreq(&q->out);
+	for (unsigned i = 0; i < n; i++)
+		bad_connect(q);
+	raw_good_connect(q);
+	properties(q);
+	simple(q, 0x0c, 0, 0);
+}
+
 void raw_first_bytes(struct raw_session *s)
 {
 	struct world_rng *rng = &s->raw->rng;
@@ -446,6 +459,11 @@ void raw_first_bytes(struct raw_session *s)
 		good_beginning(q);
 		g_byte_array_set_size(q->out.bytes, (guint)world_rng_below(rng, q->out.bytes->len));
 		break;
+	case SCN_RAW_EAGER:
+		eager_beginning(q);
+		s->acted = true;
+		raw_leave_in(s, world_rng_below(rng, RAW_LINGER));
+		return;
 	default:
 		raw_icreq(&q->out);
 		raw_leave_in(s, 5 * WORLD_SEC);
