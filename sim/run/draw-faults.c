@@ -467,7 +467,7 @@ void draw_raws(struct draw *d)
 {
 	struct world_rng *rng = &d->call;
 	unsigned n = d->hostile ? 1 + (unsigned)world_rng_below(rng, 3)
-		     : d->faulty_nodes && draw_chance(rng, 15) ? 1
+		     : d->faulty_nodes && draw_chance(rng, 25) ? 1
 							       : 0;
 
 	for (unsigned i = 0; i < n; i++) {
