@@ -95,6 +95,7 @@ struct run {
 	unsigned disturbed; /* network and node faults under way: nobody is judged by time */
 	uint64_t disturbed_since;
 	uint64_t calm_since;	 /* and TCP has repeated what was lost */
+	uint64_t ticked;	 /* records when watch.c last looked around */
 	GArray *connectors;	 /* by connection: index of the node that connected */
 	bool tainted[RUN_NODES]; /* by node: one of its connections was damaged */
 	unsigned violations;	 /* of P, handled so far */

@@ -33,8 +33,9 @@ void run_fail(struct run *run, enum run_outcome outcome, const char *oracle, con
 
 void run_violation(struct run *run, const char *oracle, char *text)
 {
-	g_autofree char *name = g_strdup_printf("rule.%s", oracle);
+	char name[16] = "rule.";
 
+	g_strlcat(name, oracle, sizeof(name));
 	counts_add(run->counts, name, 1);
 	if (text != NULL)
 		run_fail(run, RUN_SAFETY, oracle, "%s", text);

@@ -325,20 +325,13 @@ static void check_ended(struct run *run, uint64_t now)
 	}
 }
 
-static void tick(void *arg)
+static void look_around(struct run *run, uint64_t now)
 {
-	struct run *run = arg;
-	uint64_t now = world_now(run->world);
-
-	if (run->phase == RUN_ENDING)
-		return;
 	run_watch_view(run);
 	for (unsigned i = 0; i < run->views->len; i++)
 		run_violation(
 			run, "N",
 			oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle, now));
-	check_vanished(run, now);
-	check_ended(run, now);
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 		unsigned n = run_ctrlrs_of(run, h->hostnqn);
@@ -346,6 +339,21 @@ static void tick(void *arg)
 		if (n == 0 || (n == 1 && h->live))
 			run_ranges_fenced(run, h);
 	}
+}
+
+static void tick(void *arg)
+{
+	struct run *run = arg;
+	uint64_t now = world_now(run->world);
+
+	if (run->phase == RUN_ENDING)
+		return;
+	/* Since the last tick there was but this one: what there is was looked at. */
+	if (world_records(run->world) > run->ticked + 1)
+		look_around(run, now);
+	check_vanished(run, now);
+	check_ended(run, now);
+	run->ticked = world_records(run->world);
 	world_at(run->world, now + TICK, tick, run);
 }
 
