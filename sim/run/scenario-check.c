@@ -11,10 +11,11 @@
 
 struct check {
 	const struct scenario *s;
-	const char *file;
+	const char *file, *text;
 	GError **error;
 };
 
+/* What is wrong begins with the key that it is about, if any. */
 static bool G_GNUC_PRINTF(4, 5)
 	bad(const struct check *c, const char *list, unsigned i, const char *format, ...)
 {
@@ -23,8 +24,15 @@ static bool G_GNUC_PRINTF(4, 5)
 	va_start(args, format);
 	g_autofree char *what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s: %s[%u]: %s", c->file, list, i,
-		    what);
+	g_autofree char *key = g_strndup(what, strcspn(what, ":. "));
+	unsigned line = codec_line(c->text, list, i, key);
+
+	if (line > 0)
+		g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s:%u: %s[%u].%s", c->file,
+			    line, list, i, what);
+	else
+		g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s:%u: %s[%u]: %s", c->file,
+			    MAX(codec_line(c->text, list, i, ""), 1), list, i, what);
 	return false;
 }
 
@@ -82,7 +90,7 @@ static bool address_good(const struct check *c, const char *list, unsigned i, co
 	struct net_addr addr;
 
 	return net_addr_parse(&addr, address, NULL, NULL) ||
-	       bad(c, list, i, "\"%s\" is not an IP address", address);
+	       bad(c, list, i, "address \"%s\" is not an IP address", address);
 }
 
 static bool check_nodes(const struct check *c)
@@ -235,9 +243,9 @@ static bool check_rest(const struct check *c)
 	return true;
 }
 
-bool scenario_check(const struct scenario *s, const char *name, GError **error)
+bool scenario_check(const struct scenario *s, const char *name, const char *text, GError **error)
 {
-	const struct check c = { s, name, error };
+	const struct check c = { s, name, text, error };
 
 	return check_nodes(&c) && check_calls(&c, &s->setup, "setup") &&
 	       check_calls(&c, &s->timeline, "timeline") && check_rest(&c);

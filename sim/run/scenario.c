@@ -500,7 +500,7 @@ struct scenario *scenario_parse(const char *name, const char *text, GError **err
 
 	if (codec_read(arena, &scenario_shape, name, text, s, error)) {
 		s->arena = arena;
-		if (scenario_check(s, name, error))
+		if (scenario_check(s, name, text, error))
 			return s;
 	}
 	scenario_free(s);

@@ -243,7 +243,7 @@ const char *scenario_printf(struct scenario *s, const char *format, ...) G_GNUC_
 
 /* NULL: error names file, line and key. */
 struct scenario *scenario_parse(const char *name, const char *text, GError **error);
-/* Names that are used exist, times are in order. name is for messages. */
-bool scenario_check(const struct scenario *s, const char *name, GError **error);
+/* Names that are used exist, times are in order. name and text are for messages. */
+bool scenario_check(const struct scenario *s, const char *name, const char *text, GError **error);
 char *scenario_print(const struct scenario *s);
 char *scenario_schema(void);
