@@ -54,8 +54,26 @@ static void list_edges(struct counts *counts, const char *machine, const uint8_t
 	}
 }
 
+/* Marks and fault points of the target's and the host's code, so that those never met show. */
+static void list_marks(struct counts *counts)
+{
+	static const char *const names[] = {
+		"mark.connect.moved",	       "mark.connect.admitted",
+		"mark.connect.kill_wanted",    "mark.tcp.moved_paused",
+		"mark.io.gone_while_waiting",  "mark.keep_alive.expired",
+		"fault.point.buf.get",	       "fault.point.buf.give",
+		"fault.point.mem.alloc",       "fault.point.reactor.messages",
+		"fault.point.tcp.accept",      "fault.point.tcp.requests",
+		"fault.point.host.queue_full", "fault.aimed",
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		counts_add(counts, names[i], 0);
+}
+
 void run_list_all(struct counts *counts)
 {
+	list_marks(counts);
 	for (unsigned i = 0; i < SCN_F_KINDS; i++) {
 		g_autofree char *name = g_strdup_printf("fault.%s", scn_fault_names[i]);
 
