@@ -200,6 +200,13 @@ static void held_up(struct hw_runner *r)
 		make_ready(r);
 }
 
+void world_runner_hold(struct hw_runner *r, uint64_t until)
+{
+	world_trace(r->node->world, WORLD_STARVE, r->node->index, r->id, until);
+	r->starved_until = until;
+	held_up(r);
+}
+
 bool world_runner_starve(struct world_node *node, unsigned runner, uint64_t until)
 {
 	struct world *w = node->world;
@@ -209,9 +216,7 @@ bool world_runner_starve(struct world_node *node, unsigned runner, uint64_t unti
 
 		if (r->node != node || runner-- > 0)
 			continue;
-		world_trace(w, WORLD_STARVE, node->index, r->id, until);
-		r->starved_until = until;
-		held_up(r);
+		world_runner_hold(r, until);
 		return true;
 	}
 	return false;

@@ -213,11 +213,20 @@ struct packet *packet_tcp(struct world_node *node, const struct tcp_header *h, u
 	return p;
 }
 
+/* Without what comes after `ip` in it: most are only compared. */
+static void get_ip(struct net_addr *a, bool v6, const uint8_t *ip)
+{
+	a->family = v6 ? NET_INET6 : NET_INET;
+	memset(a->ip, 0, sizeof(a->ip));
+	memcpy(a->ip, ip, v6 ? 16 : 4);
+	a->scope = 0;
+	a->path[0] = '\0';
+}
+
 static void get_addr(struct net_addr *a, bool v6, const uint8_t *ip)
 {
 	memset(a, 0, sizeof(*a));
-	a->family = v6 ? NET_INET6 : NET_INET;
-	memcpy(a->ip, ip, v6 ? 16 : 4);
+	get_ip(a, v6, ip);
 }
 
 struct packet *packet_icmp(const struct packet *about, uint32_t mtu)
@@ -403,13 +412,14 @@ enum packet_what packet_parse(const struct packet *p, struct segment_in *seg, st
 	head = (uint32_t)(tcp[12] >> 4) * 4;
 	if (head < TCP_LEN || head > len)
 		return PACKET_BAD;
-	get_addr(&seg->src, v6, ip + (v6 ? 8 : 12));
-	get_addr(&seg->dst, v6, ip + (v6 ? 24 : 16));
+	seg->flags = tcp[13] & 0x3f;
+	/* Those of a SYN stay, as a connection's. */
+	(seg->flags & TCP_SYN ? get_addr : get_ip)(&seg->src, v6, ip + (v6 ? 8 : 12));
+	(seg->flags & TCP_SYN ? get_addr : get_ip)(&seg->dst, v6, ip + (v6 ? 24 : 16));
 	seg->src.port = get16(tcp);
 	seg->dst.port = get16(tcp + 2);
 	seg->seq = get32(tcp + 4);
 	seg->ack = get32(tcp + 8);
-	seg->flags = tcp[13] & 0x3f;
 	seg->window = get16(tcp + 14);
 	seg->mss = 0;
 	seg->scale = -1;

@@ -188,7 +188,6 @@ struct world_node {
 
 void world_trace(struct world *w, enum world_kind kind, uint16_t node, uint64_t a, uint64_t b);
 void world_failure(struct world *w, const char *format, ...) G_GNUC_PRINTF(2, 3);
-uint64_t world_hash_str(const char *s);
 
 /* node.c */
 uint64_t sim_node_clock(const struct world_node *node);

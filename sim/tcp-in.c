@@ -324,6 +324,7 @@ static void data_in(struct tcp *t, uint64_t pos, const uint8_t *data, uint64_t l
 static void fin_in(struct tcp *t)
 {
 	t->fin_in = true;
+	t->ended_at = MIN(t->ended_at, t->world->now);
 	switch (t->state) {
 	case TCP_ESTABLISHED:
 		tcp_set_state(t, TCP_CLOSE_WAIT);

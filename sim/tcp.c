@@ -145,6 +145,7 @@ static struct tcp *tcp_new(struct world_node *node, struct tcp_conn *c, unsigned
 		t->scale++;
 	t->iss = draw_iss(node);
 	t->tail = t->head = t->rcv = 1;
+	t->ended_at = HW_NEVER;
 	t->rto = w->tcp_params.rto_init;
 	world_event_init(&t->rtx, tcp_timer);
 	world_event_init(&t->wait, tcp_event_wait);
@@ -185,6 +186,7 @@ void tcp_over(struct tcp *t, int err)
 	if (t->state != TCP_CLOSED)
 		tcp_set_state(t, TCP_CLOSED);
 	t->error = err;
+	t->ended_at = MIN(t->ended_at, t->world->now);
 	if (!t->end.open) {
 		tcp_destroy(t);
 	} else if (connecting) {
@@ -305,6 +307,41 @@ unsigned sim_tcp_reset(struct world *w, const struct world_node *a, const struct
 		n++;
 	}
 	return n;
+}
+
+static bool picked(const struct tcp_conn *c, const struct world_node *a, const struct world_node *b)
+{
+	return c->opened && involves(c, a) && involves(c, b) &&
+	       ((c->tcps[0] && c->tcps[0]->state != TCP_CLOSED) ||
+		(c->tcps[1] && c->tcps[1]->state != TCP_CLOSED));
+}
+
+bool world_net_reset_one(struct world *w, struct world_node *a, struct world_node *b,
+			 unsigned place)
+{
+	struct tcp_conn *c;
+	unsigned n = 0;
+
+	for (c = w->tcp_conns; c; c = c->next)
+		n += picked(c, a, b);
+	if (n == 0)
+		return false;
+	place = n - 1 - place % n; /* the newest is first in the list */
+	for (c = w->tcp_conns; !picked(c, a, b) || place-- > 0;)
+		c = c->next;
+	conn_reset(c);
+	return true;
+}
+
+uint64_t world_net_ended(const struct world_node *node)
+{
+	uint64_t first = HW_NEVER;
+
+	for (const struct tcp *t = node->net.tcps; t; t = t->next) {
+		if (t->end.open && t->end.stream)
+			first = MIN(first, t->ended_at);
+	}
+	return first;
 }
 
 unsigned sim_tcp_count(const struct world *w)

@@ -86,6 +86,7 @@ struct tcp {
 	uint64_t advertised; /* the edge that we told */
 	uint64_t fin_pos;    /* 0: not known */
 	bool fin_in;	     /* everything came */
+	uint64_t ended_at;   /* the end is known since then; HW_NEVER: it is not */
 	struct range ranges[TCP_RANGES];
 	unsigned nranges;
 

@@ -131,6 +131,9 @@ struct world_at;
 struct world_at *world_at(struct world *w, uint64_t time, void (*fn)(void *arg), void *arg);
 void world_at_cancel(struct world *w, struct world_at *at);
 
+/* As records have names of points and marks. */
+uint64_t world_hash_str(const char *s);
+
 /* ---- randomness --------------------------------------------------------------------- */
 
 /*
@@ -297,6 +300,8 @@ struct world_sched_params {
 void world_sched_set(struct world *w, const struct world_sched_params *params);
 /* Keeps one runner (by order of start on the node) away until then. False: there is none. */
 bool world_runner_starve(struct world_node *node, unsigned runner, uint64_t until);
+/* The same, that very one. */
+void world_runner_hold(struct hw_runner *runner, uint64_t until);
 
 struct world_limits {
 	unsigned max_fds;  /* streams and listeners; more give -EMFILE; 0: no limit */
@@ -631,6 +636,14 @@ void world_tcp_edges(const struct world *w,
 
 /* Resets connections (both ends see -ECONNRESET at once). Returns how many. NULL: any node. */
 unsigned world_net_reset(struct world *w, struct world_node *a, struct world_node *b);
+/* One of them, by its place (modulo how many there are), oldest first. False: there is none. */
+bool world_net_reset_one(struct world *w, struct world_node *a, struct world_node *b,
+			 unsigned place);
+/*
+ * The earliest time at which an end of a TCP connection that the node still holds
+ * came to know that its peer has ended it; HW_NEVER: there is none such.
+ */
+uint64_t world_net_ended(const struct world_node *node);
 /* The one with this number (see struct world_tap_info). False: there is none. */
 bool world_net_reset_conn(struct world *w, uint64_t conn);
 /* Connections with at least one end open. */

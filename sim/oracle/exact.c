@@ -9,7 +9,7 @@
 struct queue {
 	uint64_t number;
 	bool gone;
-	GHashTable *ids; /* outstanding */
+	GHashTable *ids; /* outstanding; NULL: gone, and none is left */
 };
 
 struct oracle_exact {
@@ -21,7 +21,8 @@ static void queue_free(void *p)
 {
 	struct queue *q = p;
 
-	g_hash_table_destroy(q->ids);
+	if (q->ids != NULL)
+		g_hash_table_destroy(q->ids);
 	g_free(q);
 }
 
@@ -77,7 +78,7 @@ static char *first_open(const struct queue *q)
 	GHashTableIter it;
 	void *key;
 
-	if (g_hash_table_size(q->ids) == 0)
+	if (q->ids == NULL || g_hash_table_size(q->ids) == 0)
 		return NULL;
 	g_hash_table_iter_init(&it, q->ids);
 	while (g_hash_table_iter_next(&it, &key, NULL))
@@ -90,6 +91,8 @@ char *oracle_exact_queue_gone(struct oracle_exact *o, uint64_t queue)
 	struct queue *q = queue_get(o, queue);
 
 	q->gone = true;
+	if (q->ids != NULL && g_hash_table_size(q->ids) == 0)
+		g_clear_pointer(&q->ids, g_hash_table_destroy);
 	return first_open(q);
 }
 

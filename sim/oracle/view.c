@@ -8,7 +8,7 @@
 struct ns {
 	uint32_t nsid;
 	uint64_t blocks, changed;
-	GArray *sizes; /* all it ever had: uint64_t */
+	GArray *sizes; /* all it ever had, each once: uint64_t */
 };
 
 struct host {
@@ -76,6 +76,15 @@ static struct host *host_get(struct oracle_view *v, unsigned number)
 	return h;
 }
 
+static bool had_size(const struct ns *ns, uint64_t blocks)
+{
+	for (unsigned i = 0; i < ns->sizes->len; i++) {
+		if (g_array_index(ns->sizes, uint64_t, i) == blocks)
+			return true;
+	}
+	return false;
+}
+
 void oracle_view_target(struct oracle_view *v, uint32_t nsid, uint64_t blocks, uint64_t now)
 {
 	struct ns *ns = ns_get(v, nsid);
@@ -84,7 +93,13 @@ void oracle_view_target(struct oracle_view *v, uint32_t nsid, uint64_t blocks, u
 		return;
 	ns->blocks = blocks;
 	ns->changed = now;
-	g_array_append_val(ns->sizes, blocks);
+	if (!had_size(ns, blocks))
+		g_array_append_val(ns->sizes, blocks);
+}
+
+void oracle_view_touched(struct oracle_view *v, uint32_t nsid, uint64_t now)
+{
+	ns_get(v, nsid)->changed = now;
 }
 
 char *oracle_view_host(struct oracle_view *v, unsigned host, uint32_t nsid, uint64_t blocks,
@@ -92,14 +107,17 @@ char *oracle_view_host(struct oracle_view *v, unsigned host, uint32_t nsid, uint
 {
 	struct host *h = host_get(v, host);
 	struct ns *ns = ns_get(v, nsid);
-	uint64_t *value = g_new(uint64_t, 1);
+	uint64_t *value = g_hash_table_lookup(h->blocks, GUINT_TO_POINTER(nsid));
 
-	*value = blocks;
-	g_hash_table_insert(h->blocks, GUINT_TO_POINTER(nsid), value);
-	for (unsigned i = 0; i < ns->sizes->len; i++) {
-		if (g_array_index(ns->sizes, uint64_t, i) == blocks)
-			return NULL;
+	if (value == NULL && blocks == 0)
+		return NULL;
+	if (value == NULL) {
+		value = g_new(uint64_t, 1);
+		g_hash_table_insert(h->blocks, GUINT_TO_POINTER(nsid), value);
 	}
+	*value = blocks;
+	if (had_size(ns, blocks))
+		return NULL;
 	return g_strdup_printf("N.size: host %u, namespace %u, time %" PRIu64 " ns: %" PRIu64
 			       " blocks, which it never had",
 			       host, nsid, now, blocks);

@@ -22,6 +22,8 @@ void oracle_view_target(struct oracle_view *v, uint32_t nsid, uint64_t blocks, u
 /* Whether the host may see it. To begin with it may. */
 void oracle_view_allows(struct oracle_view *v, unsigned host, uint32_t nsid, bool allowed,
 			uint64_t now);
+/* It changed in a way that may not show: it went and came back. */
+void oracle_view_touched(struct oracle_view *v, uint32_t nsid, uint64_t now);
 /* The same as the host (any number) knows it. A text when that size never was: free it. */
 char *oracle_view_host(struct oracle_view *v, unsigned host, uint32_t nsid, uint64_t blocks,
 		       uint64_t now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What Connect, properties, features and events mean (base 2.0, 3.1.3, 5.2, 5.27,
- * 6), as far as one answer must agree with what went before.
+ * What properties, features and events mean (base 2.0, 3.1.3, 5.2, 5.27, 6), as
+ * far as one answer must agree with what went before.
  */
 #include "sim/oracle/wire-priv.h"
 
@@ -69,83 +69,6 @@ uint32_t wire_admin_want(const struct wire_cmd *cmd)
 	default:
 		return UNKNOWN;
 	}
-}
-
-/* --- Connect ---------------------------------------------------------------------------- */
-
-void wire_connect_data(struct wire_conn *c, const struct wire_cmd *cmd)
-{
-	const uint8_t *d = cmd->data;
-	uint16_t qid = le16(cmd->sqe + 42), cntlid = le16(d + 16);
-	bool holds = wire_all_zero(d + 18, 238) && wire_all_zero(d + 768, 256);
-
-	for (unsigned at = 256; at <= 512; at += 256) {
-		const uint8_t *end = memchr(d + at, 0, 256);
-
-		holds = holds && end != NULL && end > d + at &&
-			wire_all_zero(end, (size_t)(d + at + 256 - end));
-	}
-	if (!wire_check(c, ORACLE_HOST, R_CONNECT_DATA, holds && (qid != 0 || cntlid >= 0xfffe),
-			"queue %u, controller id %04xh", qid, cntlid) ||
-	    qid == 0)
-		return;
-	/* It may be on its way out: the host's end of it may arrive later than this. */
-	wire_ctrl_unref(c->o, c->asked);
-	c->asked = wire_ctrl_find(c, (const char *)d + 256, cntlid);
-	if (c->asked != NULL)
-		c->asked->refs++;
-}
-
-static bool ipo_valid(uint32_t dw0)
-{
-	static const uint16_t in_command[] = { 40, 42, 44, 46, 48 },
-			      in_data[] = { 0, 16, 256, 512 };
-	bool data = dw0 >> 16;
-
-	for (unsigned i = 0; i < (data ? G_N_ELEMENTS(in_data) : G_N_ELEMENTS(in_command)); i++) {
-		if ((dw0 & 0xffff) == (data ? in_data[i] : in_command[i]))
-			return true;
-	}
-	return false;
-}
-
-static void connect_failed(struct wire_conn *c, const uint8_t *cqe)
-{
-	uint16_t status = le16(cqe + 14) >> 1;
-	uint32_t dw0 = le32(cqe);
-
-	if ((status & 0x7ff) == 0x182)
-		wire_check(c, ORACLE_TARGET, R_CONNECT_IPO, ipo_valid(dw0), "dword 0 %08x", dw0);
-}
-
-static void connected(struct wire_conn *c, const struct wire_cmd *cmd, const uint8_t *cqe)
-{
-	uint16_t qid = le16(cmd->sqe + 42), cntlid = le16(cqe), sqhd = le16(cqe + 8);
-	bool asked = cmd->sqe[46] & 4;
-	const char *subnqn = (const char *)cmd->data + 256;
-	struct wire_ctrl *ctrl = qid == 0 ? wire_ctrl_find(c, subnqn, cntlid) : c->asked;
-
-	if (!wire_check(c, ORACLE_TARGET, R_CONNECT_CNTLID,
-			cntlid < 0xfff0 &&
-				(qid == 0 ? ctrl == NULL || ctrl->gone
-					  : ctrl != NULL && cntlid == le16(cmd->data + 16)),
-			"queue %u of controller %u, id %u given, controller %s", qid,
-			le16(cmd->data + 16), cntlid, ctrl != NULL ? "is there" : "is not there"))
-		return;
-	if (qid == 0)
-		ctrl = wire_ctrl_new(c, subnqn, cntlid);
-	else
-		ctrl->refs++;
-	c->ctrl = ctrl;
-	c->connected = true;
-	c->qid = qid;
-	c->qsize = le16(cmd->sqe + 44) + 1u;
-	c->fc_off = sqhd == 0xffff;
-	c->submitted = 1;
-	c->completed = c->head = 0;
-	/* FFFFh is the target's consent; any other value is a head, and goes on being one. */
-	wire_check(c, ORACLE_TARGET, R_CONNECT_SQHD, sqhd == 0xffff ? asked : sqhd == 1 % c->qsize,
-		   "SQHD %u, flow control %s", sqhd, asked ? "to be off" : "on");
 }
 
 /* --- properties --------------------------------------------------------------------------- */
@@ -325,10 +248,13 @@ void wire_admin_submitted(struct wire_conn *c, struct wire_cmd *cmd)
 		if (!(le32(cmd->sqe + 48) & CC_EN)) {
 			ctrl->masked = 0;
 			ctrl->ns_told = false;
+			ctrl->queues_set = false;
 		}
 	} else if (admin(cmd, OP_SET_FEATURES) && cmd->sqe[40] == FID_AEC) {
 		ctrl->aec_pending++;
 		ctrl->aec_may |= le32(cmd->sqe + 44);
+	} else if (admin(cmd, OP_SET_FEATURES) && cmd->sqe[40] == FID_QUEUES) {
+		ctrl->queues_set = false;
 	} else if (admin(cmd, OP_AER)) {
 		ctrl->naers++;
 	} else if (admin(cmd, OP_GET_LOG)) {
@@ -352,6 +278,9 @@ static void features_set(struct wire_conn *c, const struct wire_cmd *cmd, const 
 		wire_check(c, ORACLE_TARGET, R_FEAT_QUEUES,
 			   (dw0 & 0xffff) <= (cdw11 & 0xffff) && dw0 >> 16 <= cdw11 >> 16,
 			   "%08x granted, %08x asked for (0's based)", dw0, cdw11);
+		ctrl->queues_set = true;
+		ctrl->cc_epoch++; /* who connects just now may be judged by either */
+		ctrl->queues = (uint16_t)(1 + MIN(dw0 & 0xffff, dw0 >> 16));
 	}
 }
 
@@ -374,9 +303,9 @@ void wire_admin_completed(struct wire_conn *c, struct wire_cmd *cmd, const uint8
 
 	if (fabrics(cmd, FC_CONNECT)) {
 		if (success && !c->connected)
-			connected(c, cmd, cqe);
+			wire_connected(c, cmd, cqe);
 		else
-			connect_failed(c, cqe);
+			wire_connect_failed(c, cmd, cqe);
 		return;
 	}
 	if (c->ctrl == NULL || c->qid != 0)

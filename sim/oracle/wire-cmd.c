@@ -10,24 +10,36 @@
 
 /* --- the command's own fields -------------------------------------------------------- */
 
+/* Where there is data to move; the rest of it receivers need not look at. */
+static bool sgl_good(const uint8_t *sqe, uint8_t xfer, uint32_t capsule)
+{
+	uint64_t address = le64(sqe + 24);
+	uint32_t length = le32(sqe + 32);
+
+	if (xfer == 0)
+		return capsule == 0;
+	if (sqe[39] == SGL_TRANSPORT)
+		return xfer != 3 && capsule == 0;
+	return sqe[39] == SGL_OFFSET && xfer == 1 && address <= capsule &&
+	       length <= capsule - address;
+}
+
 static bool check_sgl(struct wire_conn *c, const uint8_t *sqe, uint8_t xfer, uint32_t capsule)
 {
 	uint64_t address = le64(sqe + 24);
 	uint32_t length = le32(sqe + 32);
 	uint8_t type = sqe[39];
-	bool holds = wire_all_zero(sqe + 36, 3);
 
-	if (type == SGL_TRANSPORT)
-		holds = holds && address == 0 && capsule == 0;
-	else if (type == SGL_OFFSET)
-		holds = holds && xfer == 1 && length > 0 && address <= capsule &&
-			length <= capsule - address;
-	else
-		holds = false;
-	return wire_check(c, ORACLE_HOST, R_CMD_SGL, holds,
+	return wire_check(c, ORACLE_HOST, R_CMD_SGL, sgl_good(sqe, xfer, capsule),
 			  "type %02xh, address %" G_GUINT64_FORMAT ", length %u, %u bytes in the "
 			  "capsule, direction %u",
-			  type, address, length, capsule, xfer);
+			  type, address, length, capsule, xfer) &&
+	       wire_soft(c, ORACLE_HOST, R_CMD_SGL,
+			 wire_all_zero(sqe + 36, 3) &&
+				 (type == SGL_TRANSPORT ? address == 0
+							: type == SGL_OFFSET && length > 0),
+			 "type %02xh, address %" G_GUINT64_FORMAT ", length %u", type, address,
+			 length);
 }
 
 /* [from, to) of fabrics commands: base 2.0, 6 */
@@ -47,9 +59,8 @@ static bool check_reserved(struct wire_conn *c, const uint8_t *sqe)
 		unsigned from = reserved[i].from, to = reserved[i].to;
 
 		if (reserved[i].fctype == sqe[4] &&
-		    !wire_check(c, ORACLE_HOST, R_CMD_RESERVED,
-				wire_all_zero(sqe + from, to - from), "bytes %u to %u", from,
-				to - 1))
+		    !wire_soft(c, ORACLE_HOST, R_CMD_RESERVED, wire_all_zero(sqe + from, to - from),
+			       "bytes %u to %u", from, to - 1))
 			return false;
 	}
 	return true;
@@ -58,16 +69,18 @@ static bool check_reserved(struct wire_conn *c, const uint8_t *sqe)
 /* Compare and Write are the only pair (NVM command set 1.0, 2.1.4). */
 static bool check_fuse(struct wire_conn *c, const uint8_t *sqe)
 {
-	uint8_t fuse = sqe[1] & 0x3f;
+	uint8_t fuse = sqe[1] & 0x03;
 	bool pair = c->connected && c->qid != 0 &&
 		    ((fuse == 1 && sqe[0] == 0x05) || (fuse == 2 && sqe[0] == 0x01));
 
-	return wire_check(c, ORACLE_HOST, R_CMD_FUSE, fuse == 0 || pair, "flags %02xh", sqe[1]);
+	return wire_check(c, ORACLE_HOST, R_CMD_FUSE, fuse == 0 || pair || sqe[0] == OP_FABRICS,
+			  "flags %02xh", sqe[1]);
 }
 
 static bool check_alone(struct wire_conn *c, const uint8_t *sqe, uint8_t xfer, uint32_t capsule)
 {
 	return check_fuse(c, sqe) &&
+	       wire_soft(c, ORACLE_HOST, R_CMD_FUSE, (sqe[1] & 0x3c) == 0, "flags %02xh", sqe[1]) &&
 	       wire_check(c, ORACLE_HOST, R_CMD_PSDT, sqe[1] >> 6 == 1, "PSDT %u", sqe[1] >> 6) &&
 	       check_sgl(c, sqe, xfer, capsule) && check_reserved(c, sqe);
 }
@@ -79,11 +92,30 @@ static bool is_connect(const struct wire_cmd *cmd)
 	return cmd->opcode == OP_FABRICS && cmd->fctype == 0x01;
 }
 
-static bool check_queue(struct wire_conn *c, const struct wire_cmd *cmd, uint32_t capsule)
+bool wire_check_capsule(struct wire_conn *c, uint32_t len)
 {
 	uint32_t limit = FABRICS_ICD;
+
+	if (c->connected && c->qid != 0)
+		limit = c->ctrl->icd_max;
+	if (limit == UNKNOWN && len > 0) /* nobody asked for it: it may be too much */
+		c->odd = true;
+	return wire_check(c, ORACLE_HOST, R_CMD_ICD, len <= limit, "%u bytes, %u allowed", len,
+			  limit);
+}
+
+/* It may be taken once the queue is connected (a Connect: once another was refused), or refused. */
+static bool too_early(const struct wire_conn *c)
+{
+	return c->tolerated && !c->connected && g_hash_table_size(c->cmds) > 0;
+}
+
+static bool check_queue(struct wire_conn *c, struct wire_cmd *cmd)
+{
 	unsigned outstanding = g_hash_table_size(c->cmds);
 
+	if (too_early(c))
+		c->now = NULL;
 	if (!wire_check(c, ORACLE_HOST, R_CMD_FIRST,
 			c->connected ? !is_connect(cmd) : is_connect(cmd) && outstanding == 0,
 			"opcode %02xh, type %02xh, %u outstanding", cmd->opcode, cmd->fctype,
@@ -92,11 +124,6 @@ static bool check_queue(struct wire_conn *c, const struct wire_cmd *cmd, uint32_
 	if (!wire_check(c, ORACLE_HOST, R_CMD_CID,
 			!g_hash_table_contains(c->cmds, GUINT_TO_POINTER(cmd->cid)), "CID %04xh",
 			cmd->cid))
-		return false;
-	if (c->connected && c->qid != 0 && cmd->opcode != OP_FABRICS)
-		limit = c->ctrl->icd_max;
-	if (!wire_check(c, ORACLE_HOST, R_CMD_ICD, capsule <= limit, "%u bytes, %u allowed",
-			capsule, limit))
 		return false;
 	return !c->connected ||
 	       wire_check(c, ORACLE_HOST, R_CMD_DEPTH, outstanding + 1 < c->qsize,
@@ -127,10 +154,9 @@ void wire_command(struct wire_conn *c, struct wire_stream *s)
 	uint8_t fctype = sqe[0] == OP_FABRICS ? sqe[4] : 0;
 	uint8_t xfer = (sqe[0] == OP_FABRICS ? fctype : sqe[0]) & 3;
 	struct wire_cmd *cmd;
+	bool good;
 
 	c->o->stats.commands++;
-	if (!check_alone(c, sqe, xfer, s->data_len) || c->judge != JUDGE_ALL)
-		return;
 	cmd = g_new0(struct wire_cmd, 1);
 	memcpy(cmd->sqe, sqe, SQE_LEN);
 	cmd->opcode = sqe[0];
@@ -139,7 +165,11 @@ void wire_command(struct wire_conn *c, struct wire_stream *s)
 	cmd->cid = le16(sqe + 2);
 	cmd->sgl_len = le32(sqe + 32);
 	cmd->in_capsule = s->data_len > 0;
-	if (!check_queue(c, cmd, s->data_len)) {
+	c->now = cmd;
+	good = check_alone(c, sqe, xfer, s->data_len) && c->judge == JUDGE_ALL &&
+	       check_queue(c, cmd);
+	c->now = NULL;
+	if (!good) {
 		wire_cmd_free(cmd);
 		return;
 	}
@@ -153,6 +183,7 @@ void wire_command(struct wire_conn *c, struct wire_stream *s)
 		wire_admin_submitted(c, cmd);
 	} else {
 		cmd->want = io_want(c, cmd);
+		cmd->epoch = c->ctrl->cc_epoch;
 	}
 }
 
@@ -210,6 +241,15 @@ static uint64_t result_mask(const struct wire_conn *c, const struct wire_cmd *cm
 	}
 }
 
+/* Where the state of the controller is known, and was the same all the time. */
+static bool disabled(const struct wire_conn *c, const struct wire_cmd *cmd)
+{
+	const struct wire_ctrl *ctrl = c->ctrl;
+
+	return cmd->opcode != OP_FABRICS && ctrl != NULL && !ctrl->lost && ctrl->cc_pending == 0 &&
+	       ctrl->cc_epoch == cmd->epoch && !(ctrl->cc & 1);
+}
+
 void wire_complete(struct wire_conn *c, struct wire_cmd *cmd, const uint8_t *cqe)
 {
 	static const uint8_t zero[CQE_LEN];
@@ -221,6 +261,10 @@ void wire_complete(struct wire_conn *c, struct wire_cmd *cmd, const uint8_t *cqe
 	status = le16(cqe + 14) >> 1;
 	c->o->stats.completions++;
 	if (!in_flag && !wire_status_check(c, cmd, status))
+		return;
+	if (!wire_wrong_status(c, cmd, status) ||
+	    !wire_check(c, ORACLE_TARGET, R_RESP_ENABLED, status != 0 || !disabled(c, cmd),
+			"opcode %02xh", cmd->opcode))
 		return;
 	if (!wire_check(c, ORACLE_TARGET, R_RESP_DW,
 			(le64(cqe) & ~result_mask(c, cmd, status == 0)) == 0,

@@ -73,6 +73,8 @@ void wire_h2c(struct wire_conn *c, struct wire_stream *s)
 	if (!wire_check(c, ORACLE_HOST, R_H2C_TTAG, i >= 0, "TTAG %04xh", ttag))
 		return;
 	r = &g_array_index(c->r2ts, struct wire_r2t, i);
+	c->blame.at = r->next;
+	c->blame.end = r->end;
 	if (!wire_check(c, ORACLE_HOST, R_H2C_CID, r->cid == cid, "CID %04xh instead of %04xh", cid,
 			r->cid) ||
 	    !wire_check(c, ORACLE_HOST, R_H2C_RANGE, at == r->next && len <= r->end - r->next,

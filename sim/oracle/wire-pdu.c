@@ -37,6 +37,11 @@ static const struct form {
 	[T_R2T] = { 24, ORACLE_TARGET, 0, true, false, { { 20, 24 } } },
 };
 
+uint8_t wire_hlen(uint8_t type, enum oracle_side side)
+{
+	return type < T_COUNT && forms[type].side == side ? forms[type].hlen : 0;
+}
+
 static bool is_term(uint8_t type)
 {
 	return type == T_H2C_TERM || type == T_C2H_TERM;
@@ -60,10 +65,12 @@ static bool check_place(struct wire_conn *c, enum oracle_side side, uint8_t type
 		return true;
 	return wire_check(c, side, R_PDU_PHASE,
 			  ic != s->ic_seen &&
-				  (side == ORACLE_TARGET || ic ||
-				   c->streams[ORACLE_TARGET].ic_seen || is_term(type)) &&
 				  (side == ORACLE_HOST || c->streams[ORACLE_HOST].ic_seen),
-			  "type %02xh %s", type, s->ic_seen ? "once more" : "too early");
+			  "type %02xh %s", type, s->ic_seen ? "once more" : "too early") &&
+	       wire_soft(c, side, R_PDU_PHASE,
+			 side == ORACLE_TARGET || ic || c->streams[ORACLE_TARGET].ic_seen ||
+				 is_term(type),
+			 "type %02xh before the ICResp", type);
 }
 
 /* Where the data is. Sets what follows the header. */
@@ -79,15 +86,16 @@ static bool check_data(struct wire_conn *c, enum oracle_side side, const struct 
 	s->data_at = fixed;
 	if (f == &forms[T_H2C_DATA] || f == &forms[T_C2H_DATA])
 		data = true;
-	if (!wire_check(c, side, R_PDU_FLAGS, !!(h[1] & F_DDGST) == (data && c->ddgst),
+	if (!data)
+		return wire_soft(c, side, R_PDU_FLAGS, !(h[1] & F_DDGST),
+				 "flags %02xh without data", h[1]) &&
+		       wire_soft(c, side, R_PDU_PDO, h[3] == 0, "PDO %u without data", h[3]);
+	if (!wire_check(c, side, R_PDU_FLAGS, !!(h[1] & F_DDGST) == c->ddgst,
 			"flags %02xh, data digests %s", h[1], c->ddgst ? "on" : "off"))
 		return false;
-	if (!wire_check(c, side, R_PDU_PDO,
-			data ? h[3] >= fixed && h[3] % c->align[side] == 0 : h[3] == 0,
+	if (!wire_check(c, side, R_PDU_PDO, h[3] >= fixed && h[3] % c->align[side] == 0,
 			"PDO %u, header %u, alignment %u", h[3], fixed, c->align[side]))
 		return false;
-	if (!data)
-		return true;
 	if (!wire_check(c, side, R_PDU_PLEN, plen > h[3] + trailer, "PLEN %u, PDO %u", plen, h[3]))
 		return false;
 	s->data_at = h[3];
@@ -107,18 +115,20 @@ static bool check_common(struct wire_conn *c, enum oracle_side side)
 	f = &forms[h[0]];
 	if (!wire_check(c, side, R_PDU_HLEN, h[2] == f->hlen, "HLEN %u", h[2]))
 		return false;
-	if (!wire_check(c, side, R_PDU_FLAGS,
-			(h[1] &
-			 ~(f->flags | (f->digests ? F_HDGST : 0) | (f->data ? F_DDGST : 0))) == 0 &&
-				(!f->digests || !!(h[1] & F_HDGST) == c->hdgst),
+	if (!wire_soft(c, side, R_PDU_FLAGS,
+		       (h[1] &
+			~(f->flags | (f->digests ? F_HDGST : 0) | (f->data ? F_DDGST : 0))) == 0,
+		       "flags %02xh", h[1]) ||
+	    !wire_check(c, side, R_PDU_FLAGS, !f->digests || !!(h[1] & F_HDGST) == c->hdgst,
 			"flags %02xh, header digests %s", h[1], c->hdgst ? "on" : "off"))
 		return false;
 	fixed = f->hlen + (f->digests && c->hdgst ? 4 : 0);
 	s->hdr_len = fixed;
 	if (f->data)
 		return wire_check(c, side, R_PDU_PLEN, plen >= fixed, "PLEN %u", plen) &&
-		       check_data(c, side, f, fixed);
-	if (!wire_check(c, side, R_PDU_PDO, h[3] == 0, "PDO %u without data", h[3]))
+		       check_data(c, side, f, fixed) &&
+		       (h[0] != T_CMD || wire_check_capsule(c, s->data_len));
+	if (!wire_soft(c, side, R_PDU_PDO, h[3] == 0, "PDO %u without data", h[3]))
 		return false;
 	s->data_at = fixed;
 	s->data_len = is_term(h[0]) ? plen - fixed : 0;
@@ -131,11 +141,9 @@ static bool check_common(struct wire_conn *c, enum oracle_side side)
 
 static void icreq(struct wire_conn *c, const uint8_t *h)
 {
-	/* A tolerated host's wrong ICReq is an ICReq none the less. */
-	if (wire_check(c, ORACLE_HOST, R_IC_PFV, le16(h + 8) == 0, "PFV %u", le16(h + 8)) &&
-	    wire_check(c, ORACLE_HOST, R_IC_PDA, h[10] <= 31, "HPDA %u", h[10]))
-		wire_check(c, ORACLE_HOST, R_IC_DIGEST, (h[11] & ~3) == 0, "DGST %02xh", h[11]);
-	if (c->judge == JUDGE_NONE)
+	if (!wire_check(c, ORACLE_HOST, R_IC_PFV, le16(h + 8) == 0, "PFV %u", le16(h + 8)) ||
+	    !wire_check(c, ORACLE_HOST, R_IC_PDA, h[10] <= 31, "HPDA %u", h[10]) ||
+	    !wire_check(c, ORACLE_HOST, R_IC_DIGEST, (h[11] & ~3) == 0, "DGST %02xh", h[11]))
 		return;
 	c->hdgst = h[11] & 1; /* as asked, until the answer */
 	c->ddgst = h[11] & 2;
@@ -175,12 +183,16 @@ static void term(struct wire_conn *c, enum oracle_side side, const uint8_t *h, u
 	uint32_t fei = le32(h + 10);
 
 	c->streams[side].term_seen = true;
+	if (side == ORACLE_TARGET)
+		c->o->stats.terms[fes % ORACLE_FES][fei % ORACLE_FEI]++;
 	if (!wire_check(c, side, R_TERM_FES, fes >= 1 && fes <= 6, "FES %04xh", fes))
 		return;
 	if (fes == 1 || fes == 6)
 		wire_check(c, side, R_TERM_FEI, fei < MAX(len, CH_LEN),
 			   "FEI %u, header of %u bytes", fei, len);
-	wire_check(c, side, R_TERM_CAUSE, false, "FES %04xh, FEI %u", fes, fei);
+	wire_check(c, side, R_TERM_CAUSE,
+		   c->odd || (side == ORACLE_TARGET && wire_blame_justifies(c, fes, fei)),
+		   "FES %04xh, FEI %u", fes, fei);
 }
 
 static void header(struct wire_conn *c, enum oracle_side side)
@@ -192,8 +204,8 @@ static void header(struct wire_conn *c, enum oracle_side side)
 	for (unsigned i = 0; i < G_N_ELEMENTS(f->reserved); i++) {
 		unsigned from = f->reserved[i].from, to = f->reserved[i].to;
 
-		wire_check(c, side, R_PDU_RESERVED, wire_all_zero(h + from, to - from),
-			   "bytes %u to %u", from, to - 1);
+		wire_soft(c, side, R_PDU_RESERVED, wire_all_zero(h + from, to - from),
+			  "bytes %u to %u", from, to - 1);
 		if (c->judge == JUDGE_NONE)
 			return;
 	}
@@ -271,8 +283,9 @@ static uint32_t take_header(struct wire_conn *c, enum oracle_side side, const ui
 	if (s->hdr_len > hlen) {
 		uint32_t crc = oracle_crc32c(0, s->hdr, hlen);
 
-		if (!wire_check(c, side, R_PDU_HDGST, crc == le32(s->hdr + hlen),
-				"%08x instead of %08x", le32(s->hdr + hlen), crc))
+		s->mute = !wire_check(c, side, R_PDU_HDGST, crc == le32(s->hdr + hlen),
+				      "%08x instead of %08x", le32(s->hdr + hlen), crc);
+		if (s->mute)
 			return n;
 	}
 	c->o->stats.pdus[side][s->hdr[0]]++;
@@ -299,7 +312,7 @@ static uint32_t take_common(struct wire_conn *c, enum oracle_side side, const ui
 	if (!check_common(c, side)) {
 		s->mute = true;
 		/* Without its ICReq or ICResp nothing can be said of the other side, either. */
-		if (!s->ic_seen)
+		if (!s->ic_seen && !c->blame.set)
 			c->judge = JUDGE_NONE;
 	}
 	s->step = STEP_HEADER;
@@ -313,17 +326,21 @@ static uint32_t take_rest(struct wire_conn *c, enum oracle_side side, const uint
 
 	s->left -= n;
 	if (s->step == STEP_PAD) {
-		wire_check(c, side, R_PDU_PAD, wire_all_zero(p, n), "before the data");
+		wire_soft(c, side, R_PDU_PAD, wire_all_zero(p, n), "before the data");
 	} else if (s->step == STEP_DATA) {
 		if (s->hdr[1] & F_DDGST)
 			s->crc = oracle_crc32c(s->crc, p, n);
 		if (s->cmd != NULL)
 			wire_data_byte(s, p, n);
+		if (s->hdr[0] == T_C2H_TERM)
+			wire_blame_excerpt(c, s->data_len - s->left - n, p, n);
 	} else {
 		memcpy(s->digest + 4 - s->left - n, p, n);
+		c->now = s->cmd;
 		if (s->left == 0)
 			wire_check(c, side, R_PDU_DDGST, le32(s->digest) == s->crc,
 				   "%08x instead of %08x", le32(s->digest), s->crc);
+		c->now = NULL;
 	}
 	if (s->left == 0 && c->judge != JUDGE_NONE)
 		advance(c, side);
@@ -347,4 +364,6 @@ void wire_pdu_bytes(struct wire_conn *c, enum oracle_side side, const uint8_t *p
 		p += n;
 		len -= n;
 	}
+	if (side == ORACLE_HOST && c->blame.set)
+		wire_blame_more(c, p, len);
 }

@@ -4,7 +4,8 @@
  * cuts streams into PDUs and checks what a PDU says of itself; wire-cmd.c follows
  * commands and completions, wire-data.c their data; wire-status.c knows which
  * status may be sent when; wire-admin.c, wire-identify.c and wire-log.c what admin
- * commands mean.
+ * commands mean; wire-connect.c whom Connect may let in; wire-blame.c what is due
+ * to a host that breaks a rule.
  */
 #pragma once
 
@@ -35,7 +36,8 @@
 	X(IC_MAXH2C, "P.ic.maxh2cdata", true, "MAXH2CDATA a multiple of 4, at least 4096")         \
 	X(TERM_FES, "P.term.fes", true, "fatal error status that exists")                          \
 	X(TERM_FEI, "P.term.fei", true, "fatal error information of the status")                   \
-	X(TERM_CAUSE, "P.term.cause", false, "a TermReq only after the peer broke a rule")         \
+	X(TERM_CAUSE, "P.term.cause", false, "a TermReq that names what the peer broke")           \
+	X(TERM_PDU, "P.term.pdu", false, "a TermReq shows the PDU that broke the rule")            \
 	X(CMD_FUSE, "P.cmd.fuse", true, "no fused commands")                                       \
 	X(CMD_PSDT, "P.cmd.psdt", true, "SGLs")                                                    \
 	X(CMD_SGL, "P.cmd.sgl", true, "a transport or offset SGL, with what is in the capsule")    \
@@ -67,8 +69,11 @@
 	X(RESP_CRD, "P.resp.crd", true, "no retry delay index without retry delays")               \
 	X(RESP_STATUS, "P.resp.status", false, "a status that this command can have")              \
 	X(RESP_DNR, "P.resp.dnr", false, "Do Not Retry as the status means")                       \
+	X(RESP_WRONG, "P.resp.wrong", false, "a wrong command ends with the status that says so")  \
+	X(RESP_ENABLED, "P.resp.enabled", false, "no success while the controller is disabled")    \
 	X(RESP_DW, "P.resp.dw", false, "reserved dwords and bits of results are zero")             \
 	X(CONNECT_CNTLID, "P.connect.cntlid", false, "controller id valid, unique, as asked")      \
+	X(CONNECT_WRONG, "P.connect.wrong", false, "a wrong Connect is refused")                   \
 	X(CONNECT_SQHD, "P.connect.sqhd", false, "SQHD FFFFh says that flow control is off")       \
 	X(CONNECT_IPO, "P.connect.ipo", false, "invalid parameter offset names a field")           \
 	X(PROP_CONST, "P.prop.const", false, "constant properties stay")                           \
@@ -123,9 +128,11 @@ enum {
 struct wire_ctrl {
 	unsigned refs;
 	const void *node; /* of the target */
-	char subnqn[256];
+	char subnqn[256], hostnqn[256];
+	uint8_t hostid[16];
 	uint16_t cntlid;
 	bool gone; /* its admin queue was closed */
+	bool lost; /* an admin queue that cannot be followed: CC is not known */
 	bool discovery;
 
 	/* properties */
@@ -144,6 +151,8 @@ struct wire_ctrl {
 	bool identified;
 	uint32_t icd_max; /* of I/O commands */
 	uint8_t aerl;
+	bool queues_set;
+	uint16_t queues;      /* granted I/O queues, where queues_set */
 	GHashTable *ns_shift; /* nsid -> log2 of the block size */
 
 	uint64_t smart[9]; /* counters of log 02h as last seen */
@@ -156,8 +165,18 @@ struct wire_ctrl {
 	unsigned ns_reads; /* of the list, under way */
 };
 
+/* What is wrong with a command of a host that is tolerated. */
+enum {
+	WRONG_FIELD = 1,   /* flags */
+	WRONG_SGL = 2,	   /* SGL, direction */
+	WRONG_ORDER = 4,   /* not Connect, or Connect again */
+	WRONG_DIGEST = 8,  /* of its data */
+	WRONG_CONNECT = 16 /* data of Connect */
+};
+
 struct wire_cmd {
 	uint16_t cid;
+	uint8_t wrong;		      /* WRONG_... */
 	uint8_t opcode, fctype, xfer; /* xfer: 0 none, 1 from the host, 2 to the host */
 	bool in_capsule;
 	bool capsule_done; /* all of the capsule has been sent */
@@ -202,6 +221,19 @@ struct wire_stream {
 	uint32_t skip;	      /* of in-capsule data, before the SGL's offset */
 };
 
+/*
+ * A tolerated host broke a rule of the transport: nothing that it sends from then
+ * on counts, and the target may end the connection by a TermReq that says just
+ * that.
+ */
+struct wire_blame {
+	bool set;
+	enum wire_rule rule;
+	uint8_t pdu[160]; /* as much of it as came */
+	uint32_t have;
+	uint32_t at, end; /* H2CData: what was wanted */
+};
+
 enum wire_judge { JUDGE_ALL, JUDGE_ALONE, JUDGE_NONE };
 
 struct wire_conn {
@@ -210,6 +242,10 @@ struct wire_conn {
 	const void *node; /* of the target */
 	uint64_t time;
 	enum wire_judge judge;
+	bool tolerated; /* its host */
+	bool odd;	/* something came that receivers may object to, or not */
+	struct wire_blame blame;
+	struct wire_cmd *now; /* that is looked at */
 	struct wire_stream streams[2];
 
 	bool hdgst, ddgst;
@@ -235,6 +271,7 @@ struct oracle_wire {
 	GArray *ports;	   /* uint16_t */
 	GArray *found;	   /* struct oracle_violation */
 	bool tolerate[2];
+	GPtrArray *tolerated; /* const void *: nodes */
 	bool loose_blocks;
 	struct oracle_wire_stats stats;
 	uint64_t evaluated[R_COUNT];
@@ -260,16 +297,37 @@ bool wire_all_zero(const uint8_t *p, size_t len);
 /* wire.c: counts the rule; reports when it does not hold. Returns whether going on makes sense. */
 bool wire_check(struct wire_conn *c, enum oracle_side side, enum wire_rule rule, bool holds,
 		const char *format, ...) G_GNUC_PRINTF(5, 6);
+/* The same for what receivers need not look at: where the host is tolerated it counts as good. */
+bool wire_soft(struct wire_conn *c, enum oracle_side side, enum wire_rule rule, bool holds,
+	       const char *format, ...) G_GNUC_PRINTF(5, 6);
 struct wire_ctrl *wire_ctrl_new(struct wire_conn *c, const char *subnqn, uint16_t cntlid);
 /* The newest; NULL: there is none. */
 struct wire_ctrl *wire_ctrl_find(struct wire_conn *c, const char *subnqn, uint16_t cntlid);
 void wire_ctrl_unref(struct oracle_wire *o, struct wire_ctrl *ctrl);
 void wire_cmd_free(void *cmd);
 
+/*
+ * wire-blame.c: a tolerated host broke a rule. What is wrong with the command
+ * under way, 0: nothing; whether the target has to end the connection.
+ */
+uint8_t wire_wrong(enum wire_rule rule);
+bool wire_blame(struct wire_conn *c, enum wire_rule rule);
+void wire_blame_more(struct wire_conn *c, const uint8_t *p, size_t len);
+bool wire_blame_justifies(const struct wire_conn *c, uint16_t fes, uint32_t fei);
+void wire_blame_excerpt(struct wire_conn *c, uint32_t at, const uint8_t *p, uint32_t len);
+bool wire_wrong_status(struct wire_conn *c, const struct wire_cmd *cmd, uint16_t status);
+
+/* wire-connect.c */
+void wire_connect_data(struct wire_conn *c, struct wire_cmd *cmd);
+void wire_connect_failed(struct wire_conn *c, const struct wire_cmd *cmd, const uint8_t *cqe);
+void wire_connected(struct wire_conn *c, const struct wire_cmd *cmd, const uint8_t *cqe);
+
 /* wire-pdu.c */
+uint8_t wire_hlen(uint8_t type, enum oracle_side side); /* 0: it sends no such PDU */
 void wire_pdu_bytes(struct wire_conn *c, enum oracle_side side, const uint8_t *p, size_t len);
 
 /* wire-cmd.c, wire-data.c: a header is complete and well-formed; a PDU has ended. */
+bool wire_check_capsule(struct wire_conn *c, uint32_t len);
 void wire_command(struct wire_conn *c, struct wire_stream *s);
 void wire_response(struct wire_conn *c, const uint8_t *cqe);
 void wire_complete(struct wire_conn *c, struct wire_cmd *cmd, const uint8_t *cqe);
@@ -287,7 +345,6 @@ bool wire_status_check(struct wire_conn *c, const struct wire_cmd *cmd, uint16_t
 /* wire-admin.c: a command came; it ended (cqe zero where the success was in a flag). */
 void wire_admin_submitted(struct wire_conn *c, struct wire_cmd *cmd);
 void wire_admin_completed(struct wire_conn *c, struct wire_cmd *cmd, const uint8_t *cqe);
-void wire_connect_data(struct wire_conn *c, const struct wire_cmd *cmd);
 uint32_t wire_admin_want(const struct wire_cmd *cmd);
 
 /* wire-identify.c, wire-log.c: the data of a successful command, all of it. */

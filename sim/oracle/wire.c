@@ -55,6 +55,64 @@ static void report(struct wire_conn *c, enum oracle_side side, enum wire_rule ru
 	g_array_append_val(c->o->found, v);
 }
 
+static bool tolerated(const struct wire_conn *c, enum oracle_side side)
+{
+	return c->o->tolerate[side] || (side == ORACLE_HOST && c->tolerated);
+}
+
+static void judge(struct wire_conn *c, enum wire_judge how)
+{
+	c->judge = how;
+	if (c->ctrl != NULL && c->qid == 0)
+		c->ctrl->lost = true;
+}
+
+/* A tolerated side broke a rule. Whether going on makes sense. */
+static bool wronged(struct wire_conn *c, enum oracle_side side, enum wire_rule rule)
+{
+	uint8_t how = wire_wrong(rule);
+
+	c->o->stats.tolerated++;
+	if (side == ORACLE_HOST && c->judge == JUDGE_ALL && how != 0 && c->now != NULL) {
+		c->now->wrong |= how;
+		return true;
+	}
+	if (side != ORACLE_HOST || c->judge != JUDGE_ALL || !wire_blame(c, rule))
+		judge(c, JUDGE_ALONE);
+	return false;
+}
+
+static void violated(struct wire_conn *c, enum oracle_side side, enum wire_rule rule,
+		     const char *format, va_list args)
+{
+	g_autofree char *detail = g_strdup_vprintf(format, args);
+
+	judge(c, JUDGE_NONE);
+	report(c, side, rule, detail);
+}
+
+bool wire_soft(struct wire_conn *c, enum oracle_side side, enum wire_rule rule, bool holds,
+	       const char *format, ...)
+{
+	va_list args;
+
+	if (c->judge == JUDGE_NONE)
+		return false;
+	c->o->evaluated[rule]++;
+	c->o->stats.evaluated++;
+	if (holds)
+		return true;
+	if (tolerated(c, side)) {
+		c->o->stats.tolerated++;
+		c->odd = true;
+		return true;
+	}
+	va_start(args, format);
+	violated(c, side, rule, format, args);
+	va_end(args);
+	return false;
+}
+
 bool wire_check(struct wire_conn *c, enum oracle_side side, enum wire_rule rule, bool holds,
 		const char *format, ...)
 {
@@ -69,18 +127,10 @@ bool wire_check(struct wire_conn *c, enum oracle_side side, enum wire_rule rule,
 	o->stats.evaluated++;
 	if (holds)
 		return true;
-	if (o->tolerate[side]) {
-		o->stats.tolerated++;
-		c->judge = JUDGE_ALONE;
-		return false;
-	}
-	c->judge = JUDGE_NONE;
+	if (tolerated(c, side))
+		return wronged(c, side, rule);
 	va_start(args, format);
-	{
-		g_autofree char *detail = g_strdup_vprintf(format, args);
-
-		report(c, side, rule, detail);
-	}
+	violated(c, side, rule, format, args);
 	va_end(args);
 	return false;
 }
@@ -231,7 +281,7 @@ void oracle_wire_corrupted(struct oracle_wire *o, uint64_t conn)
 	struct wire_conn *c = conn_find(o, conn);
 
 	if (c != NULL && c->judge == JUDGE_ALL)
-		c->judge = JUDGE_ALONE;
+		judge(c, JUDGE_ALONE);
 }
 
 /* --- the world ------------------------------------------------------------------------------ */
@@ -249,6 +299,15 @@ static bool followed(const struct oracle_wire *o, const struct net_addr *addr)
 	return false;
 }
 
+static void opened(struct oracle_wire *o, const struct world_tap_info *info)
+{
+	struct wire_conn *c = conn_new(o, info->conn, info->time);
+
+	c->node = info->side == 0 ? info->to : info->from;
+	c->tolerated =
+		g_ptr_array_find(o->tolerated, info->side == 0 ? info->from : info->to, NULL);
+}
+
 static void on_tap(struct world_tap *tap, enum world_tap_kind kind,
 		   const struct world_tap_info *info, const void *data, size_t len)
 {
@@ -257,8 +316,7 @@ static void on_tap(struct world_tap *tap, enum world_tap_kind kind,
 	switch (kind) {
 	case WORLD_TAP_OPEN:
 		if (followed(o, info->side == 0 ? info->dst : info->src))
-			conn_new(o, info->conn, info->time)->node =
-				info->side == 0 ? info->to : info->from;
+			opened(o, info);
 		break;
 	case WORLD_TAP_DATA:
 		oracle_wire_feed(o, info->conn, (enum oracle_side)info->side, info->time, data,
@@ -280,6 +338,11 @@ void oracle_wire_tolerate(struct oracle_wire *o, enum oracle_side side)
 	o->tolerate[side] = true;
 }
 
+void oracle_wire_tolerate_node(struct oracle_wire *o, const void *node)
+{
+	g_ptr_array_add(o->tolerated, (void *)node);
+}
+
 void oracle_wire_block_sizes_change(struct oracle_wire *o)
 {
 	o->loose_blocks = true;
@@ -292,6 +355,7 @@ struct oracle_wire *oracle_wire_new(struct world *w)
 	o->world = w;
 	o->conns = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, conn_free);
 	o->ctrls = g_ptr_array_new();
+	o->tolerated = g_ptr_array_new();
 	o->ports = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	o->found = g_array_new(FALSE, FALSE, sizeof(struct oracle_violation));
 	g_array_set_clear_func(o->found, clear_violation);
@@ -310,6 +374,7 @@ void oracle_wire_free(struct oracle_wire *o)
 	g_hash_table_destroy(o->conns);
 	g_assert(o->ctrls->len == 0);
 	g_ptr_array_free(o->ctrls, TRUE);
+	g_ptr_array_free(o->tolerated, TRUE);
 	g_array_free(o->ports, TRUE);
 	g_array_free(o->found, TRUE);
 	g_free(o);

@@ -16,9 +16,14 @@
  * A connection is judged until the first violation on it, since what follows is
  * often only a consequence. Each violation is charged to the side that sent the
  * PDU. A side that is tolerated (a host that misbehaves on purpose) gives no
- * violations; from its first on, the other side's PDUs are still checked on their
- * own (lengths, digests, reserved fields), but not against what went before,
- * because the specification does not say what a wronged peer does.
+ * violations. What it does decides what is due to it:
+ *
+ *   a rule of the transport is broken: nothing from there on may be taken, and
+ *     the TermReq, if one comes, names the status, the field and the PDU;
+ *   a command is wrong, or its data digest: it ends with a status that says so;
+ *   reserved bits, padding: nothing, but a TermReq would be right;
+ *   all else: the target's PDUs are only checked on their own (lengths, digests,
+ *     reserved fields), because the specification does not say what it does then.
  *
  * Not checked: what read data holds (oracle B), times (T), and the arithmetic of
  * log pages that are read in pieces, beyond each piece.
@@ -54,6 +59,8 @@ void oracle_wire_free(struct oracle_wire *o);
 void oracle_wire_follow(struct oracle_wire *o, uint16_t port);
 /* Violations of that side are not reported, only counted. */
 void oracle_wire_tolerate(struct oracle_wire *o, enum oracle_side side);
+/* The same of the connections of one node. */
+void oracle_wire_tolerate_node(struct oracle_wire *o, const void *node);
 /*
  * A namespace may be replaced by one of another block size: then a command may
  * move less data than its host believed. Without a call that is a violation.
@@ -70,9 +77,13 @@ void oracle_wire_corrupted(struct oracle_wire *o, uint64_t conn);
 unsigned oracle_wire_violations(const struct oracle_wire *o,
 				const struct oracle_violation **violations);
 
+#define ORACLE_FES 8
+#define ORACLE_FEI 32
 struct oracle_wire_stats {
 	uint64_t conns, bytes[2];
 	uint64_t pdus[2][10]; /* by side and type */
+	/* TermReqs of the target, by status and field (where there is one, below 32). */
+	uint64_t terms[ORACLE_FES][ORACLE_FEI];
 	uint64_t commands, completions;
 	uint64_t tolerated; /* violations of a tolerated side */
 	uint64_t evaluated; /* rules, in all */

@@ -36,6 +36,11 @@ static bool changes_namespaces(const char *method)
 	       strstr(method, "resize") != NULL || strstr(method, "create") != NULL;
 }
 
+static bool maps_namespaces(const char *method)
+{
+	return strstr(method, "_ns") != NULL || strstr(method, "delete") != NULL;
+}
+
 static struct admin_call *call_new(struct run *run, const struct scn_call *s, bool setup)
 {
 	struct admin_call *c = g_new0(struct admin_call, 1);
@@ -69,6 +74,7 @@ static void call_free(struct admin_call *c)
 	c->run->calls--;
 	if (c->changes_ns) {
 		c->target->ns_changes++;
+		c->target->ns_maps += maps_namespaces(c->s->method);
 		c->target->ns_calls--;
 		c->target->ns_changed_at = world_now(c->run->world);
 	}
@@ -246,6 +252,7 @@ static void call_begin(struct reactor *r, void *arg)
 	c->changes_ns = changes_namespaces(c->s->method);
 	if (c->changes_ns) {
 		c->target->ns_changes++;
+		c->target->ns_maps += maps_namespaces(c->s->method);
 		c->target->ns_calls++;
 	}
 	c->genctr = run_config_genctr(c->target);
@@ -279,11 +286,47 @@ void run_setup_next(struct run *run)
 	}
 }
 
+struct aimed {
+	struct run *run;
+	const struct scn_call *s;
+};
+
+static void aimed_call(void *arg)
+{
+	const struct aimed *a = arg;
+	struct admin_call *c;
+
+	if (a->run->phase != RUN_SAFETY_PHASE)
+		return;
+	c = call_new(a->run, a->s, false);
+	c->left = 0;
+	call_again(c);
+}
+
+/* A call that comes with an event. */
+static void aim(struct run *run, const struct scn_call *s)
+{
+	const struct run_when when = { .on = s->on,
+				       .from = run_at(run, s->at),
+				       .skip = s->skip,
+				       .times = s->times,
+				       .every = s->every,
+				       .after = s->after };
+	struct aimed *a = g_new(struct aimed, 1);
+
+	*a = (struct aimed){ run, s };
+	run_trigger_add(run, &when, aimed_call, a);
+}
+
 void run_timeline(struct run *run)
 {
 	const struct scn_call *calls = run->s->timeline.items;
 
-	for (unsigned i = 0; i < run->s->timeline.n; i++)
-		world_at(run->world, run_at(run, calls[i].at), call_again,
-			 call_new(run, &calls[i], false));
+	for (unsigned i = 0; i < run->s->timeline.n; i++) {
+		if (calls[i].on != NULL)
+			aim(run, &calls[i]);
+		else
+			world_at(run->world, run_at(run, calls[i].at), call_again,
+				 call_new(run, &calls[i], false));
+	}
 }

@@ -406,10 +406,39 @@ static bool nothing_pending(struct run *run)
 	return run->pending == 0 && run_wrecks_gone(run);
 }
 
+/*
+ * The targets go while their hosts are connected, or just connect again. Nobody
+ * expects anything of the rest but that it comes to an end.
+ */
+static void check_abrupt(struct run *run)
+{
+	run->phase = RUN_ENDING;
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		if (world_rng_chance(&run->rng, 500000))
+			run_host_reset(run->hosts->pdata[i]);
+	}
+	run_to(run, world_now(run->world) + world_rng_below(&run->rng, 3 * WORLD_MS));
+	run_shutdown(run);
+	if (!run_until_done(run, nothing_pending, run->s->bound)) {
+		run_fail(run, RUN_LIVENESS, "L", "%u targets do not shut down under their hosts",
+			 run->pending);
+		return;
+	}
+	for (unsigned i = 0; i < run->hosts->len; i++)
+		run_host_disconnect(run->hosts->pdata[i]);
+	run_to(run, world_now(run->world) + WORLD_MS);
+	if (!run_until_done(run, run_hosts_closed, run->s->bound))
+		run_fail(run, RUN_LIVENESS, "L", "a host cannot disconnect");
+}
+
 /* All hosts leave; then the target is as it was before they came; then it ends, and leaves nothing.
  */
 void run_check_resources(struct run *run)
 {
+	if (run->s->abrupt) {
+		check_abrupt(run);
+		return;
+	}
 	for (unsigned i = 0; i < run->hosts->len; i++)
 		run_host_disconnect(run->hosts->pdata[i]);
 	run_to(run, world_now(run->world) + WORLD_MS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/run/codec.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "target/core/error.h"
@@ -118,17 +119,24 @@ struct reader {
 static bool read_object(struct reader *r, const struct codec_shape *shape, const struct jv *v,
 			void *obj);
 
-static bool G_GNUC_PRINTF(3, 4) fail(struct reader *r, const struct jv *v, const char *format, ...)
+static unsigned line_of(const char *text, const struct jv *root, const struct jv *v)
 {
-	const char *start = r->text;
+	const char *start = text;
 	unsigned line = 1;
-	va_list args;
 
 	/* The tree points into a copy of the text: the same offset from its first value. */
 	while (*start == ' ' || *start == '\t' || *start == '\n' || *start == '\r')
 		start++;
-	for (const char *p = r->text; p < start + (v->raw - r->root->raw); p++)
+	for (const char *p = text; p < start + (v->raw - root->raw); p++)
 		line += *p == '\n';
+	return line;
+}
+
+static bool G_GNUC_PRINTF(3, 4) fail(struct reader *r, const struct jv *v, const char *format, ...)
+{
+	unsigned line = line_of(r->text, r->root, v);
+	va_list args;
+
 	va_start(args, format);
 	g_autofree char *what = g_strdup_vprintf(format, args);
 	va_end(args);
@@ -309,6 +317,43 @@ static bool read_object(struct reader *r, const struct codec_shape *shape, const
 	return true;
 }
 
+unsigned codec_line(const char *text, const char *list, unsigned i, const char *key)
+{
+	struct jv_doc *doc = jv_parse(text, strlen(text), MAX_VALUES, NULL);
+	const struct jv *v = doc != NULL ? jv_member(jv_root(doc), list) : NULL, *member = NULL;
+	unsigned line = 0;
+
+	for (v = v != NULL ? v->first : NULL; v != NULL && i > 0; i--)
+		v = v->next;
+	if (v != NULL && *key != '\0')
+		member = jv_member(v, key);
+	if (member != NULL)
+		v = member;
+	if (v != NULL && (member != NULL || *key == '\0'))
+		line = line_of(text, jv_root(doc), v);
+	if (doc != NULL)
+		jv_doc_unref(doc);
+	return line;
+}
+
+/* What the parser says begins with the place. */
+static void parse_failed(const char *name, GError **error)
+{
+	g_autofree char *what = NULL;
+	unsigned byte, line;
+	int at = 0;
+
+	if (error == NULL || weft_error_detail(*error) == NULL)
+		return;
+	what = g_strdup(weft_error_detail(*error));
+	g_clear_error(error);
+	if (sscanf(what, "byte %u, line %u: %n", &byte, &line, &at) == 2 && at > 0)
+		g_set_error(error, WEFT_ERROR, RPC_PARSE_ERROR, "%s:%u: byte %u: %s", name, line,
+			    byte, what + at);
+	else
+		g_set_error(error, WEFT_ERROR, RPC_PARSE_ERROR, "%s: %s", name, what);
+}
+
 bool codec_read(struct codec_arena *arena, const struct codec_shape *shape, const char *name,
 		const char *text, void *obj, GError **error)
 {
@@ -319,12 +364,7 @@ bool codec_read(struct codec_arena *arena, const struct codec_shape *shape, cons
 	bool good;
 
 	if (doc == NULL) {
-		if (error != NULL && weft_error_detail(*error) != NULL) {
-			g_autofree char *what = g_strdup(weft_error_detail(*error));
-
-			g_clear_error(error);
-			g_set_error(error, WEFT_ERROR, RPC_PARSE_ERROR, "%s: %s", name, what);
-		}
+		parse_failed(name, error);
 		return false;
 	}
 	r.root = jv_root(doc);

@@ -69,6 +69,11 @@ struct codec_shape {
 /* name is for messages: "NAME:LINE: KEY: what". obj has the shape's size. */
 bool codec_read(struct codec_arena *arena, const struct codec_shape *shape, const char *name,
 		const char *text, void *obj, GError **error);
+/*
+ * The line on which element i of a list of the text begins, or the value of its key
+ * (""; the element itself); 0: there is no such thing.
+ */
+unsigned codec_line(const char *text, const char *list, unsigned i, const char *key);
 /* Indented text with a newline at its end. */
 char *codec_print(const struct codec_shape *shape, const void *obj);
 /* A JSON schema (draft 2020-12) of texts that codec_read() takes. */

@@ -84,8 +84,39 @@ void run_config_done(struct run *run, struct run_target *t, const char *method, 
 		check_subsystems(run, t, false);
 }
 
+/* What a host knows of a namespace is what it is. */
+static void check_known(struct run *run, const struct run_host *h, uint32_t nsid)
+{
+	const struct host_ns *ns = host_ctrlr_ns(h->ctrlr, nsid);
+	struct bdev *b = NULL;
+
+	counts_add(run->counts, "rule.A.identity", 1);
+	if (!run_target_ns(h->target, h->s->subnqn, nsid, &b) || ns == NULL) {
+		if ((b != NULL) != (ns != NULL))
+			run_fail(run, RUN_SAFETY, "A", "host %s %s namespace %u, which is%s there",
+				 h->s->name, ns != NULL ? "knows of" : "does not know of", nsid,
+				 b != NULL ? "" : " not");
+		return;
+	}
+	if (memcmp(ns->uuid, b->uuid, sizeof(ns->uuid)) != 0 || ns->blocks != b->num_blocks ||
+	    ns->block_size != b->block_size)
+		run_fail(run, RUN_SAFETY, "A",
+			 "host %s knows namespace %u with %" G_GUINT64_FORMAT
+			 " blocks of %u bytes; it is %s with %" G_GUINT64_FORMAT " of %u%s",
+			 h->s->name, nsid, ns->blocks, ns->block_size, b->name, b->num_blocks,
+			 b->block_size,
+			 memcmp(ns->uuid, b->uuid, sizeof(ns->uuid)) != 0 ? ", of another UUID"
+									  : "");
+}
+
 void run_config_check(struct run *run)
 {
+	for (unsigned i = 0; i < run->hosts->len; i++) {
+		const struct run_host *h = run->hosts->pdata[i];
+
+		for (uint32_t nsid = 1; h->live && !h->gone && nsid <= RUN_NSIDS; nsid++)
+			check_known(run, h, nsid);
+	}
 	for (unsigned i = 0; i < run->targets->len; i++) {
 		struct run_target *t = run->targets->pdata[i];
 

@@ -407,8 +407,8 @@ static void admin_look(struct draw *d)
 					       "thread_get_stats",    "rpc_get_methods",
 					       "buf_get_stats",	      "notify_get_notifications" };
 	struct world_rng *rng = &d->call;
-	struct scn_call *c = call(d, world_rng_below(rng, d->s->heal_at),
-				  methods[world_rng_below(rng, G_N_ELEMENTS(methods))], NULL);
+	const char *method = methods[world_rng_below(rng, G_N_ELEMENTS(methods))];
+	struct scn_call *c = call(d, world_rng_below(rng, d->s->heal_at), method, NULL);
 
 	c->times = draw_log(rng, 1, 10);
 	c->every = draw_log(rng, 1, 100) * WORLD_MS;
@@ -467,7 +467,7 @@ void draw_raws(struct draw *d)
 {
 	struct world_rng *rng = &d->call;
 	unsigned n = d->hostile ? 1 + (unsigned)world_rng_below(rng, 3)
-		     : d->faulty_nodes && draw_chance(rng, 15) ? 1
+		     : d->faulty_nodes && draw_chance(rng, 25) ? 1
 							       : 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -476,9 +476,18 @@ void draw_raws(struct draw *d)
 		r->name = scenario_printf(d->s, "raw%u", i);
 		r->address = scenario_printf(d->s, "192.0.2.%u", 200 + i);
 		r->subnqn = DRAW_NQN;
-		r->kind = world_rng_below(rng, SCN_RAW_SILENT + 1);
+		r->kind = draw_chance(rng, 20) ? SCN_RAW_ANY : world_rng_below(rng, SCN_RAW_KINDS);
+		if (draw_chance(rng, 15))
+			r->kind = SCN_RAW_EAGER;
 		r->at = world_rng_below(rng, d->s->heal_at);
 		r->times = draw_log(rng, 1, 20);
 		r->every = draw_log(rng, 1, 50) * WORLD_MS;
+		r->hdgst = draw_chance(rng, 30);
+		r->ddgst = draw_chance(rng, 30);
+		r->kato = draw_chance(rng, 10) ? 0 : draw_log(rng, 1, 20) * WORLD_SEC;
+		r->beat = draw_log(rng, 1, 2000) * WORLD_MS;
+		r->beats = draw_log(rng, 1, 20);
+		if (r->kind == SCN_RAW_SILENT || r->kind == SCN_RAW_KEEP_ALIVE)
+			r->times = r->kato == 0 ? 1 : 1 + r->times % 3; /* they take long */
 	}
 }

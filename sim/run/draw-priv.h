@@ -10,14 +10,16 @@
 
 struct draw {
 	struct scenario *s;
-	struct world_rng topology, workload, network, fault, call, layers;
+	struct world_rng topology, workload, network, fault, call, layers, aim;
 	unsigned hosts, namespaces;
+	unsigned block_size[2]; /* of the namespaces */
 	bool closed; /* the subsystem knows its hosts by name */
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
 	unsigned error_bdevs;	/* by namespace, from bit 0: has an error bdev */
 	const char *bdevs[8];	/* ... the bdev it is made of */
 	bool limited[8];	/* ... and its limits change */
+	uint64_t ios;	/* that each of two hosts does; 0: drawn, as is their number */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
 	bool faulty_network, faulty_nodes, admin, hostile, files;
 };
@@ -36,4 +38,6 @@ void draw_layer_calls(struct draw *d);
 void draw_file_namespace(struct draw *d, struct scn_target *t, unsigned i);
 void draw_file_faults(struct draw *d);
 void draw_admin(struct draw *d);
+void draw_aimed(struct draw *d);
+void draw_aimed_calls(struct draw *d);
 void draw_raws(struct draw *d);

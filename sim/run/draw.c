@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-const char *const scenario_profiles[] = { "default", "calm", "network", "admin", "hostile", "file", NULL };
+const char *const scenario_profiles[] = { "default", "calm",	  "network", "admin",
+					  "hostile", "two-hosts", "file",    NULL };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n)
 {
@@ -56,6 +57,8 @@ static void draw_transport(struct draw *d)
 	static const uint64_t io_sizes[] = { 8192, 16384, 65536, 131072, 1048576 };
 	static const uint64_t inline_sizes[] = { 0, 16, 512, 4096, 8192 };
 	struct world_rng *rng = &d->topology;
+	uint64_t queues, inlined;
+	bool success;
 
 	if (draw_chance(rng, 40)) {
 		setup(d, "nvmf_create_transport", "{\"trtype\": \"TCP\"}");
@@ -65,15 +68,18 @@ static void draw_transport(struct draw *d)
 	}
 	d->max_io = draw_one_of(rng, io_sizes, G_N_ELEMENTS(io_sizes));
 	d->max_depth = draw_log(rng, 2, 1024);
+	/* Not among the arguments: compilers evaluate those in whatever order. */
+	success = draw_chance(rng, 70);
+	inlined = draw_one_of(rng, inline_sizes, G_N_ELEMENTS(inline_sizes));
+	queues = draw_log(rng, 1, 64);
 	setup(d, "nvmf_create_transport",
 	      scenario_printf(d->s,
 			      "{\"trtype\": \"TCP\", \"max_queue_depth\": %" PRIu64
 			      ", \"max_io_qpairs_per_ctrlr\": %" PRIu64
 			      ", \"in_capsule_data_size\": %" PRIu64 ", \"max_io_size\": %" PRIu64
 			      ", \"c2h_success\": %s}",
-			      d->max_depth, draw_log(rng, 1, 64),
-			      draw_one_of(rng, inline_sizes, G_N_ELEMENTS(inline_sizes)), d->max_io,
-			      draw_chance(rng, 70) ? "true" : "false"));
+			      d->max_depth, queues, inlined, d->max_io,
+			      success ? "true" : "false"));
 }
 
 static void draw_namespace(struct draw *d, unsigned i)
@@ -82,6 +88,7 @@ static void draw_namespace(struct draw *d, unsigned i)
 	uint64_t block_size = draw_chance(rng, 70) ? 512 : 4096;
 	uint64_t blocks = draw_log(rng, 64, 4096);
 
+	d->block_size[i] = (unsigned)block_size;
 	setup(d, "bdev_malloc_create",
 	      scenario_printf(d->s,
 			      "{\"name\": \"Malloc%u\", \"num_blocks\": %" PRIu64
@@ -161,6 +168,10 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 	/* Bytes cost real time, and those in tiny segments most. */
 	l->ios = draw_log(rng, 50, 800);
 	l->ios = MAX(5, MIN(l->ios, d->bytes / (l->max_blocks * 512)));
+	if (d->ios > 0) {
+		l->ios = d->ios;
+		l->max_blocks = CLAMP(d->bytes / (d->ios * 512), 1, l->max_blocks);
+	}
 	l->reads = world_rng_below(rng, 5);
 	l->writes = world_rng_below(rng, 5);
 	l->flushes = draw_chance(rng, 20);
@@ -206,11 +217,12 @@ static void draw_all(struct draw *d)
 	struct world_rng *rng = &d->topology;
 
 	d->corrupt = d->faulty_network && draw_chance(rng, 20);
-	d->hosts = (unsigned)draw_log(rng, 1, 4);
+	d->hosts = d->ios > 0 ? 2 : (unsigned)draw_log(rng, 1, 4);
 	d->s->heal_at = draw_log(rng, 50, 3000) * WORLD_MS;
 	d->s->bound = 300 * WORLD_SEC;
 	/* Longer than two keep-alive times of most. */
 	d->s->quiet = draw_chance(rng, 15) ? 45 * WORLD_SEC : 0;
+	d->s->abrupt = draw_chance(rng, 15);
 	if (draw_chance(rng, 20)) {
 		d->s->busy_pass = draw_log(rng, 100, 20000);
 		d->s->idle_pass = draw_log(rng, 100, 5000);
@@ -222,13 +234,15 @@ static void draw_all(struct draw *d)
 		draw_host(d, i);
 	for (unsigned i = 0; i < d->hosts; i++) {
 		draw_load(d, i, 1 + (unsigned)world_rng_below(&d->workload, d->namespaces));
-		if (draw_chance(&d->workload, 20))
+		if (d->ios == 0 && draw_chance(&d->workload, 20))
 			draw_load(d, i, 1);
 	}
+	draw_aimed(d); /* may put off the end of the faults */
 	draw_faults(d);
 	if (d->files)
 		draw_file_faults(d);
 	draw_admin(d);
+	draw_aimed_calls(d);
 	draw_raws(d);
 	draw_layer_calls(d);
 }
@@ -249,6 +263,8 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 		d.faulty_network = d.faulty_nodes = false, d.hostile = true;
 	else if (!strcmp(profile, "file"))
 		d.faulty_nodes = d.admin = false, d.files = true;
+	else if (!strcmp(profile, "two-hosts"))
+		d.ios = 1000;
 	else if (strcmp(profile, "default") != 0)
 		return NULL;
 	w = world_new(seed);
@@ -258,6 +274,7 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 	world_rng_init(w, &d.fault, "draw.fault");
 	world_rng_init(w, &d.call, "draw.call");
 	world_rng_init(w, &d.layers, "draw.layers");
+	world_rng_init(w, &d.aim, "draw.aim");
 	d.s = scenario_new();
 	d.s->seed = seed;
 	d.s->name = scenario_printf(d.s, "seed-%s", profile);

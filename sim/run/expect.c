@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a scenario expects: at moments of the run, and at its end. */
+#include <stdio.h>
 #include <string.h>
 
 #include "sim/run/run-priv.h"
@@ -88,8 +89,10 @@ static uint64_t fault_count(struct run *run, const struct scn_expect *x)
 {
 	g_autofree char *name = g_strdup_printf("fault.%s", x->name);
 	g_autofree char *point = g_strdup_printf("fault.point.%s", x->name);
+	g_autofree char *mark = g_strdup_printf("mark.%s", x->name);
 
-	return counts_get(run->counts, name) + counts_get(run->counts, point);
+	return counts_get(run->counts, name) + counts_get(run->counts, point) +
+	       counts_get(run->counts, mark);
 }
 
 static uint64_t pdus(struct run *run, const char *type)
@@ -99,8 +102,17 @@ static uint64_t pdus(struct run *run, const char *type)
 					     "H2CData",	   "C2HData",	 "",
 					     "R2T" };
 	struct oracle_wire_stats st;
+	unsigned fes, fei;
+	uint64_t n = 0;
 
 	oracle_wire_stats(run->wire, &st);
+	if (sscanf(type, "C2HTermReq:%u:%u", &fes, &fei) == 2)
+		return st.terms[fes % ORACLE_FES][fei % ORACLE_FEI];
+	if (sscanf(type, "C2HTermReq:%u", &fes) == 1) {
+		for (fei = 0; fei < ORACLE_FEI; fei++)
+			n += st.terms[fes % ORACLE_FES][fei];
+		return n;
+	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
 		if (!strcmp(type, names[i]))
 			return st.pdus[ORACLE_TARGET][i];

@@ -27,6 +27,7 @@ static bool disturbs(const struct scn_fault *f)
 	case SCN_F_DRIFT:
 	case SCN_F_STARVE:
 	case SCN_F_POWER:
+	case SCN_F_HOLD:
 		return true;
 	default:
 		return false;
@@ -246,6 +247,26 @@ static void starve(struct run *run, const struct scn_fault *f)
 	world_sched_set(run->world, &p);
 }
 
+/* By turns each of the connections that the host opened, or all of them. */
+static void reset(struct run *run, const struct scn_fault *f, struct world_node *from,
+		  struct world_node *to)
+{
+	if (f->count == 0)
+		world_net_reset(run->world, from, to);
+	else
+		world_net_reset_one(run->world, from, to, (unsigned)f->count - 1);
+}
+
+static void hold(struct run *run, const struct scn_fault *f, uint64_t until)
+{
+	const struct run_target *t = run_target_find(run, f->node);
+	const struct run_host *h = run_host_find(run, f->node);
+	const struct core *core = t != NULL ? t->target->core : h != NULL ? h->core : NULL;
+
+	if (core != NULL)
+		world_runner_hold(core->reactors[f->reactor % core->nreactors]->runner, until);
+}
+
 /* rule is what ends it. */
 static void act(struct run *run, const struct scn_fault *f, uint64_t until, struct rule *rule)
 {
@@ -279,7 +300,10 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 		run_link_apply(run, f->link, f->from, f->to);
 		break;
 	case SCN_F_RESET:
-		world_net_reset(run->world, from, to);
+		reset(run, f, from, to);
+		break;
+	case SCN_F_HOLD:
+		hold(run, f, until);
 		break;
 	case SCN_F_PAUSE:
 		world_node_pause(node, until);
@@ -310,7 +334,7 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 	}
 }
 
-static void begin(void *arg)
+static void once(void *arg)
 {
 	struct rule *rule = arg, *ending;
 	const struct scn_fault *f = rule->f;
@@ -318,26 +342,47 @@ static void begin(void *arg)
 	g_autofree char *name = g_strdup_printf("fault.%s", scn_fault_names[f->kind]);
 	uint64_t until = end_of(rule);
 
-	if (run->phase == RUN_SAFETY_PHASE) {
-		world_note(run->world, name, rule->left);
-		if (f->kind != SCN_F_POINT)
-			counts_add(run->counts, name, 1);
-		if (disturbs(f)) {
-			if (run->disturbed++ == 0)
-				run->disturbed_since = world_now(run->world);
-			run_watch_hears(run);
-		}
-		ending = g_new(struct rule, 1);
-		*ending = *rule;
-		act(run, f, until, ending);
-		world_at(run->world, until, end, ending);
+	if (run->phase != RUN_SAFETY_PHASE)
+		return;
+	world_note(run->world, name, rule->left);
+	if (f->kind != SCN_F_POINT)
+		counts_add(run->counts, name, 1);
+	if (disturbs(f)) {
+		if (run->disturbed++ == 0)
+			run->disturbed_since = world_now(run->world);
+		run_watch_hears(run);
 	}
+	ending = g_new(struct rule, 1);
+	*ending = *rule;
+	act(run, f, until, ending);
+	world_at(run->world, until, end, ending);
+}
+
+static void begin(void *arg)
+{
+	struct rule *rule = arg;
+	struct run *run = rule->run;
+
+	once(rule);
 	if (rule->left > 0 && run->phase == RUN_SAFETY_PHASE) {
 		rule->left--;
-		world_at(run->world, world_now(run->world) + f->every, begin, rule);
+		world_at(run->world, world_now(run->world) + rule->f->every, begin, rule);
 	} else {
 		g_free(rule);
 	}
+}
+
+static void aim(struct rule *rule)
+{
+	const struct scn_fault *f = rule->f;
+	const struct run_when when = { .on = f->on,
+				       .from = run_at(rule->run, f->at),
+				       .skip = f->skip,
+				       .times = f->times,
+				       .every = f->every,
+				       .after = f->after };
+
+	run_trigger_add(rule->run, &when, once, rule);
 }
 
 void run_faults_start(struct run *run)
@@ -350,6 +395,10 @@ void run_faults_start(struct run *run)
 		rule->run = run;
 		rule->f = &f[i];
 		rule->left = f[i].times - 1;
+		if (f[i].on != NULL) {
+			aim(rule);
+			continue;
+		}
 		world_at(run->world, run_at(run, f[i].at), begin, rule);
 	}
 }

@@ -179,6 +179,20 @@ void run_host_disconnect(struct run_host *h)
 	core_call(core_main(h->core), do_disconnect, h);
 }
 
+static void do_reset(struct reactor *r, void *arg)
+{
+	struct run_host *h = arg;
+
+	(void)r;
+	if (h->ctrlr != NULL)
+		host_ctrlr_reset(h->ctrlr);
+}
+
+void run_host_reset(struct run_host *h)
+{
+	core_call(core_main(h->core), do_reset, h);
+}
+
 static void connect_now(void *arg)
 {
 	run_host_connect(arg);

@@ -20,13 +20,16 @@ struct slot {
 	size_t size;
 	uint64_t queue, id; /* as oracle X knows it */
 	uint64_t begun;	    /* of a read, for B */
-	uint64_t ns_changes;
+	uint64_t ns_changes, ns_maps;
 	struct oracle_block_ns *ns; /* NULL: not checked */
 	struct oracle_write *write;
 	struct oracle_block_ns *flushed; /* by a flush, begun at `begun` */
 	struct run_range range;
 	uint64_t since;		   /* it was submitted */
+	uint32_t block_size;	   /* of the namespace, when it was submitted */
+	bool reads;		   /* it is a read */
 	bool probe;		   /* it goes beyond the end */
+	bool only_read;		   /* there were data under this id, and may be again any time */
 	bool busy, parked, queued; /* queued: a start is on its way */
 };
 
@@ -57,8 +60,11 @@ static void end_write(struct slot *slot)
 {
 	struct run *run = slot->load->run;
 
-	if (slot->io.status == NVME_SUCCESS)
+	/* Under the namespace's id there may be another by now. */
+	if (slot->io.status == NVME_SUCCESS && slot->ns_maps == slot->load->h->target->ns_maps)
 		oracle_block_write_ack(slot->write);
+	else if (slot->io.status == NVME_SUCCESS)
+		oracle_block_write_in_doubt(slot->write);
 	else if (refused(slot->io.status))
 		run_violation(run, "B", oracle_block_write_failed(slot->write));
 	else
@@ -68,13 +74,38 @@ static void end_write(struct slot *slot)
 		run_range_keep(run->ranges, &slot->range, slot->load->h);
 }
 
+/* Where there never was memory, all is zero. */
+static void read_nothing(struct slot *slot)
+{
+	struct run *run = slot->load->run;
+	size_t len = slot->size;
+
+	if (!slot->reads || slot->io.status != NVME_SUCCESS || run->s->corrupts ||
+	    slot->load->s->nsid >= 64 || slot->load->h->target->had_data >> slot->load->s->nsid & 1)
+		return;
+	len = MIN(len, (size_t)slot->io.blocks * slot->block_size);
+	counts_add(run->counts, "rule.B.zero", 1);
+	for (size_t i = 0; i < len; i++) {
+		if (slot->data[i] == 0)
+			continue;
+		run_fail(run, RUN_SAFETY, "B",
+			 "host %s: a read of %u blocks at %" G_GUINT64_FORMAT
+			 " of namespace %u, which keeps no data, gave %02xh at byte %zu",
+			 slot->load->h->s->name, slot->io.blocks, slot->io.lba, slot->io.nsid,
+			 slot->data[i], i);
+		return;
+	}
+}
+
 static void end_read(struct slot *slot)
 {
 	struct run *run = slot->load->run;
 	struct run_target *t = slot->load->h->target;
 
-	if (slot->ns == NULL)
+	if (slot->ns == NULL) {
+		read_nothing(slot);
 		return;
+	}
 	/* While namespaces come and go under one id, nobody can say whose block it was. */
 	if (slot->io.status == NVME_SUCCESS && !run->s->corrupts &&
 	    slot->ns_changes == t->ns_changes)
@@ -214,12 +245,13 @@ static bool find_model(struct run_load *load, const struct host_ns *ns,
 	struct run *run = load->run;
 	struct bdev *bdev;
 
-	*model = oracle_block_ns_find(run->block, ns->uuid);
-	if (*model != NULL)
-		return true;
+	*model = NULL;
 	if (!run_target_ns(load->h->target, load->h->s->subnqn, ns->nsid, &bdev) ||
 	    memcmp(bdev->uuid, ns->uuid, sizeof(ns->uuid)) != 0)
 		return false;
+	*model = oracle_block_ns_find(run->block, ns->uuid);
+	if (*model != NULL)
+		return true;
 	if (bdev_is_malloc(run_bottom(bdev)) || run_is_file(bdev))
 		*model =
 			oracle_block_ns_new(run->block, ns->uuid, ns->block_size, ns->blocks, true);
@@ -331,7 +363,8 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 	uint64_t kind = world_rng_below(&load->rng, data + s->flushes);
 	int err;
 
-	if (slot->probe)
+	slot->reads = slot->probe || slot->only_read || kind < s->reads;
+	if (slot->probe || slot->only_read)
 		return host_read(q, &slot->io);
 	if (kind >= s->reads + s->writes && kind < data)
 		slot->io.blocks = (uint32_t)world_rng_range(&load->rng, slot->io.blocks,
@@ -398,8 +431,16 @@ static void start_slot(struct slot *slot)
 		soon(slot, RETRY);
 		return;
 	}
+	slot->only_read = false;
+	slot->block_size = ns->block_size;
+	if (!slot->probe && load->s->nsid < 64) {
+		if (slot->ns != NULL)
+			h->target->had_data |= UINT64_C(1) << load->s->nsid;
+		slot->only_read = slot->ns == NULL && h->target->had_data >> load->s->nsid & 1;
+	}
 	slot->since = world_now(load->run->world);
 	slot->ns_changes = h->target->ns_changes;
+	slot->ns_maps = h->target->ns_maps;
 	slot->queue = (uint64_t)h->index << 32 | host_qpair_id(q);
 	slot->id = load->run->result->commands++;
 	err = submit(slot, q, ns->blocks);

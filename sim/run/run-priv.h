@@ -7,12 +7,16 @@
 #include "sim/oracle/view.h"
 #include "sim/oracle/wire.h"
 #include "sim/run/run.h"
+#include "sim/run/trigger.h"
 #include "target/host/host.h"
 #include "target/target.h"
 
 #define RUN_RPC_PATH "/run/weft.sock"
 /* A host knows of a change this long after it can hear of it. */
 #define RUN_VIEW_BOUND (2 * WORLD_SEC)
+
+/* Namespaces that are looked at. */
+#define RUN_NSIDS 32
 
 /* Nodes are told apart up to so many, where that is good enough. */
 #define RUN_NODES 1024
@@ -30,6 +34,8 @@ struct run_target {
 	struct core *admin;  /* of the administrator's programs, on the same node */
 	uint32_t *seen;	     /* records of each reactor's trace that were looked at */
 	uint64_t ns_changes; /* calls that change namespaces: begins and ends */
+	uint64_t ns_maps;    /* of them, those that put another one under an id */
+	uint64_t had_data;   /* ids, a bit each, under which there were data */
 	unsigned ns_calls;   /* of them, under way */
 	uint64_t ns_changed_at;
 	bool down;
@@ -88,9 +94,11 @@ struct run {
 	struct oracle_exact *exact;
 	struct run_ranges *ranges;
 	GPtrArray *views;   /* struct run_view */
+	GPtrArray *triggers;
 	unsigned disturbed; /* network and node faults under way: nobody is judged by time */
 	uint64_t disturbed_since;
 	uint64_t calm_since;	 /* and TCP has repeated what was lost */
+	uint64_t ticked;	 /* records when watch.c last looked around */
 	GArray *connectors;	 /* by connection: index of the node that connected */
 	bool tainted[RUN_NODES]; /* by node: one of its connections was damaged */
 	unsigned violations;	 /* of P, handled so far */
@@ -138,6 +146,8 @@ bool run_config_settled(const struct run *run, const struct run_target *t, uint6
 void run_host_connect(struct run_host *h);
 void run_host_disconnect(struct run_host *h);
 void run_host_vanish(struct run_host *h);
+/* It drops its connections and makes new ones. */
+void run_host_reset(struct run_host *h);
 void run_hosts_start(struct run *run);
 bool run_hosts_settled(struct run *run);
 bool run_hosts_closed(struct run *run);

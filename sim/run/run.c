@@ -33,8 +33,9 @@ void run_fail(struct run *run, enum run_outcome outcome, const char *oracle, con
 
 void run_violation(struct run *run, const char *oracle, char *text)
 {
-	g_autofree char *name = g_strdup_printf("rule.%s", oracle);
+	char name[16] = "rule.";
 
+	g_strlcat(name, oracle, sizeof(name));
 	counts_add(run->counts, name, 1);
 	if (text != NULL)
 		run_fail(run, RUN_SAFETY, oracle, "%s", text);
@@ -205,6 +206,7 @@ static bool begin(struct run *run)
 	run->exact = oracle_exact_new();
 	run->ranges = run_ranges_new();
 	run->views = g_ptr_array_new();
+	run->triggers = g_ptr_array_new();
 	run->connectors = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	run->targets = g_ptr_array_new();
 	run->hosts = g_ptr_array_new();
@@ -221,8 +223,6 @@ static bool begin(struct run *run)
 	world_log_to(run->world, run->o->log);
 	if (run->o->keep_records)
 		world_keep_records(run->world);
-	if (run->s->raws.n > 0)
-		oracle_wire_tolerate(run->wire, ORACLE_HOST);
 	if (run->o->begin != NULL)
 		run->o->begin(run->o->arg, run->world);
 	return run_make_nodes(run);
@@ -265,6 +265,7 @@ static void finish(struct run *run)
 	oracle_exact_free(run->exact);
 	run_ranges_free(run->ranges);
 	g_ptr_array_unref(run->views);
+	run_triggers_free(run);
 	g_array_unref(run->connectors);
 	g_ptr_array_unref(run->targets);
 	g_ptr_array_unref(run->hosts);

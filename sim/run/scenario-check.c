@@ -5,15 +5,17 @@
 
 #include "hw/net.h"
 #include "sim/run/scenario.h"
+#include "sim/run/trigger.h"
 #include "sim/world.h"
 #include "target/core/error.h"
 
 struct check {
 	const struct scenario *s;
-	const char *file;
+	const char *file, *text;
 	GError **error;
 };
 
+/* What is wrong begins with the key that it is about, if any. */
 static bool G_GNUC_PRINTF(4, 5)
 	bad(const struct check *c, const char *list, unsigned i, const char *format, ...)
 {
@@ -22,8 +24,15 @@ static bool G_GNUC_PRINTF(4, 5)
 	va_start(args, format);
 	g_autofree char *what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s: %s[%u]: %s", c->file, list, i,
-		    what);
+	g_autofree char *key = g_strndup(what, strcspn(what, ":. "));
+	unsigned line = codec_line(c->text, list, i, key);
+
+	if (line > 0)
+		g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s:%u: %s[%u].%s", c->file,
+			    line, list, i, what);
+	else
+		g_set_error(c->error, WEFT_ERROR, RPC_INVALID_PARAMS, "%s:%u: %s[%u]: %s", c->file,
+			    MAX(codec_line(c->text, list, i, ""), 1), list, i, what);
 	return false;
 }
 
@@ -81,7 +90,7 @@ static bool address_good(const struct check *c, const char *list, unsigned i, co
 	struct net_addr addr;
 
 	return net_addr_parse(&addr, address, NULL, NULL) ||
-	       bad(c, list, i, "\"%s\" is not an IP address", address);
+	       bad(c, list, i, "address \"%s\" is not an IP address", address);
 }
 
 static bool check_nodes(const struct check *c)
@@ -123,8 +132,10 @@ static bool check_calls(const struct check *c, const struct codec_list *list, co
 		if (call[i].target != NULL && !is_target(c->s, call[i].target))
 			return bad(c, name, i, "target: no target is called \"%s\"",
 				   call[i].target);
-		if (call[i].times > 1 && call[i].every == 0)
+		if (call[i].times > 1 && call[i].every == 0 && call[i].on == NULL)
 			return bad(c, name, i, "times needs every");
+		if (call[i].on != NULL && !run_trigger_known(call[i].on))
+			return bad(c, name, i, "on: there is no event \"%s\"", call[i].on);
 	}
 	return true;
 }
@@ -167,6 +178,7 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 		[SCN_F_PACKET] = { .packet = true },
 		[SCN_F_PORT] = { .node = true },
 		[SCN_F_DRIFT] = { .node = true },
+		[SCN_F_HOLD] = { .node = true, .during = true },
 		[SCN_F_PAUSE] = { .node = true, .during = true },
 		[SCN_F_WALL] = { .node = true },
 		[SCN_F_POINT] = { .node = true, .name = true },
@@ -218,8 +230,10 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 	}
 	if (needs[f->kind].during && f->during == 0)
 		return bad(c, "faults", i, "%s needs for", kind);
-	if (f->times > 1 && f->every == 0)
+	if (f->times > 1 && f->every == 0 && f->on == NULL)
 		return bad(c, "faults", i, "times needs every");
+	if (f->on != NULL && !run_trigger_known(f->on))
+		return bad(c, "faults", i, "on: there is no event \"%s\"", f->on);
 	if (f->at > c->s->heal_at)
 		return bad(c, "faults", i, "at is after heal_at, when faults end");
 	return true;
@@ -270,9 +284,9 @@ static bool check_rest(const struct check *c)
 	return true;
 }
 
-bool scenario_check(const struct scenario *s, const char *name, GError **error)
+bool scenario_check(const struct scenario *s, const char *name, const char *text, GError **error)
 {
-	const struct check c = { s, name, error };
+	const struct check c = { s, name, text, error };
 
 	return check_nodes(&c) && check_calls(&c, &s->setup, "setup") &&
 	       check_calls(&c, &s->timeline, "timeline") && check_rest(&c);

@@ -9,18 +9,21 @@
 
 #define PPM 1000000
 
-static const char *const raw_kinds[] = { "garbage",	"mutate",     "truncate",    "connects",
-					 "r2t_ttag",	"r2t_offset", "r2t_overlap", "r2t_length",
-					 "aers",	"aborts",     "resets",	     "properties",
-					 "bad_connect", "silent",     NULL };
+const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  "connects",
+				      "r2t_ttag",    "r2t_offset", "r2t_overlap", "r2t_length",
+				      "aers",	     "aborts",	   "resets",	  "properties",
+				      "bad_connect", "eager",	   "silent",	  "keep_alive",
+				      "queues",	     "hdgst",	   "ddgst",	  "r2t_after",
+				      "any",	     NULL };
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
 const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
 					"reset",      "pause",	   "wall",	 "point",
 					"silent",     "vanish",	   "disconnect", "connect",
 					"host_reset", "del_addr",  "packet",	 "port",
-					"drift",      "starve",	   "file",	 "file_hang",
-					"file_size",  "file_gone", "power",	 NULL };
+					"drift",      "starve",	   "hold",	 "file",
+					"file_hang",  "file_size", "file_gone",	 "power",
+					NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",
@@ -215,6 +218,7 @@ static void raw_init(void *obj)
 	r->times = 1;
 	r->every = 10 * WORLD_MS;
 	r->kato = 10 * WORLD_SEC;
+	r->beat = WORLD_SEC;
 }
 
 static const struct codec_field raw_fields[] = {
@@ -223,11 +227,17 @@ static const struct codec_field raw_fields[] = {
 	TEXT(struct scn_raw, traddr),
 	TEXT(struct scn_raw, trsvcid),
 	TEXT(struct scn_raw, subnqn, .required = true),
-	ENUM(struct scn_raw, kind, "does", raw_kinds, .required = true),
+	ENUM(struct scn_raw, kind, "does", scn_raw_names, .required = true),
 	TIME(struct scn_raw, at),
 	TIME(struct scn_raw, every, .min = 1),
 	NUM(struct scn_raw, times, .min = 1, .max = 100000, .about = "sessions"),
 	TIME(struct scn_raw, kato, .max = 1000000 * WORLD_SEC),
+	TIME(struct scn_raw, beat, .min = 1, .max = 1000 * WORLD_SEC,
+	     .about = "keep_alive: between signs of life"),
+	NUM(struct scn_raw, beats, .max = 1000000, .about = "keep_alive: how many"),
+	BOOL(struct scn_raw, traffic, .about = "keep_alive: by other commands than Keep Alive"),
+	BOOL(struct scn_raw, hdgst, .about = "with header digests"),
+	BOOL(struct scn_raw, ddgst, .about = "with data digests"),
 	{ 0 },
 };
 static const struct codec_shape raw_shape = { "raw", sizeof(struct scn_raw), raw_fields, raw_init };
@@ -247,6 +257,9 @@ static const struct codec_field call_fields[] = {
 	ENUM(struct scn_call, reply, "reply", replies),
 	ENUM(struct scn_call, client, "client", clients),
 	TEXT(struct scn_call, has, .about = "the reply's text must have this in it"),
+	TEXT(struct scn_call, on, .about = "an event: the call comes after each of them"),
+	NUM(struct scn_call, skip, .max = 1000000),
+	TIME(struct scn_call, after, .max = 3600 * WORLD_SEC),
 	{ 0 },
 };
 static const struct codec_shape call_shape = { "call", sizeof(struct scn_call), call_fields,
@@ -328,9 +341,16 @@ static const struct codec_field fault_fields[] = {
 	TEXT(struct scn_fault, host),
 	TEXT(struct scn_fault, name, .about = "of the fault point; the address"),
 	NUM(struct scn_fault, nth, .min = 1, .about = "point: the first hit that is taken"),
-	NUM(struct scn_fault, count, .about = "point: how many are taken; 0: all"),
+	NUM(struct scn_fault, count,
+	    .about = "point: how many are taken; 0: all; reset: which connection; 0: all"),
 	NUM(struct scn_fault, ppm, .max = PPM, .about = "chance; 0: surely"),
 	TIME(struct scn_fault, by, .about = "how far, how long"),
+	NUM(struct scn_fault, reactor, .max = 63, .about = "hold: which one"),
+	TEXT(struct scn_fault, on,
+	     .about = "qpair.uninitialized-connecting, ns.active-draining, bdev.resize, mark.NAME, ...: "
+		      "the fault comes with each such event from `at` on"),
+	NUM(struct scn_fault, skip, .max = 1000000, .about = "events that are let pass"),
+	TIME(struct scn_fault, after, .max = 3600 * WORLD_SEC, .about = "the event"),
 	BOOL(struct scn_fault, back),
 	{ .key = "link",
 	  .type = CODEC_ONE,
@@ -416,6 +436,7 @@ static const struct codec_field scenario_fields[] = {
 	TIME(struct scenario, bound, .about = "everything must be done so long after heal_at"),
 	TIME(struct scenario, busy_pass, .min = 1, .max = WORLD_SEC),
 	TIME(struct scenario, idle_pass, .min = 1, .max = WORLD_SEC),
+	BOOL(struct scenario, abrupt, .about = "the targets shut down under their hosts"),
 	BOOL(struct scenario, corrupts,
 	     .about = "bits flip where no digest guards them: wrong data is no violation"),
 	{ .key = "network",
@@ -536,7 +557,7 @@ struct scenario *scenario_parse(const char *name, const char *text, GError **err
 
 	if (codec_read(arena, &scenario_shape, name, text, s, error)) {
 		s->arena = arena;
-		if (scenario_check(s, name, error))
+		if (scenario_check(s, name, text, error))
 			return s;
 	}
 	scenario_free(s);

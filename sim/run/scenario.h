@@ -60,7 +60,7 @@ struct scn_host {
 	bool never; /* it is right that it never gets in */
 };
 
-/* A host of raw bytes that does what it must not; see raw.h. */
+/* A host of raw bytes that does what it must not; see raw-priv.h. */
 enum scn_raw_kind {
 	SCN_RAW_GARBAGE,     /* random bytes */
 	SCN_RAW_MUTATE,	     /* a good session with bytes changed */
@@ -75,8 +75,18 @@ enum scn_raw_kind {
 	SCN_RAW_RESETS,	     /* CC.EN and CC.SHN in odd order */
 	SCN_RAW_PROPERTIES,  /* property writes of every value */
 	SCN_RAW_BAD_CONNECT, /* Connects with wrong NQN, cntlid, qid, size */
+	SCN_RAW_EAGER,	     /* Connects and commands without waiting for any answer */
 	SCN_RAW_SILENT,	     /* connects, then sends nothing more: keep-alive must end it */
+	SCN_RAW_KEEP_ALIVE,  /* sends `beats` signs of life, one each `beat`; then it is silent */
+	SCN_RAW_QUEUES,	   /* another number of queues in each session, and one more than granted */
+	SCN_RAW_HDGST,	   /* a command with a wrong header digest */
+	SCN_RAW_DDGST,	   /* writes with a wrong data digest */
+	SCN_RAW_R2T_AFTER, /* H2CData for a command that has failed */
+	SCN_RAW_ANY,	   /* any PDUs, whole or damaged, in any order and state */
+	SCN_RAW_KINDS
 };
+
+extern const char *const scn_raw_names[];
 
 struct scn_raw {
 	const char *name;
@@ -84,6 +94,9 @@ struct scn_raw {
 	uint64_t kind; /* enum scn_raw_kind */
 	uint64_t at, every, times;
 	uint64_t kato;
+	uint64_t beat, beats; /* SCN_RAW_KEEP_ALIVE */
+	bool traffic;	      /* the signs of life are other commands */
+	bool hdgst, ddgst;
 };
 
 /* --- what happens --------------------------------------------------------------------------- */
@@ -107,6 +120,8 @@ struct scn_call {
 	uint64_t reply;	    /* enum scn_expect_reply */
 	uint64_t client;    /* enum scn_client */
 	const char *has;    /* text that the reply must have in it */
+	const char *on;	    /* an event instead of a time; see struct scn_fault */
+	uint64_t skip, after;
 };
 
 enum scn_fault_kind {
@@ -114,7 +129,7 @@ enum scn_fault_kind {
 	SCN_F_PARTITION,  /* packets are lost both ways */
 	SCN_F_ONE_WAY,	  /* ... from -> to only */
 	SCN_F_LINK,	  /* link has other parameters for `during` */
-	SCN_F_RESET,	  /* connections between from and to */
+	SCN_F_RESET,	  /* connections between from and to; count: only one, by its place */
 	SCN_F_PAUSE,	  /* node stands still for `during` */
 	SCN_F_WALL,	  /* wall clock of node steps by `by` (or back, with back) */
 	SCN_F_POINT,	  /* fault point `name` of node: nth, count, ppm */
@@ -128,6 +143,7 @@ enum scn_fault_kind {
 	SCN_F_PORT,	  /* the cable of node is pulled for `during` */
 	SCN_F_DRIFT,	  /* the clocks of node run fast (slow, with back) by ppm for `during` */
 	SCN_F_STARVE,	  /* runners are kept away at random, up to `by`, ppm of their passes */
+	SCN_F_HOLD,	  /* reactor number `reactor` of node is kept away for `during` */
 	SCN_F_FILE,	  /* I/O to file `name` of node fails: see file */
 	SCN_F_FILE_HANG,  /* no I/O to it ends for `during` */
 	SCN_F_FILE_SIZE,  /* it gets `bytes` */
@@ -161,8 +177,15 @@ struct scn_fault {
 	const char *from, *to, *node, *host;
 	const char *name;
 	uint64_t nth, count, ppm; /* SCN_F_POINT: as struct world_fault_rule */
-	uint64_t by;
+	uint64_t by, reactor;
 	bool back;
+	/*
+	 * The fault is aimed at a moment: it comes `after` that time behind each event of
+	 * that name from `at` on, but for the first `skip`, and no more than `times`; the
+	 * next one not before `every`. Names of events: trigger.h.
+	 */
+	const char *on;
+	uint64_t skip, after;
 	struct scn_link *link;
 	struct scn_packet *packet;
 	uint64_t bytes;
@@ -178,8 +201,8 @@ struct scn_load {
 	uint64_t depth, max_blocks;
 	uint64_t reads, writes, zeroes, flushes; /* weights; zeroes: of up to all blocks */
 	uint64_t fua_ppm;
-	bool overlap;	/* reads and writes of the same blocks at the same time */
-	uint64_t think; /* pause of a slot between I/Os, at most */
+	bool overlap;	    /* reads and writes of the same blocks at the same time */
+	uint64_t think;	    /* pause of a slot between I/Os, at most */
 	uint64_t probe_ppm; /* of reads that end beyond the namespace, and must be refused */
 };
 
@@ -191,10 +214,11 @@ enum scn_expect_kind {
 	SCN_X_IOS,	     /* host did at least `value` I/Os */
 	SCN_X_LOST,	     /* host lost its connection at least `value` times */
 	SCN_X_LOST_AT_MOST,
-	SCN_X_GONE_BY,	   /* target has no controller of host (or raw) at `at` */
-	SCN_X_KEPT_TILL,   /* ... has one at `at` */
-	SCN_X_PDUS,	   /* target has sent at least `value` PDUs of type `name` */
-	SCN_X_LOG,	   /* node has logged a line with `name` in it */
+	SCN_X_GONE_BY,	 /* target has no controller of host (or raw) at `at` */
+	SCN_X_KEPT_TILL, /* ... has one at `at` */
+	SCN_X_PDUS, /* target has sent at least `value` PDUs of type `name`, as R2T, C2HTermReq,
+			C2HTermReq:4 (of that status), C2HTermReq:1:10 (and field) */
+	SCN_X_LOG,  /* node has logged a line with `name` in it */
 	SCN_X_RECONNECTED, /* host connected again at least `value` times */
 };
 
@@ -211,6 +235,7 @@ struct scenario {
 	uint64_t heal_at, bound;
 	uint64_t quiet; /* nobody does anything for so long before the end */
 	uint64_t busy_pass, idle_pass;
+	bool abrupt;   /* the targets shut down under their hosts */
 	bool corrupts; /* digests may be off where bits flip: bad data is not a violation */
 	struct scn_link *network;   /* NULL: defaults */
 	struct codec_list links;    /* struct scn_link */
@@ -242,7 +267,7 @@ const char *scenario_printf(struct scenario *s, const char *format, ...) G_GNUC_
 
 /* NULL: error names file, line and key. */
 struct scenario *scenario_parse(const char *name, const char *text, GError **error);
-/* Names that are used exist, times are in order. name is for messages. */
-bool scenario_check(const struct scenario *s, const char *name, GError **error);
+/* Names that are used exist, times are in order. name and text are for messages. */
+bool scenario_check(const struct scenario *s, const char *name, const char *text, GError **error);
 char *scenario_print(const struct scenario *s);
 char *scenario_schema(void);

@@ -12,6 +12,8 @@
 
 #define TICK (20 * WORLD_MS)
 #define KATO_SLACK (500 * WORLD_MS)
+/* A target notices at once; after a C2HTermReq it waits for a second. */
+#define ENDED_BOUND (5 * WORLD_SEC)
 
 /* --- oracle S -------------------------------------------------------------------------------- */
 
@@ -35,6 +37,7 @@ static void edge(struct run *run, const char *machine, const uint8_t *edges, uns
 	}
 	name = g_strdup_printf("edge.%s.%s-%s", machine, names[from], names[to]);
 	counts_add(run->counts, name, 1);
+	run_trigger(run, name + strlen("edge."));
 }
 
 static void list_edges(struct counts *counts, const char *machine, const uint8_t *edges, unsigned n,
@@ -51,8 +54,26 @@ static void list_edges(struct counts *counts, const char *machine, const uint8_t
 	}
 }
 
+/* Marks and fault points of the target's and the host's code, so that those never met show. */
+static void list_marks(struct counts *counts)
+{
+	static const char *const names[] = {
+		"mark.connect.moved",	       "mark.connect.admitted",
+		"mark.connect.kill_wanted",    "mark.tcp.moved_paused",
+		"mark.io.gone_while_waiting",  "mark.keep_alive.expired",
+		"fault.point.buf.get",	       "fault.point.buf.give",
+		"fault.point.mem.alloc",       "fault.point.reactor.messages",
+		"fault.point.tcp.accept",      "fault.point.tcp.requests",
+		"fault.point.host.queue_full", "fault.aimed",
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		counts_add(counts, names[i], 0);
+}
+
 void run_list_all(struct counts *counts)
 {
+	list_marks(counts);
 	for (unsigned i = 0; i < SCN_F_KINDS; i++) {
 		g_autofree char *name = g_strdup_printf("fault.%s", scn_fault_names[i]);
 
@@ -105,6 +126,17 @@ static void expired(struct run_target *t, uint16_t cntlid, uint64_t time)
 /* --- the trace rings
  * ------------------------------------------------------------------------------ */
 
+/* It may go and come back before anybody looks at what there is: hosts see both. */
+static void touched(struct run_target *t, uint32_t nsid)
+{
+	for (unsigned i = 0; i < t->run->views->len; i++) {
+		struct run_view *v = t->run->views->pdata[i];
+
+		if (v->target == t)
+			oracle_view_touched(v->oracle, nsid, world_now(t->run->world));
+	}
+}
+
 static void look(struct run_target *t, const struct trace_record *rec)
 {
 	struct run *run = t->run;
@@ -118,10 +150,18 @@ static void look(struct run_target *t, const struct trace_record *rec)
 		break;
 	case TRACE_NS_STATE:
 		edge(run, "ns", ns_edges, G_N_ELEMENTS(ns_edges), ns_names, rec);
+		touched(t, (uint32_t)rec->a);
 		run_watch_view(run);
 		break;
 	case TRACE_BDEV_RESIZE:
 		run_watch_view(run);
+		run_trigger(run, "bdev.resize");
+		break;
+	case TRACE_AER:
+		run_trigger(run, "aer");
+		break;
+	case TRACE_TCP_ACCEPT:
+		run_trigger(run, "tcp.accept");
 		break;
 	case TRACE_KEEP_ALIVE_EXPIRED:
 		expired(t, (uint16_t)rec->a, rec->time);
@@ -197,6 +237,10 @@ void run_watch_record(struct run *run, const struct world_record *rec)
 		taint(run, node);
 		counts_add(run->counts, "fault.corrupt", 1);
 		break;
+	case WORLD_MARK:
+	case WORLD_FAULT:
+		run_trigger_name(run, rec->kind == WORLD_FAULT, rec->a);
+		break;
 	default:
 		break;
 	}
@@ -219,11 +263,9 @@ bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, stru
 	return true;
 }
 
-#define VIEW_NSIDS 32 /* looked at */
-
 static void view_target(struct run_view *v, uint64_t now)
 {
-	for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
+	for (uint32_t nsid = 1; nsid <= RUN_NSIDS; nsid++) {
 		struct bdev *b = NULL;
 
 		if (run_target_ns(v->target, v->subnqn, nsid, &b))
@@ -240,7 +282,7 @@ static void view_allowed(struct run_host *h, uint64_t now)
 	struct nvmf_subsystem *s =
 		v->target->down ? NULL : nvmf_subsystem_find(v->target->target->nvmf, v->subnqn);
 
-	for (uint32_t nsid = 1; s != NULL && nsid <= MIN(VIEW_NSIDS, s->max_namespaces); nsid++) {
+	for (uint32_t nsid = 1; s != NULL && nsid <= MIN(RUN_NSIDS, s->max_namespaces); nsid++) {
 		const struct nvmf_ns *ns = s->nss[nsid - 1];
 		bool allowed = ns == NULL || !ns->no_auto_visible;
 
@@ -262,7 +304,7 @@ void run_watch_view(struct run *run)
 		if (!h->live || h->ctrlr == NULL || h->view == NULL)
 			continue;
 		view_allowed(h, now);
-		for (uint32_t nsid = 1; nsid <= VIEW_NSIDS; nsid++) {
+		for (uint32_t nsid = 1; nsid <= RUN_NSIDS; nsid++) {
 			const struct host_ns *ns = host_ctrlr_ns(h->ctrlr, nsid);
 
 			run_violation(run, "N",
@@ -301,19 +343,31 @@ static void check_vanished(struct run *run, uint64_t now)
 	}
 }
 
-static void tick(void *arg)
+/* No target keeps a connection whose end it has been told of. */
+static void check_ended(struct run *run, uint64_t now)
 {
-	struct run *run = arg;
-	uint64_t now = world_now(run->world);
+	for (unsigned i = 0; run->phase == RUN_HEALED && run_is_calm(run) && i < run->targets->len;
+	     i++) {
+		const struct run_target *t = run->targets->pdata[i];
+		uint64_t since = t->down ? HW_NEVER : world_net_ended(t->node);
 
-	if (run->phase == RUN_ENDING)
-		return;
+		counts_add(run->counts, "rule.R.ended", 1);
+		if (since != HW_NEVER &&
+		    MAX(since, run_at(run, run->s->heal_at)) + ENDED_BOUND < now)
+			run_fail(run, RUN_LIVENESS, "R",
+				 "%s keeps a connection that its host ended %" G_GUINT64_FORMAT
+				 " ms ago",
+				 t->s->name, (now - since) / WORLD_MS);
+	}
+}
+
+static void look_around(struct run *run, uint64_t now)
+{
 	run_watch_view(run);
 	for (unsigned i = 0; i < run->views->len; i++)
 		run_violation(
 			run, "N",
 			oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle, now));
-	check_vanished(run, now);
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 		unsigned n = run_ctrlrs_of(run, h->hostnqn);
@@ -321,6 +375,21 @@ static void tick(void *arg)
 		if (n == 0 || (n == 1 && h->live))
 			run_ranges_fenced(run, h);
 	}
+}
+
+static void tick(void *arg)
+{
+	struct run *run = arg;
+	uint64_t now = world_now(run->world);
+
+	if (run->phase == RUN_ENDING)
+		return;
+	/* Since the last tick there was but this one: what there is was looked at. */
+	if (world_records(run->world) > run->ticked + 1)
+		look_around(run, now);
+	check_vanished(run, now);
+	check_ended(run, now);
+	run->ticked = world_records(run->world);
 	world_at(run->world, now + TICK, tick, run);
 }
 

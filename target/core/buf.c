@@ -443,8 +443,8 @@ static void give(struct task *task)
 	struct reactor *r = pool->reactor;
 	unsigned given = 0;
 
-	pool->no_memory = false;
-	for (unsigned i = 0; i < BUF_CLASSES; i++) {
+	pool->no_memory = hw_fault(r->hw, "buf.give");
+	for (unsigned i = 0; i < BUF_CLASSES && !pool->no_memory; i++) {
 		struct buf_user *user;
 		struct buf *buf;
 

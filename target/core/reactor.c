@@ -250,6 +250,8 @@ static unsigned run_messages(struct reactor *r)
 	while (n < MESSAGES_MAX && (msg = mailbox_pop(&r->priv->mailbox)) != NULL) {
 		n++;
 		msg->fn(msg, r);
+		if (hw_fault(r->hw, "reactor.messages"))
+			break; /* as if there were too many */
 	}
 	r->stats.messages += n;
 	return n;

@@ -109,6 +109,8 @@ static void answer(struct connect *c, bool attached)
 	struct nvmf_request *req = c->req;
 	bool dead = !attached || q->kill_wanted;
 
+	if (q->kill_wanted)
+		hw_mark(q->reactor->hw, "connect.kill_wanted");
 	q->moving = false;
 	q->connect = NULL;
 	if (c->ctrlr != NULL && !enable(c))
@@ -228,6 +230,7 @@ static void io_admit(struct reactor *r, void *arg)
 	struct connect *c = arg;
 
 	admit(c, find_owned(nvmf_group_of(c->q->tgt, r), c));
+	hw_mark(r->hw, "connect.admitted");
 	if (c->home == r)
 		answer(c, true);
 	else
@@ -238,6 +241,7 @@ static void io_arrived(struct nvmf_qpair *q, bool attached)
 {
 	struct connect *c = q->connect;
 
+	hw_mark(q->reactor->hw, "connect.moved");
 	if (!attached) {
 		not_now(c, NVME_SC_INTERNAL_ERROR, 0);
 		answer(c, false);
@@ -281,7 +285,7 @@ static void decide(struct connect *c, struct nvmf_tgt *tgt)
 		reject(c, NVME_SC_CONNECT_FORMAT, NVME_CONNECT_IPO_CMD(recfmt));
 		return;
 	}
-	if (!terminated(c->data.hostnqn)) {
+	if (!terminated(c->data.hostnqn) || c->data.hostnqn[0] == 0) {
 		invalid(c, NVME_CONNECT_IPO_DATA(hostnqn));
 		return;
 	}

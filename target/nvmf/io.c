@@ -113,6 +113,7 @@ static void read_buffer_ready(struct nvmf_request *req)
 	if (ng != NULL)
 		status = check_rw(req, ng);
 	if (status != NVME_SUCCESS) {
+		hw_mark(req->qpair->reactor->hw, "io.gone_while_waiting");
 		nvmf_io_fail(req, status);
 		return;
 	}

@@ -159,6 +159,8 @@ static void tcp_qpair_detach(struct nvmf_qpair *q)
 		c->moved = g_memdup2((uint8_t *)c->rx->data + c->rx_off, n);
 	tcp_req_drop_rx(&c->first); /* the Connect's data has been copied */
 	tcp_rx_drop(c);
+	if (c->rx_paused)
+		hw_mark(q->reactor->hw, "tcp.moved_paused");
 	c->rx_len = n;
 	reactor_cancel_task(q->reactor, &c->flush_task);
 	reactor_timer_cancel(q->reactor, &c->stall_timer);

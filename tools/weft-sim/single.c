@@ -11,6 +11,7 @@
 
 static void at_break(void)
 {
+	fflush(NULL); /* traces and logs up to here can be read now */
 	raise(SIGTRAP);
 }
 

@@ -273,22 +273,43 @@ static void run_all(struct swarm_state *st)
 	}
 }
 
+/* "A-B", "A+N" or "A" (last: 0). */
+static bool parse_seeds(const char *text, uint64_t *first, uint64_t *last)
+{
+	const char *sign = strpbrk(text, "+-");
+	g_autofree char *begin =
+		g_strndup(text, sign != NULL ? (size_t)(sign - text) : strlen(text));
+
+	*last = 0;
+	if (!parse_seed(begin, first))
+		return false;
+	if (sign == NULL)
+		return true;
+	if (!parse_seed(sign + 1, last))
+		return false;
+	if (*sign == '+') {
+		if (*last == 0 || *last - 1 > UINT64_MAX - 1 - *first)
+			return false;
+		*last += *first - 1;
+	}
+	return *last >= *first;
+}
+
 static bool parse_range(const struct swarm *o, struct swarm_state *st)
 {
-	g_auto(GStrv) ends = g_strsplit(o->seeds != NULL ? o->seeds : "1", "-", 2);
 	uint64_t duration;
 
 	if (o->seeds == NULL && o->duration == NULL) {
 		fprintf(stderr, "weft-sim: swarm needs --seeds A-B or --for TIME\n");
 		return false;
 	}
-	if (!parse_seed(ends[0], &st->next) ||
-	    (ends[1] != NULL && !parse_seed(ends[1], &st->last))) {
-		fprintf(stderr, "weft-sim: --seeds %s: A-B, a number or a commit hash expected\n",
+	if (!parse_seeds(o->seeds != NULL ? o->seeds : "1", &st->next, &st->last)) {
+		fprintf(stderr,
+			"weft-sim: --seeds %s: A-B, A+N, a number or a commit hash expected\n",
 			o->seeds);
 		return false;
 	}
-	if (ends[1] == NULL)
+	if (st->last == 0)
 		st->last = o->duration != NULL ? UINT64_MAX : st->next;
 	if (o->duration != NULL && !codec_time_parse(o->duration, &duration)) {
 		fprintf(stderr, "weft-sim: --for %s: a time such as 10min expected\n", o->duration);

@@ -108,8 +108,9 @@ static int main_swarm(int argc, char **argv)
 	struct swarm o = { .jobs = 1 };
 	const GOptionEntry entries[] = {
 		{ "profile", 0, 0, G_OPTION_ARG_STRING, &o.profile,
-		  "what seeds draw from: default, calm, network, admin, hostile", "P" },
-		{ "seeds", 0, 0, G_OPTION_ARG_STRING, &o.seeds, "these; or a commit hash", "A-B" },
+		  "what seeds draw from: default, calm, network, admin, hostile, two-hosts", "P" },
+		{ "seeds", 0, 0, G_OPTION_ARG_STRING, &o.seeds,
+		  "these; A+N: N from A, which may be a commit hash", "A-B" },
 		{ "for", 0, 0, G_OPTION_ARG_STRING, &o.duration,
 		  "seeds from 1 (or A) on for that time", "TIME" },
 		{ "jobs", 0, 0, G_OPTION_ARG_INT, &o.jobs, "processes; default 1", "N" },

@@ -138,15 +138,15 @@ static uint64_t run(uint64_t seed)
 	}
 	churn_soon(&churn);
 	for (unsigned i = 0; i < 2; i++) {
-		const struct workload_params p = {
+		struct workload_params p = {
 			.nsid = 1,
 			.first_lba = i * BLOCKS / 2,
 			.blocks = BLOCKS / 2,
 			.ios = 150,
-			.depth = (unsigned)world_rng_range(&rng, 1, 32),
-			.max_blocks = world_rng_chance(&rng, 300000) ? 256 / 8 : 16,
 		};
 
+		p.depth = (unsigned)world_rng_range(&rng, 1, 32);
+		p.max_blocks = world_rng_chance(&rng, 300000) ? 256 / 8 : 16;
 		wl[i] = workload_start(fx->hosts[i], &p);
 	}
 	fx_wait(fx, 600 * WORLD_SEC);

@@ -89,6 +89,11 @@ static void test_crc(void)
 		data[i] = i;
 	g_assert_cmphex(oracle_crc32c(0, data, 32), ==, 0x46dd794e);
 	g_assert_cmphex(oracle_crc32c(oracle_crc32c(0, data, 7), data + 7, 25), ==, 0x46dd794e);
+	for (size_t from = 0; from < 9; from++) {
+		for (size_t len = 0; from + len <= sizeof(data); len++)
+			g_assert_cmphex(oracle_crc32c(1, data + from, len), ==,
+					oracle_crc32c_plain(1, data + from, len));
+	}
 }
 
 int main(int argc, char **argv)

@@ -30,7 +30,8 @@ enum op { SET8, SET16, SET32, OR8, XOR8, ADD16, ADD32, DROP, TWICE, CUSTOM };
 
 typedef void custom_fn(GArray *pdus, unsigned cmd, unsigned at);
 static custom_fn term_before, term_fes, term_fei, after_term, second_ttag, split_r2t, no_r2t_at_all,
-	resp_after_success, cap_again, get_cc, second_connect, no_connect;
+	resp_after_success, never_enabled, term_other, term_pdu, cap_again, get_cc, second_connect,
+	no_connect;
 
 struct mutant {
 	const char *rule;
@@ -92,7 +93,7 @@ static const struct mutant mutants[] = {
 	M("P.pdu.ddgst", DIGESTS, IO, WRITE, ABOUT_ANY, H2C, XOR8, 100, 1),
 	M("P.pdu.datal", PLAIN, IO, READ, ABOUT_ANY, C2H, ADD32, 16, 4),
 	M("P.pdu.datal", PLAIN, IO, WRITE, ABOUT_ANY, H2C, SET32, 16, 0),
-	C("P.pdu.after-term", PLAIN, IO, READ, ABOUT_ANY, RESP, after_term, .tolerated_host = true),
+	C("P.pdu.after-term", PLAIN, IO, READ, ABOUT_ANY, C2H, after_term, .tolerated_host = true),
 	M("P.ic.pfv", PLAIN, ANY, NONE, ABOUT_ANY, ICRESP, SET16, 8, 1),
 	M("P.ic.pfv", PLAIN, ANY, NONE, ABOUT_ANY, ICREQ, SET16, 8, 1),
 	M("P.ic.pda", PLAIN, ANY, NONE, ABOUT_ANY, ICRESP, SET8, 10, 32),
@@ -102,6 +103,9 @@ static const struct mutant mutants[] = {
 	M("P.ic.maxh2cdata", PLAIN, ANY, NONE, ABOUT_ANY, ICRESP, SET32, 12, 4092),
 	M("P.ic.maxh2cdata", PLAIN, ANY, NONE, ABOUT_ANY, ICRESP, SET32, 12, 8194),
 	C("P.term.cause", PLAIN, IO, READ, ABOUT_ANY, RESP, term_before),
+	C("P.term.cause", PLAIN, IO, READ, ABOUT_ANY, C2H, term_other, .tolerated_host = true),
+	C("P.term.pdu", PLAIN, IO, READ, ABOUT_ANY, C2H, term_pdu, .tolerated_host = true),
+	M("P.pdu.phase", PLAIN, ANY, NONE, ABOUT_ANY, ICREQ, SET8, 10, 32, .tolerated_host = true),
 	C("P.term.fes", PLAIN, IO, READ, ABOUT_ANY, RESP, term_fes),
 	C("P.term.fei", PLAIN, IO, READ, ABOUT_ANY, RESP, term_fei),
 
@@ -165,6 +169,11 @@ static const struct mutant mutants[] = {
 	M("P.resp.dnr", PLAIN, IO, READ, ABOUT_ANY, RESP, SET16, 8 + 14, 0x080 << 1),
 	M("P.resp.dnr", PLAIN, IO, WRITE, ABOUT_ANY, RESP, SET16, 8 + 14, 0x8000 | 0x022 << 1),
 	M("P.resp.dnr", PLAIN, IO, WRITE, ABOUT_ANY, RESP, SET16, 8 + 14, 0x8000),
+	M("P.resp.wrong", PLAIN, IO, READ, ABOUT_ANY, CMD, SET8, 9, 0, .tolerated_host = true),
+	M("P.resp.wrong", PLAIN, IO, READ, ABOUT_ANY, CMD, SET8, 8 + 39, 0x22,
+	  .tolerated_host = true),
+	M("P.resp.wrong", DIGESTS, IO, WRITE, ABOUT_ANY, H2C, XOR8, 100, 1, .tolerated_host = true),
+	C("P.resp.enabled", PLAIN, ADMIN, PROP_SET, 0x14, CMD, never_enabled, .cascades = true),
 	M("P.resp.dw", PLAIN, IO, READ, ABOUT_ANY, RESP, SET32, 8, 1),
 	M("P.resp.dw", PLAIN, ADMIN, PROP_GET, 0x08, RESP, SET32, 12, 1),
 	M("P.resp.dw", PLAIN, ADMIN, PROP_SET, 0x14, RESP, SET32, 8, 1),
@@ -173,6 +182,11 @@ static const struct mutant mutants[] = {
 	M("P.connect.cntlid", PLAIN, ADMIN, CONNECT, ABOUT_ANY, RESP, SET16, 8, 0xfff5,
 	  .cascades = true),
 	M("P.connect.cntlid", PLAIN, IO, CONNECT, ABOUT_ANY, RESP, SET16, 8, 77),
+	M("P.connect.wrong", PLAIN, IO, CONNECT, ABOUT_ANY, CMD, SET16, 8 + 40, 1),
+	M("P.connect.wrong", PLAIN, IO, CONNECT, ABOUT_ANY, CMD, SET16, 8 + 42, 9),
+	M("P.connect.wrong", PLAIN, IO, CONNECT, ABOUT_ANY, CMD, SET16, 8 + 44, 0),
+	M("P.connect.wrong", PLAIN, IO, CONNECT, ABOUT_ANY, CMD, XOR8, 72 + 3, 1),
+	M("P.connect.wrong", PLAIN, IO, CONNECT, ABOUT_ANY, CMD, XOR8, 72 + 520, 1),
 	M("P.connect.sqhd", PLAIN, IO, CONNECT, ABOUT_ANY, RESP, SET16, 8 + 8, 0xffff),
 	M("P.connect.sqhd", PLAIN, IO, CONNECT, ABOUT_ANY, RESP, SET16, 8 + 8, 0),
 	M("P.connect.ipo", PLAIN, IO, CONNECT, ABOUT_ANY, RESP, SET16, 8 + 14, 0x8000 | 0x182 << 1),
@@ -342,6 +356,21 @@ static void term(GArray *pdus, unsigned at, uint16_t fes, uint32_t fei)
 	g_array_insert_val(pdus, at, p);
 }
 
+/* CC is written without EN, and yet all goes well. */
+static void never_enabled(GArray *pdus, unsigned cmd, unsigned at)
+{
+	(void)at;
+	pdu_at(pdus, cmd)->data[8 + 48] &= 0xfe;
+	/* Nobody looks at CSTS, which would say it first. */
+	for (unsigned i = cmd; i < pdus->len; i++) {
+		uint8_t *p = pdu_at(pdus, i)->data;
+
+		if (p != NULL && p[0] == CMD && p[8] == 0x7f && p[8 + 4] == 0x04 &&
+		    p[8 + 44] == 0x1c)
+			p[8 + 44] = 0x68;
+	}
+}
+
 static void term_before(GArray *pdus, unsigned cmd, unsigned at)
 {
 	(void)cmd;
@@ -360,10 +389,28 @@ static void term_fei(GArray *pdus, unsigned cmd, unsigned at)
 	term(pdus, at, 1, 72);
 }
 
+/* HLEN is the host's fault, so that a TermReq is right that names it and shows the PDU. */
+static void broken_pdu(GArray *pdus, unsigned cmd, unsigned at, uint32_t fei)
+{
+	pdu_at(pdus, cmd)->data[2] = 71;
+	term(pdus, at, 1, fei);
+	memcpy(pdu_at(pdus, at)->data + 24, pdu_at(pdus, cmd)->data, 72);
+}
+
+static void term_other(GArray *pdus, unsigned cmd, unsigned at)
+{
+	broken_pdu(pdus, cmd, at, 4);
+}
+
+static void term_pdu(GArray *pdus, unsigned cmd, unsigned at)
+{
+	broken_pdu(pdus, cmd, at, 2);
+	pdu_at(pdus, at)->data[24 + 40] ^= 1;
+}
+
 static void after_term(GArray *pdus, unsigned cmd, unsigned at)
 {
-	pdu_at(pdus, cmd)->data[9] = 0; /* PSDT: the host's fault, so that the TermReq is right */
-	term(pdus, at, 1, 9);
+	broken_pdu(pdus, cmd, at, 2);
 }
 
 /* Two R2Ts under way at once get one tag. */
@@ -549,7 +596,7 @@ static void test_mutants(void)
 static void test_tolerance(void)
 {
 	const struct session_params params = { .seed = 3, .ios = 60, .hosts = 1 };
-	const struct mutant host = M("", PLAIN, IO, READ, ABOUT_ANY, CMD, SET8, 9, 0);
+	const struct mutant host = M("", PLAIN, IO, READ, ABOUT_ANY, CMD, SET8, 8 + 36, 1);
 	const struct mutant target = M("", PLAIN, IO, READ, ABOUT_ANY, C2H, XOR8, 9, 0x40);
 	const struct mutant *const both[] = { &host, &target };
 	GArray *good = record_session(&params);
@@ -566,7 +613,8 @@ static void test_tolerance(void)
 			oracle_wire_tolerate(o, (enum oracle_side)i);
 		record_replay_corrupted(o, pdus, 0, i == 3 ? pdu_at(pdus, at)->conn : 0);
 		oracle_wire_stats(o, &st);
-		/* A PSDT is wrong by itself, whatever the other side did; a CID is not. */
+		/* Reserved bytes are wrong by themselves, whatever the other side did; a CID is
+		 * not. */
 		g_assert_cmpuint(oracle_wire_violations(o, NULL), ==, i == 2);
 		g_assert_cmpuint(st.tolerated, ==, i < 2);
 		oracle_wire_free(o);

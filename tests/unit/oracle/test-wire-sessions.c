@@ -11,9 +11,9 @@
 #define SEEDS 50
 
 /* Rules whose occasion these sessions do not have: refusals and other failures. */
-static const char *const rare[] = { "P.term.fes",    "P.term.fei",     "P.term.cause",
-				    "P.connect.ipo", "P.aer.limit",    "P.log.value",
-				    "P.prop.cc",     "P.log.reserved", NULL };
+static const char *const rare[] = { "P.term.fes",     "P.term.fei",  "P.term.cause", "P.term.pdu",
+				    "P.connect.ipo",  "P.aer.limit", "P.log.value",  "P.prop.cc",
+				    "P.log.reserved", NULL };
 
 static uint64_t total[256];
 
