@@ -53,7 +53,7 @@ const char *draw_layers(struct draw *d, unsigned i)
 					   delay, name, read, read * 10, write, write * 10));
 		name = delay;
 	}
-	d->limited[i] = draw_chance(rng, 10);
+	d->limited[i] = draw_chance(rng, 20);
 	d->bdevs[i] = name;
 	return name;
 }
@@ -66,7 +66,7 @@ static void draw_limits(struct draw *d, const char *name)
 
 	for (unsigned n = (unsigned)world_rng_range(rng, 1, 8); n > 0; n--) {
 		unsigned key = (unsigned)world_rng_below(rng, G_N_ELEMENTS(keys));
-		uint64_t limit = draw_chance(rng, 20) ? 0 : draw_log(rng, 1, key == 0 ? 50000 : 50);
+		uint64_t limit = draw_chance(rng, 20) ? 0 : draw_log(rng, 1, key == 0 ? 50000 : 8);
 
 		layer_call(d, world_rng_range(rng, 1, d->s->heal_at - 1), "bdev_set_qos_limit",
 			   scenario_printf(d->s, "{\"name\": \"%s\", \"%s\": %" PRIu64 "}", name,

@@ -168,6 +168,7 @@ struct bdev {
 	uint64_t limits[BDEV_LIMIT_COUNT];		  /* main reactor; 0: none */
 	struct bdev_qos *qos; /* atomic; of limits; NULL: never had any */
 	uint32_t hist_ops;    /* main reactor; of its histogram, 0: none */
+	struct bdev_sampling *sampling; /* main reactor; of its queue depth, NULL: none */
 	uint8_t level;	      /* bdevs below it, at most BDEV_STACK_MAX */
 	void (*removed)(void *arg);
 	void *removed_arg;

@@ -16,7 +16,8 @@ struct bdev_file {
 	uint32_t block_size_given;
 	bool fallocate;
 	bool device;
-	GArray *rescans; /* struct file_rescan, not answered yet */
+	uint32_t direct_unit; /* of direct I/O, in memory too; 0: there is none */
+	GArray *rescans;      /* struct file_rescan, not answered yet */
 	void (*deleted)(void *arg);
 	void *deleted_arg;
 };

@@ -231,6 +231,7 @@ static void describe(struct bdev_file *bf, const struct file_info *info)
 	struct bdev *b = &bf->bdev;
 
 	bf->device = info->device;
+	bf->direct_unit = info->direct ? info->block_size : 0;
 	b->block_size = bf->block_size_given != 0 ? bf->block_size_given : info->block_size;
 	b->physical_block_size = MAX(b->block_size, info->physical_block_size);
 	b->num_blocks = MIN(info->size, INT64_MAX) / b->block_size;

@@ -215,18 +215,8 @@ static void malloc_write(struct malloc_channel *mc, struct bdev_io *io)
 	}
 }
 
-static void malloc_submit(struct bdev_channel *channel, struct bdev_io *io)
+static inline void go(struct malloc_channel *mc, struct bdev_io *io)
 {
-	struct malloc_channel *mc = channel->ctx;
-	struct bad_blocks *bad = bad_blocks((struct bdev_malloc *)channel->bdev);
-	uint16_t status = NVME_SUCCESS;
-
-	if (__builtin_expect(bad != NULL && io->op != BDEV_WRITE_UNCORRECTABLE, 0))
-		status = look_at_bad(bad, io);
-	if (__builtin_expect(status != NVME_SUCCESS, 0)) {
-		bdev_io_complete(io, status);
-		return;
-	}
 	switch (io->op) {
 	case BDEV_READ:
 		malloc_read(mc, io);
@@ -238,13 +228,36 @@ static void malloc_submit(struct bdev_channel *channel, struct bdev_io *io)
 	case BDEV_UNMAP:
 		start_zeroing(mc, io);
 		return;
-	case BDEV_WRITE_UNCORRECTABLE:
-		status = write_uncorrectable(io);
-		break;
 	default:
 		break; /* flush: memory is as safe as it gets */
 	}
-	bdev_io_complete(io, status);
+	bdev_io_complete(io, NVME_SUCCESS);
+}
+
+/* Some blocks are, or were, or are to be marked as lost. */
+static __attribute__((noinline)) void submit_bad(struct malloc_channel *mc, struct bdev_io *io)
+{
+	uint16_t status;
+
+	if (io->op == BDEV_WRITE_UNCORRECTABLE) {
+		bdev_io_complete(io, write_uncorrectable(io));
+		return;
+	}
+	status = look_at_bad(bad_blocks((struct bdev_malloc *)io->channel->bdev), io);
+	if (status == NVME_SUCCESS)
+		go(mc, io);
+	else
+		bdev_io_complete(io, status);
+}
+
+static void malloc_submit(struct bdev_channel *channel, struct bdev_io *io)
+{
+	const struct bdev_malloc *m = (struct bdev_malloc *)channel->bdev;
+
+	if (__builtin_expect(bad_blocks(m) != NULL || io->op == BDEV_WRITE_UNCORRECTABLE, 0))
+		submit_bad(channel->ctx, io);
+	else
+		go(channel->ctx, io);
 }
 
 static int malloc_channel_open(struct bdev *bdev, struct bdev_channel *channel)

@@ -4,6 +4,7 @@
  * here when asked for. Times are of the reactor's clock, which stands during a
  * pass: an I/O that ends in the pass it began in took no time.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "target/bdev/bdev-stats.h"
@@ -29,8 +30,74 @@ void bdev_stats_error(struct bdev_channel *ch, uint16_t status)
 	ch->stats->errors[kind]++;
 }
 
+/* --- queue depth ---------------------------------------------------------------------- */
+
+static void count_inflight(struct bdev *bdev, struct reactor *r, void *arg)
+{
+	const struct bdev_channel *ch = bdev->channels[r->index];
+	struct bdev_sampling *s = arg;
+
+	if (ch != NULL)
+		atomic_fetch_add_explicit(&s->sum, ch->inflight, memory_order_relaxed);
+}
+
+static void next_sample(struct bdev_sampling *s)
+{
+	struct reactor *r = core_main(bdev_layer_core(s->bdev->layer));
+
+	/* A look that is under way ends in here. */
+	if (s->period == 0 || s->bdev->removing)
+		reactor_timer_cancel(r, &s->timer);
+	else if (!s->looking)
+		reactor_timer_set(r, &s->timer, r->now + s->period * 1000);
+}
+
+static void counted(void *arg)
+{
+	struct bdev_sampling *s = arg;
+
+	s->looking = false;
+	s->depth = atomic_load_explicit(&s->sum, memory_order_relaxed);
+	if (s->depth > 0)
+		s->io_time += s->period;
+	s->weighted_io_time += s->period * s->depth;
+	next_sample(s);
+}
+
+static void sample(struct timer *timer, struct reactor *r)
+{
+	struct bdev_sampling *s =
+		(struct bdev_sampling *)((char *)timer - offsetof(struct bdev_sampling, timer));
+
+	(void)r;
+	if (s->bdev->removing)
+		return;
+	s->looking = true;
+	atomic_store_explicit(&s->sum, 0, memory_order_relaxed);
+	bdev_broadcast(s->bdev, count_inflight, counted, s);
+}
+
+void bdev_sampling_set(struct bdev *bdev, uint64_t period)
+{
+	struct bdev_sampling *s = bdev->sampling;
+
+	if (s == NULL) {
+		s = bdev->sampling = g_new0(struct bdev_sampling, 1);
+		s->bdev = bdev;
+		timer_init(&s->timer, sample);
+	}
+	s->period = period;
+	s->depth = s->io_time = s->weighted_io_time = 0;
+	next_sample(s);
+}
+
 void bdev_stats_free(struct bdev *bdev)
 {
+	if (bdev->sampling != NULL) {
+		reactor_timer_cancel(core_main(bdev_layer_core(bdev->layer)),
+				     &bdev->sampling->timer);
+		g_free(g_steal_pointer(&bdev->sampling));
+	}
 	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
 		if (bdev->stats[i] == NULL)
 			continue;

@@ -72,6 +72,17 @@ struct host_io {
 int host_read(struct host_qpair *q, struct host_io *io);
 int host_write(struct host_qpair *q, struct host_io *io);
 int host_flush(struct host_qpair *q, struct host_io *io);
+/* What io->iov holds is what the blocks hold: else NVME_SC_COMPARE_FAILURE. */
+int host_compare(struct host_qpair *q, struct host_io *io);
+/* No data. deallocate: the blocks may be given back. */
+int host_write_zeroes(struct host_qpair *q, struct host_io *io, bool deallocate);
+int host_verify(struct host_qpair *q, struct host_io *io);
+/*
+ * The two as one: compare's data is compared, and if it is the same write's is
+ * written, with nothing between. The same nsid, lba and blocks in both. Each is
+ * completed; neither is taken unless both are.
+ */
+int host_compare_and_write(struct host_qpair *q, struct host_io *compare, struct host_io *write);
 /* Any command in io->cmd; cid, flags and the SGL are filled in here. Direction as its opcode says.
  */
 int host_submit(struct host_qpair *q, struct host_io *io);

@@ -237,6 +237,7 @@ void host_qpair_fail(struct host_qpair *q, int err, const char *text);
 void host_qpair_down(struct host_qpair *q);
 /* Ends the command with this status (0: look at what was moved) and frees the slot. */
 void host_qpair_complete(struct host_qpair *q, struct host_slot *s, uint16_t status);
+uint32_t host_iov_len(const struct host_io *io);
 int host_qpair_submit(struct host_qpair *q, struct host_io *io, uint64_t timeout_ns);
 
 static inline void host_slots_init(struct host_slots *l)

@@ -58,7 +58,7 @@ void host_qpair_complete(struct host_qpair *q, struct host_slot *s, uint16_t sta
 	io->done(io);
 }
 
-static uint32_t iov_len(const struct host_io *io)
+uint32_t host_iov_len(const struct host_io *io)
 {
 	uint64_t len = 0;
 
@@ -72,12 +72,15 @@ static uint32_t iov_len(const struct host_io *io)
 
 int host_qpair_submit(struct host_qpair *q, struct host_io *io, uint64_t timeout_ns)
 {
-	uint32_t len = iov_len(io);
+	uint32_t len = host_iov_len(io);
 	struct host_slot *s;
 
 	if (io->niov > HOST_IOV_MAX || len > q->conn.max_io)
 		return -EINVAL;
-	if (q->nfree == 0 || hw_fault(q->reactor->hw, "host.queue_full"))
+	if (q->nfree == 0)
+		return -EAGAIN;
+	/* The second half of a pair comes where the first is already. */
+	if ((io->cmd.flags & NVME_FUSE_SECOND) == 0 && hw_fault(q->reactor->hw, "host.queue_full"))
 		return -EAGAIN;
 	s = &q->slots[q->free[--q->nfree]];
 	s->io = io;

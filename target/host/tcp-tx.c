@@ -123,7 +123,7 @@ static void put_capsule(struct tcp_qpair *t, struct host_slot *s)
 
 	pdu->hdr = (struct nvme_tcp_hdr){ .type = NVME_TCP_CAPSULE_CMD, .hlen = sizeof(*pdu) };
 	pdu->sqe = s->io->cmd;
-	pdu->sqe.flags = NVME_CMD_PSDT_SGL;
+	pdu->sqe.flags = NVME_CMD_PSDT_SGL | (pdu->sqe.flags & NVME_CMD_FUSE_MASK);
 	pdu->sqe.sgl = (struct nvme_sgl){
 		.length = s->len,
 		.type = inside ? NVME_SGL_OFFSET : NVME_SGL_TRANSPORT,

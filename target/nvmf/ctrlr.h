@@ -68,7 +68,6 @@ struct nvmf_ctrlr {
 	bool disabling; /* CC.EN went to 0 (or shutdown): waiting for the I/O queues */
 
 	struct timer association_timer; /* while it is not enabled, or shut down */
-	struct timer nssr_timer; /* an NVM Subsystem Reset was asked for */
 	bool nssro; /* its subsystem was reset before it came, and its host has not cleared that */
 
 	uint32_t kato_ms; /* 0: off */

@@ -136,6 +136,8 @@ void *nvmf_discovery_log(struct nvmf_tgt *tgt, const char *hostnqn, const struct
 
 void nvmf_discovery_set_filters(struct nvmf_tgt *tgt, unsigned filters)
 {
+	if (tgt->discovery_filters == filters)
+		return;
 	tgt->discovery_filters = filters;
 	nvmf_discovery_changed(tgt);
 }

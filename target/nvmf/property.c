@@ -15,9 +15,11 @@
  * A controller that is not enabled, or shut down, keeps its admin queue; but not
  * for ever (the association timeout), whatever its keep-alive timeout says.
  *
- * An NVM Subsystem Reset (3.7.1; only where the subsystem has it) ends all
- * controllers of the subsystem with their connections. Those that come after it
- * tell of it (CSTS.NSSRO) until their host clears that.
+ * An NVM Subsystem Reset (3.7.1; only where the subsystem has it) resets all
+ * controllers of the subsystem. The connections of their admin queues stay: the
+ * host that asked goes on with them (Linux does), the others find that they are
+ * disabled. All tell of it (CSTS.NSSRO), also those that come after it, until
+ * their host clears that.
  */
 #include "target/nvmf/admin.h"
 #include "target/nvmf/subsystem.h"
@@ -26,8 +28,7 @@
 #define CC_SHN_MASK 0xc000u
 #define CSTS_SHST_PROGRESS 0x4u
 #define CSTS_NSSRO 0x10u
-#define NSSR_RESET 0x4e564d65u		/* "NVMe" */
-#define NSSR_DELAY_NS UINT64_C(1000000) /* the answer goes first */
+#define NSSR_RESET 0x4e564d65u /* "NVMe" */
 #define ASSOCIATION_TIMEOUT_NS (120 * UINT64_C(1000000000))
 #define CAP_CQR (1ull << 16)
 #define CAP_TO_SHIFT 24
@@ -68,36 +69,6 @@ static void await_enable(struct nvmf_ctrlr *c)
 				  c->owner->now + ASSOCIATION_TIMEOUT_NS);
 }
 
-/* --- NVM Subsystem Reset -------------------------------------------------------------------- */
-
-static void subsystem_was_reset(void *arg, const GError *error)
-{
-	(void)arg;
-	(void)error;
-}
-
-/* The controller that asked is on the registry until it ends, and so its subsystem is there. */
-static void reset_subsystem(struct reactor *r, void *arg)
-{
-	struct nvmf_subsystem *s = arg;
-
-	log_notice(r->core->log, "nvmf", "NVM subsystem reset by a host", "subnqn=%s", s->nqn);
-	s->priv->was_reset = true;
-	nvmf_subsystem_kill_ctrlrs(s, NULL, NULL, subsystem_was_reset, NULL);
-}
-
-static void reset_now(struct nvmf_ctrlr *c)
-{
-	reactor_timer_cancel(c->owner, &c->nssr_timer);
-	core_call(core_main(c->tgt->core), reset_subsystem, c->subsystem);
-}
-
-static void reset_due(struct timer *t, struct reactor *r)
-{
-	(void)r;
-	reset_now((struct nvmf_ctrlr *)((char *)t - offsetof(struct nvmf_ctrlr, nssr_timer)));
-}
-
 /* --- life --------------------------------------------------------------------------------- */
 
 void nvmf_ctrlr_init(struct nvmf_ctrlr *c, uint32_t kato_ms)
@@ -110,15 +81,12 @@ void nvmf_ctrlr_init(struct nvmf_ctrlr *c, uint32_t kato_ms)
 	nvmf_notices_reset(c);
 	nvmf_keep_alive_start(c, kato_ms);
 	timer_init(&c->association_timer, host_stays_away);
-	timer_init(&c->nssr_timer, reset_due);
 	await_enable(c);
 }
 
 void nvmf_ctrlr_fini(struct nvmf_ctrlr *c)
 {
 	reactor_timer_cancel(c->owner, &c->association_timer);
-	if (timer_is_set(&c->nssr_timer))
-		reset_now(c);
 	nvmf_keep_alive_stop(c);
 }
 
@@ -238,6 +206,35 @@ static uint16_t set_cc(struct nvmf_ctrlr *c, uint32_t new)
 	return NVME_SUCCESS;
 }
 
+/* --- NVM Subsystem Reset ------------------------------------------------------------------- */
+
+static void reset_one(struct reactor *r, void *arg)
+{
+	struct nvmf_ctrlr *c = arg;
+
+	(void)r;
+	c->nssro = true;
+	if (c->state == NVMF_CTRLR_LIVE)
+		set_cc(c, 0);
+}
+
+/*
+ * The controller that asked is on the registry until it ends, and so its subsystem
+ * is there. One on the registry is freed by a later message to its owner.
+ */
+static void reset_subsystem(struct reactor *r, void *arg)
+{
+	struct nvmf_subsystem *s = arg;
+
+	log_notice(r->core->log, "nvmf", "NVM subsystem reset by a host", "subnqn=%s", s->nqn);
+	s->priv->was_reset = true;
+	for (unsigned i = 0; i < s->priv->ctrlrs->len; i++) {
+		struct nvmf_ctrlr *c = g_ptr_array_index(s->priv->ctrlrs, i);
+
+		core_call(c->owner, reset_one, c);
+	}
+}
+
 /* CSTS can be written for NSSRO alone; NSSR resets by one value, any other means nothing. */
 static uint16_t set_nssr(struct nvmf_ctrlr *c, uint32_t offset, uint32_t value)
 {
@@ -246,7 +243,7 @@ static uint16_t set_nssr(struct nvmf_ctrlr *c, uint32_t offset, uint32_t value)
 	if (offset == NVME_REG_CSTS)
 		c->nssro = c->nssro && !(value & CSTS_NSSRO);
 	else if (value == NSSR_RESET)
-		reactor_timer_set(c->owner, &c->nssr_timer, c->owner->now + NSSR_DELAY_NS);
+		core_call(core_main(c->tgt->core), reset_subsystem, c->subsystem);
 	return NVME_SUCCESS;
 }
 

@@ -261,7 +261,7 @@ static bool take_capsule(struct tcp_conn *c, uint32_t hdr_len, uint32_t capsule_
 		return false;
 	}
 	memcpy(&r->req.cmd, rx_at(c) + sizeof(struct nvme_tcp_hdr), sizeof(r->req.cmd));
-	if (G_UNLIKELY((r->req.cmd.flags & NVME_CMD_FUSE_MASK) != 0 || c->q.fuse_first != NULL))
+	if (G_UNLIKELY(r->req.cmd.flags != NVME_CMD_PSDT_SGL || c->q.fuse_first != NULL))
 		nvmf_fuse_arrived(&r->req);
 	c->rx_off += hdr_len;
 	r->failed_digest = false;

@@ -125,6 +125,16 @@ static JsonObject *iostat_head(struct rpc_request *req)
 	return o;
 }
 
+static void add_depth(JsonObject *o, const struct bdev_sampling *s)
+{
+	if (!s || !s->period)
+		return;
+	json_object_set_int_member(o, "queue_depth_polling_period", (gint64)s->period);
+	json_object_set_int_member(o, "queue_depth", (gint64)s->depth);
+	json_object_set_int_member(o, "io_time", (gint64)s->io_time);
+	json_object_set_int_member(o, "weighted_io_time", (gint64)s->weighted_io_time);
+}
+
 static void iostat_reply(struct iostat *io)
 {
 	JsonObject *o = iostat_head(io->req);
@@ -137,8 +147,14 @@ static void iostat_reply(struct iostat *io)
 	} else {
 		JsonArray *array = json_array_new();
 
-		for (unsigned i = 0; i < io->results->len; i++)
-			json_array_add_object_element(array, bdev_total(io->results->pdata[i]));
+		for (unsigned i = 0; i < io->results->len; i++) {
+			const struct bdev_stats_all *all = io->results->pdata[i];
+			const struct bdev *bdev = bdev_find(io->req->server->bdevs, all->name);
+			JsonObject *total = bdev_total(all);
+
+			add_depth(total, bdev ? bdev->sampling : NULL);
+			json_array_add_object_element(array, total);
+		}
 		json_object_set_array_member(o, "bdevs", array);
 	}
 	rpc_reply_object(io->req, o);
@@ -342,6 +358,32 @@ static void bdev_get_histogram(struct rpc_request *req)
 		bdev_stats_collect(bdev, BDEV_RESET_NONE, true, histogram_collected, req);
 }
 
+/* --- queue depth -------------------------------------------------------------------------------
+ */
+
+struct sampling {
+	const char *name;
+	uint64_t period; /* us */
+};
+
+static const struct rpc_param sampling_params[] = {
+	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct sampling, name),
+	RPC_PARAM("period", RPC_U64, RPC_REQUIRED, struct sampling, period,
+		  .max = UINT64_C(3600000000)),
+	{ 0 },
+};
+
+static void bdev_set_qd_sampling_period(struct rpc_request *req)
+{
+	const struct sampling *p = req->params;
+	struct bdev *bdev = rpc_bdev_find(req, p->name, NULL, NULL);
+
+	if (!bdev)
+		return;
+	bdev_sampling_set(bdev, p->period);
+	rpc_reply_true(req);
+}
+
 /* --- limits ------------------------------------------------------------------------------------
  */
 
@@ -437,6 +479,11 @@ const struct rpc_method rpc_methods_bdev_stat[] = {
 	  .call = bdev_reset_iostat,
 	  .params = reset_iostat_params,
 	  .params_size = sizeof(struct reset_iostat),
+	  .states = RPC_RUNTIME },
+	{ .name = "bdev_set_qd_sampling_period",
+	  .call = bdev_set_qd_sampling_period,
+	  .params = sampling_params,
+	  .params_size = sizeof(struct sampling),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_enable_histogram",
 	  .call = bdev_enable_histogram,

@@ -150,6 +150,9 @@ const struct command commands[] = {
 	{ "bdev_reset_iostat", "Count from zero", OUT_NONE, ARGS {
 		OPT('b', "name", "name", ARG_STR, "only this one"),
 		OPT('m', "mode", "mode", ARG_STR, "all, maxmin, error, none (all)"), END } },
+	{ "bdev_set_qd_sampling_period", "Look at the queue depth every so often", OUT_NONE, ARGS {
+		POS("name", "name", ARG_STR, "block device"),
+		POS("period", "period", ARG_INT, "us; 0: no more"), END } },
 	{ "bdev_enable_histogram", "Count latencies", OUT_NONE, ARGS {
 		POS("name", "name", ARG_STR, "block device"),
 		OPT('e', "enable", "enable", ARG_TRUE, "from now on"),

@@ -2,7 +2,8 @@
 /*
  * Real threads, for the thread sanitizer: a target and a host of two reactors
  * each in one process over loopback, verified I/O on four queues, and a second
- * namespace that is added, resized and removed all the while.
+ * namespace that is added, resized, shown to the host, hidden from it and removed
+ * all the while, as the ANA state of the path and the first namespace's group change.
  */
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "target/target.h"
 
 #define NQN "nqn.2016-06.io.weft:threads"
+#define HOSTNQN "nqn.2014-08.org.nvmexpress:uuid:00000000-0000-4000-8000-000000000001"
 #define QUEUES 4
 #define DEPTH 8
 #define IOS 400	     /* of each slot */
@@ -129,6 +131,42 @@ static void removed(void *arg, const GError *error)
 	churn(t);
 }
 
+static void hidden(void *arg, const GError *error)
+{
+	struct test *t = arg;
+
+	g_assert_no_error(error);
+	nvmf_subsystem_remove_ns(t->s, 2, removed, t);
+}
+
+static void regrouped(void *arg, const GError *error)
+{
+	struct test *t = arg;
+
+	g_assert_no_error(error);
+	nvmf_ns_remove_host(t->s, 2, HOSTNQN, hidden, t);
+}
+
+static void stated(void *arg, const GError *error)
+{
+	struct test *t = arg;
+
+	g_assert_no_error(error);
+	nvmf_subsystem_set_ns_ana_group(t->s, 1, 1 + t->rounds % 3, regrouped, t);
+}
+
+/* States that I/O is done in, since all of it is verified. */
+static void shown(void *arg, const GError *error)
+{
+	struct test *t = arg;
+	const struct nvmf_listener *l = g_ptr_array_index(t->s->listeners, 0);
+
+	g_assert_no_error(error);
+	nvmf_subsystem_set_ana_state(t->s, &l->trid,
+				     t->rounds % 2 ? NVME_ANA_OPTIMIZED : NVME_ANA_NON_OPTIMIZED, 0,
+				     stated, t);
+}
+
 static void added(void *arg, const GError *error)
 {
 	struct test *t = arg;
@@ -137,12 +175,14 @@ static void added(void *arg, const GError *error)
 	g_assert_no_error(error);
 	g_assert_true(bdev_resize(b, 100 + t->rounds, NULL));
 	g_assert_true(bdev_resize(b, 1000 + t->rounds, NULL));
-	nvmf_subsystem_remove_ns(t->s, 2, removed, t);
+	nvmf_ns_add_host(t->s, 2, HOSTNQN, shown, t);
 }
 
 static void churn(struct test *t)
 {
-	const struct nvmf_ns_options ns = { .bdev_name = "Null0", .nsid = 2 };
+	const struct nvmf_ns_options ns = { .bdev_name = "Null0",
+					    .nsid = 2,
+					    .no_auto_visible = true };
 
 	t->churning = t->running > 0 || t->rounds < CHURN_MIN;
 	if (t->churning)
@@ -166,7 +206,9 @@ static void flag_done(void *arg)
 static void make_target(struct test *t)
 {
 	const struct target_options options = { .core = { .nreactors = 2 } };
-	const struct nvmf_subsystem_options so = { .nqn = NQN, .allow_any_host = true };
+	const struct nvmf_subsystem_options so = { .nqn = NQN,
+						   .allow_any_host = true,
+						   .ana_reporting = true };
 	const struct nvmf_ns_options ns = { .bdev_name = "Malloc0", .nsid = 1 };
 	struct nvmf_transport_options to;
 	struct nvmf_trid trid;
@@ -209,7 +251,7 @@ static void start_connect(struct reactor *r, void *arg)
 	host_params_default(&p);
 	g_assert_true(net_addr_parse(&p.addr, "127.0.0.1", port, NULL));
 	p.subnqn = NQN;
-	p.hostnqn = "nqn.2014-08.org.nvmexpress:uuid:00000000-0000-4000-8000-000000000001";
+	p.hostnqn = HOSTNQN;
 	memset(p.hostid, 1, sizeof(p.hostid));
 	p.io_queues = QUEUES;
 	p.reactors = t->host->reactors;

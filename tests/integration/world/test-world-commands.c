@@ -307,7 +307,10 @@ static void test_nssr(void)
 	world_run_for(fx->world, 50 * WORLD_MS);
 	raw_prop(sqe, true, 9, 0x20, 4, 0x4e564d65);
 	g_assert_cmphex(raw_cmd(admin, sqe, NULL, 0, NULL), ==, OK);
-	g_assert_true(raw_wait_closed(admin, LIMIT));
+	world_run_for(fx->world, 100 * WORLD_MS);
+	raw_prop(sqe, false, 9, 0x1c, 4, 0);
+	g_assert_cmphex(raw_cmd(admin, sqe, NULL, 0, &csts), ==, OK);
+	g_assert_cmphex(csts, ==, 0x10);
 	raw_free(admin);
 	world_run_for(fx->world, 20 * WORLD_SEC);
 	g_assert_cmpuint(fx->hosts[1]->events[HOST_EVENT_LOST], >, 0);

@@ -361,6 +361,33 @@ static void test_stats(struct fixture *f, gconstpointer data)
 	rig_free(&rig);
 }
 
+static void test_sampling(struct fixture *f, gconstpointer data)
+{
+	struct rig rig = { 0 };
+	struct test_io t[3] = { 0 };
+
+	(void)data;
+	rig_new(&rig, f);
+	limit(&rig, 1000, 0, 0, 0);
+	for (unsigned i = 0; i < 3; i++)
+		test_io_submit(&t[i], rig.ch[i & 1], BDEV_READ, 0, 1, 0, rig.data);
+	fake_core_run(f->core);
+	bdev_sampling_set(rig.bdev, 100);
+	g_assert_true(fake_core_step(f->core));
+	g_assert_cmpuint(rig.bdev->sampling->depth, >=, 2); /* one has gone */
+	g_assert_cmpuint(rig.bdev->sampling->io_time, ==, 100);
+	g_assert_cmpuint(rig.bdev->sampling->weighted_io_time, ==, 100 * rig.bdev->sampling->depth);
+	limit(&rig, 0, 0, 0, 0);
+	g_assert_true(fake_core_step(f->core));
+	g_assert_cmpuint(rig.bdev->sampling->depth, ==, 0);
+	g_assert_cmpuint(rig.bdev->sampling->io_time, ==, 100);
+	bdev_sampling_set(rig.bdev, 0);
+	g_assert_false(fake_core_step(f->core));
+	bdev_sampling_set(rig.bdev, 100); /* goes with the bdev */
+	rig_free(&rig);
+	g_assert_false(fake_core_step(f->core));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -374,6 +401,7 @@ int main(int argc, char **argv)
 		{ "/bdev-qos/not-limited", test_not_limited },
 		{ "/bdev-qos/ends", test_ends },
 		{ "/bdev-stats/collected", test_stats },
+		{ "/bdev-stats/sampling", test_sampling },
 	};
 
 	g_test_init(&argc, &argv, NULL);

@@ -174,6 +174,10 @@ static void test_stats(void)
 	has(rig, "bdev_get_iostat", "\"names\":[]", "{\"name\":\"EE_M\",");
 	has(rig, "bdev_get_iostat", "\"names\":[\"P\"],\"per_channel\":true",
 	    "\"name\":\"P\",\"channels\":[");
+	good(rig, "bdev_set_qd_sampling_period", "\"name\":\"P\",\"period\":1000");
+	has(rig, "bdev_get_iostat", "\"names\":[\"P\"]",
+	    "\"queue_depth_polling_period\":1000,\"queue_depth\":0,\"io_time\":0,");
+	good(rig, "bdev_set_qd_sampling_period", "\"name\":\"P\",\"period\":0");
 	good(rig, "bdev_reset_iostat", "");
 	good(rig, "bdev_reset_iostat", "\"name\":\"M\",\"mode\":\"maxmin\"");
 	good(rig, "bdev_enable_histogram", "\"name\":\"M\",\"enable\":true,\"opc\":\"read\"");
@@ -218,7 +222,8 @@ static void test_never_goes(void)
 	bdev_close(desc);
 	desc = bdev_open(rig->target->bdevs, "P", true, NULL, NULL, NULL);
 	bdev_desc_set_owner(desc, "a test that hangs");
-	has(rig, "bdev_malloc_delete", "\"name\":\"P\"", "a test that hangs still waits for its I/O");
+	has(rig, "bdev_malloc_delete", "\"name\":\"P\"",
+	    "a test that hangs still waits for its I/O");
 	bdev_close(desc);
 	rig_free(rig);
 }
