@@ -184,10 +184,14 @@ static void properties(struct raw_stream *q)
 	};
 	struct world_rng *rng = &q->session->raw->rng;
 
-	for (unsigned i = 0; i < 20; i++)
-		raw_property(&q->out, raw_cid(q), world_rng_chance(rng, 600000),
-			     offsets[world_rng_below(rng, G_N_ELEMENTS(offsets))],
-			     world_rng_chance(rng, 500000) ? 4 : 8, world_rng_u64(rng));
+	/* One statement a draw: arguments have no order. */
+	for (unsigned i = 0; i < 20; i++) {
+		bool set = world_rng_chance(rng, 600000);
+		uint32_t offset = offsets[world_rng_below(rng, G_N_ELEMENTS(offsets))];
+		unsigned size = world_rng_chance(rng, 500000) ? 4 : 8;
+
+		raw_property(&q->out, raw_cid(q), set, offset, size, world_rng_u64(rng));
+	}
 }
 
 /* CC.EN and CC.SHN in odd order, with AERs under way. */

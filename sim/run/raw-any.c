@@ -51,29 +51,29 @@ static void property(struct raw_out *out, struct raw_stream *q)
 	static const uint32_t ccs[] = { 0x460001, 0x460001, 0x460000, 0x464001, 0x468001, 0, ~0u };
 	static const uint32_t offsets[] = { 0x0, 0x8, 0x14, 0x1c, 0x20, 0x68, 0x1000 };
 	struct world_rng *rng = &q->session->raw->rng;
+	bool set = chance(rng, 10);
+	uint32_t offset = offsets[world_rng_below(rng, G_N_ELEMENTS(offsets))];
+	unsigned size = chance(rng, 50) ? 4 : 8;
 
 	if (chance(rng, 25))
 		raw_property(out, raw_cid(q), true, 0x14, 4,
 			     ccs[world_rng_below(rng, G_N_ELEMENTS(ccs))]);
 	else
-		raw_property(out, raw_cid(q), chance(rng, 10),
-			     offsets[world_rng_below(rng, G_N_ELEMENTS(offsets))],
-			     chance(rng, 50) ? 4 : 8, world_rng_u64(rng));
+		raw_property(out, raw_cid(q), set, offset, size, world_rng_u64(rng));
 }
 
 static void admin(struct raw_out *out, struct raw_stream *q)
 {
 	static const uint8_t opcodes[] = { 0x02, 0x06, 0x06, 0x08, 0x09, 0x0a, 0x0c, 0x0c, 0x18 };
 	struct world_rng *rng = &q->session->raw->rng;
-	struct raw_cmd cmd = {
-		.opcode = chance(rng, 90) ? opcodes[world_rng_below(rng, G_N_ELEMENTS(opcodes))]
-					  : (uint8_t)world_rng_below(rng, 0x7f),
-		.cid = raw_cid(q),
-		.nsid = (uint32_t)world_rng_below(rng, 4),
-		.cdw10 = (uint32_t)world_rng_below(rng, 0x20),
-		.cdw11 = chance(rng, 80) ? (uint32_t)world_rng_below(rng, 4) : FAR,
-	};
+	struct raw_cmd cmd = { .cid = raw_cid(q) };
 
+	/* One statement a draw: initializers and arguments have no order. */
+	cmd.opcode = chance(rng, 90) ? opcodes[world_rng_below(rng, G_N_ELEMENTS(opcodes))]
+				     : (uint8_t)world_rng_below(rng, 0x7f);
+	cmd.nsid = (uint32_t)world_rng_below(rng, 4);
+	cmd.cdw10 = (uint32_t)world_rng_below(rng, 0x20);
+	cmd.cdw11 = chance(rng, 80) ? (uint32_t)world_rng_below(rng, 4) : FAR;
 	if (cmd.opcode == 0x02) /* a log page and a length */
 		cmd.cdw10 = (uint32_t)world_rng_below(rng, 8) | 0x3ff0000;
 	if (cmd.opcode == 0x08)
@@ -87,16 +87,12 @@ static void io(struct raw_out *out, struct raw_stream *q)
 {
 	static const uint8_t opcodes[] = { 0x00, 0x01, 0x01, 0x01, 0x02, 0x02, 0x08, 0x05, 0x09 };
 	struct world_rng *rng = &q->session->raw->rng;
-	struct raw_cmd cmd = {
-		.opcode = chance(rng, 90) ? opcodes[world_rng_below(rng, G_N_ELEMENTS(opcodes))]
-					  : (uint8_t)world_rng_below(rng, 0x7f),
-		.cid = raw_cid(q),
-		.nsid = (uint32_t)world_rng_below(rng, 4),
-		.cdw10 = FAR,
-		.cdw11 = FAR,
-		.cdw12 = (uint32_t)world_rng_below(rng, 32),
-	};
+	struct raw_cmd cmd = { .cid = raw_cid(q), .cdw10 = FAR, .cdw11 = FAR };
 
+	cmd.opcode = chance(rng, 90) ? opcodes[world_rng_below(rng, G_N_ELEMENTS(opcodes))]
+				     : (uint8_t)world_rng_below(rng, 0x7f);
+	cmd.nsid = (uint32_t)world_rng_below(rng, 4);
+	cmd.cdw12 = (uint32_t)world_rng_below(rng, 32);
 	if ((cmd.opcode & 3) != 0)
 		cmd.len = (cmd.cdw12 + 1) * 512;
 	cmd.in_capsule = (cmd.opcode & 3) == 1 && chance(rng, 40);
@@ -128,10 +124,14 @@ static void odd(struct raw_out *out, struct raw_stream *q)
 	case 1:
 		raw_term(out, (uint16_t)world_rng_below(rng, 8));
 		break;
-	case 2:
-		raw_h2c(out, (uint16_t)world_rng_below(rng, 40), (uint16_t)world_rng_below(rng, 40),
-			(uint32_t)world_rng_below(rng, 3) * 512, 512, chance(rng, 50));
+	case 2: {
+		uint16_t cid = (uint16_t)world_rng_below(rng, 40);
+		uint16_t ttag = (uint16_t)world_rng_below(rng, 40);
+		uint32_t offset = (uint32_t)world_rng_below(rng, 3) * 512;
+
+		raw_h2c(out, cid, ttag, offset, 512, chance(rng, 50));
 		break;
+	}
 	case 3: { /* Connect once more, or to another queue */
 		const struct raw_connect c = { .qid = (uint16_t)world_rng_below(rng, 4),
 					       .sqsize = 31,
