@@ -440,7 +440,7 @@ static void aim_swap(struct draw *d)
 	uint64_t blocks;
 
 	for (unsigned i = 0; i < 2; i++) {
-		names[i] = data && i == 0 ? scenario_printf(d->s, "Malloc%u", nsid - 1)
+		names[i] = data && i == 0 ? d->bdevs[nsid - 1]
 					  : scenario_printf(d->s, "Swap%u%c", nsid, 'a' + i);
 		if (data && i == 0)
 			continue;
@@ -478,9 +478,8 @@ static void aim_remove(struct draw *d)
 	c->on = some_moment(&d->aim);
 	c->skip = draw_log(&d->aim, 1, 16) - 1;
 	c->after = soon_after(&d->aim);
-	add_ns(d, world_rng_below(&d->aim, d->s->heal_at), ns + 1,
-	       scenario_printf(d->s, "Malloc%u", ns));
-	add_ns(d, d->s->heal_at + 400 * WORLD_MS, ns + 1, scenario_printf(d->s, "Malloc%u", ns));
+	add_ns(d, world_rng_below(&d->aim, d->s->heal_at), ns + 1, d->bdevs[ns]);
+	add_ns(d, d->s->heal_at + 400 * WORLD_MS, ns + 1, d->bdevs[ns]);
 }
 
 void draw_aimed_calls(struct draw *d)

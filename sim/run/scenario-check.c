@@ -166,34 +166,36 @@ static bool file_ops_good(const struct check *c, unsigned i, const struct scn_fi
 	return true;
 }
 
+/* The keys that a kind of fault must have. */
+static const struct {
+	bool from_to, node, host, name, link, packet, during, file, bytes;
+} needs[SCN_F_KINDS] = {
+	[SCN_F_STALL] = { .from_to = true },
+	[SCN_F_PARTITION] = { .from_to = true },
+	[SCN_F_ONE_WAY] = { .from_to = true },
+	[SCN_F_LINK] = { .link = true },
+	[SCN_F_PACKET] = { .packet = true },
+	[SCN_F_PORT] = { .node = true },
+	[SCN_F_DRIFT] = { .node = true },
+	[SCN_F_HOLD] = { .node = true, .during = true },
+	[SCN_F_PAUSE] = { .node = true, .during = true },
+	[SCN_F_WALL] = { .node = true },
+	[SCN_F_POINT] = { .node = true, .name = true },
+	[SCN_F_SILENT] = { .host = true },
+	[SCN_F_VANISH] = { .host = true },
+	[SCN_F_DISCONNECT] = { .host = true },
+	[SCN_F_CONNECT] = { .host = true },
+	[SCN_F_HOST_RESET] = { .host = true },
+	[SCN_F_DEL_ADDR] = { .node = true, .name = true },
+	[SCN_F_FILE] = { .node = true, .name = true, .file = true },
+	[SCN_F_FILE_HANG] = { .node = true, .name = true, .during = true },
+	[SCN_F_FILE_SIZE] = { .node = true, .name = true, .bytes = true },
+	[SCN_F_FILE_GONE] = { .node = true, .name = true },
+	[SCN_F_POWER] = { .node = true, .during = true },
+};
+
 static bool check_fault(const struct check *c, unsigned i, const struct scn_fault *f)
 {
-	static const struct {
-		bool from_to, node, host, name, link, packet, during, file, bytes;
-	} needs[SCN_F_KINDS] = {
-		[SCN_F_STALL] = { .from_to = true },
-		[SCN_F_PARTITION] = { .from_to = true },
-		[SCN_F_ONE_WAY] = { .from_to = true },
-		[SCN_F_LINK] = { .link = true },
-		[SCN_F_PACKET] = { .packet = true },
-		[SCN_F_PORT] = { .node = true },
-		[SCN_F_DRIFT] = { .node = true },
-		[SCN_F_HOLD] = { .node = true, .during = true },
-		[SCN_F_PAUSE] = { .node = true, .during = true },
-		[SCN_F_WALL] = { .node = true },
-		[SCN_F_POINT] = { .node = true, .name = true },
-		[SCN_F_SILENT] = { .host = true },
-		[SCN_F_VANISH] = { .host = true },
-		[SCN_F_DISCONNECT] = { .host = true },
-		[SCN_F_CONNECT] = { .host = true },
-		[SCN_F_HOST_RESET] = { .host = true },
-		[SCN_F_DEL_ADDR] = { .node = true, .name = true },
-		[SCN_F_FILE] = { .node = true, .name = true, .file = true },
-		[SCN_F_FILE_HANG] = { .node = true, .name = true, .during = true },
-		[SCN_F_FILE_SIZE] = { .node = true, .name = true, .bytes = true },
-		[SCN_F_FILE_GONE] = { .node = true, .name = true },
-		[SCN_F_POWER] = { .node = true, .during = true },
-	};
 	const char *kind = scn_fault_names[f->kind];
 
 	if (!node_good(c, "faults", i, "from", f->from) ||
