@@ -138,6 +138,7 @@ static bool field_wrong(const struct wire_conn *c, uint32_t field)
 	const struct wire_blame *b = &c->blame;
 	const uint8_t *h = b->pdu;
 	bool h2c = h[0] == T_H2C_DATA;
+	int cid = h2c ? wire_r2t_cid(c, le16(h + 10)) : -1;
 
 	switch (field) {
 	case 0:
@@ -152,9 +153,9 @@ static bool field_wrong(const struct wire_conn *c, uint32_t field)
 	case 4:
 		return plen_wrong(c);
 	case 8:
-		return b->rule == R_H2C_CID;
+		return b->rule == R_H2C_CID || (cid >= 0 && cid != le16(h + 8));
 	case 10:
-		return h2c ? b->rule == R_H2C_TTAG : b->rule == R_IC_PDA;
+		return h2c ? cid < 0 : b->rule == R_IC_PDA;
 	case 11:
 		return b->rule == R_IC_DIGEST;
 	case 16:

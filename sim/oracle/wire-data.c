@@ -22,6 +22,13 @@ static int find_r2t(const struct wire_conn *c, uint16_t ttag, bool stale)
 	return -1;
 }
 
+int wire_r2t_cid(const struct wire_conn *c, uint16_t ttag)
+{
+	int i = find_r2t(c, ttag, false);
+
+	return i < 0 ? -1 : g_array_index(c->r2ts, struct wire_r2t, i).cid;
+}
+
 void wire_r2t(struct wire_conn *c, const uint8_t *h)
 {
 	struct wire_r2t r = { .cid = le16(h + 8), .ttag = le16(h + 10), .next = le32(h + 12) };

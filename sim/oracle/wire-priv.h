@@ -333,6 +333,8 @@ void wire_response(struct wire_conn *c, const uint8_t *cqe);
 void wire_complete(struct wire_conn *c, struct wire_cmd *cmd, const uint8_t *cqe);
 void wire_r2t(struct wire_conn *c, const uint8_t *h);
 void wire_h2c(struct wire_conn *c, struct wire_stream *s);
+/* The command that an outstanding R2T with this tag is for; -1: there is none. */
+int wire_r2t_cid(const struct wire_conn *c, uint16_t ttag);
 void wire_c2h(struct wire_conn *c, struct wire_stream *s);
 void wire_data_byte(struct wire_stream *s, const uint8_t *p, uint32_t len);
 void wire_pdu_end(struct wire_conn *c, enum oracle_side side, struct wire_stream *s);
