@@ -277,7 +277,8 @@ bool bdev_io_abort(struct bdev_io *io)
 
 	if (!io->busy || io->task.queued)
 		return false;
-	if (ch->qos != NULL && bdev_qos_remove(ch->qos, io)) {
+	if ((ch->slow && bdev_range_remove(ch, io)) ||
+	    (ch->qos != NULL && bdev_qos_remove(ch->qos, io))) {
 		bdev_io_complete(io, NVME_SC_ABORT_REQUESTED);
 		return true;
 	}

@@ -37,6 +37,8 @@ void bdev_range_channel_opened(struct bdev_channel *ch);
 void bdev_range_channel_closed(struct bdev_channel *ch);
 /* On channels that are slow. False: it is held, and submitted by itself when it may go. */
 bool bdev_range_submit(struct bdev_channel *ch, struct bdev_io *io);
+/* True: it was held back by a lock, and is not any more; its submitter ends it. */
+bool bdev_range_remove(struct bdev_channel *ch, struct bdev_io *io);
 void bdev_range_done(struct bdev_channel *ch, struct bdev_io *io);
 
 /*

@@ -161,6 +161,23 @@ static void hold(struct bdev_channel *ch, struct bdev_io *io)
 	ch->held_tail = &io->next;
 }
 
+/* Others held because of it stay until the lock goes. */
+bool bdev_range_remove(struct bdev_channel *ch, struct bdev_io *io)
+{
+	struct bdev_io **p = &ch->held;
+
+	while (*p != NULL && *p != io)
+		p = &(*p)->next;
+	if (*p == NULL)
+		return false;
+	*p = io->next;
+	if (ch->held_tail == &io->next)
+		ch->held_tail = p;
+	io->next = NULL;
+	io->prev = NULL;
+	return true;
+}
+
 static bool must_wait(const struct bdev_channel *ch, const struct bdev_io *io)
 {
 	const struct range_part *part = ch->bdev->range_parts[ch->reactor->index];

@@ -3,14 +3,16 @@
  * Abort (base 2.0, 5.1): best effort, and says whether it did.
  *
  * What can be aborted is what waits: an Asynchronous Event Request, a command
- * that waits for a buffer, or one held back by its bdev (limits, delay). What a
- * backend has is finished by it. The queue named
- * may be on another reactor: the Abort goes there by message and comes back with
+ * that waits for a buffer or for its data, half of a fused pair that waits for the
+ * other, or one held back by its bdev (limits, delay, range locks). What a
+ * backend has is finished by it, but no further step of the command begins. The
+ * queue named may be on another reactor: the Abort goes there by message and comes back with
  * the answer. Neither the Abort's own queue nor the one it looks at goes
  * meanwhile: the one waits for its requests, the other is freed by a later
  * message of the controller's owner.
  */
 #include "target/nvmf/admin.h"
+#include "target/nvmf/io.h"
 
 #define NOT_ABORTED 1u
 
@@ -21,16 +23,25 @@ struct search {
 	bool found;
 };
 
+/* The first of a pair waits for what both need, and the second for it. */
+static bool first_waits_for_both(const struct nvmf_request *req)
+{
+	return req->fuse_held && req->peer != NULL && req->peer->executing && req->peer->waiting;
+}
+
 /* On q's reactor. Those that are not executing yet are the transport's (data is to come). */
 static bool abort_waiting(struct nvmf_qpair *q, uint16_t cid)
 {
 	struct nvmf_request *req = q->ops->qpair_find != NULL ? q->ops->qpair_find(q, cid) : NULL;
 
 	if (req == NULL)
-		return false;
-	if (!req->waiting)
-		return bdev_io_abort(&req->io);
-	nvmf_request_release(req);
+		return q->ops->qpair_abort != NULL && q->ops->qpair_abort(q, cid);
+	if (q->qid != 0 && first_waits_for_both(req))
+		req = req->peer;
+	if (req->waiting)
+		nvmf_request_release(req);
+	else if (q->qid == 0 || (req->cmd.flags & NVME_CMD_FUSE_MASK) == 0 || !req->fuse_held)
+		return q->qid != 0 && nvmf_io_abort(req);
 	nvmf_request_complete(req, NVME_SC_ABORT_REQUESTED);
 	return true;
 }

@@ -237,6 +237,7 @@ static void ready(struct nvmf_request *first)
 	first->lock_waiter.ready = lock_ready;
 	nvmf_io_begin(first, ng);
 	second->ns = ng;
+	second->stop = false;
 	bdev_range_lock_get(ng->channel, &first->lock_waiter);
 }
 

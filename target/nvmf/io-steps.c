@@ -4,6 +4,10 @@
  * (NVM command set 1.0, 3.2.1, 3.2.5), Dataset Management (3.2.3), Flush of all
  * namespaces (base 2.0, 7.1). What Compare and Verify read goes where the backend
  * has it, or into a buffer that is there for it: req->scratch.
+ *
+ * No step begins once the command was aborted, or its queue is ending: a backend
+ * could keep it for ever, and a write after its host has been told that the queue
+ * is gone could undo what the host wrote elsewhere.
  */
 #include <string.h>
 
@@ -11,10 +15,16 @@
 
 #define PLACE_BYTES (1024u * 1024) /* of one placed read */
 
-void nvmf_io_begin(struct nvmf_request *req, struct nvmf_ns_group *ng)
+static void join(struct nvmf_request *req, struct nvmf_ns_group *ng)
 {
 	req->ns = ng;
 	ng->inflight++;
+}
+
+void nvmf_io_begin(struct nvmf_request *req, struct nvmf_ns_group *ng)
+{
+	req->stop = false;
+	join(req, ng);
 }
 
 void nvmf_io_end(struct nvmf_request *req, uint16_t status)
@@ -38,6 +48,14 @@ static void step_done(struct bdev_io *io)
 	req->step(req, io->status);
 }
 
+/* What a command gets instead of its next step; 0: it goes on. */
+static uint16_t ended(const struct nvmf_request *req)
+{
+	if (req->qpair->state >= NVMF_QPAIR_DEACTIVATING)
+		return NVME_SC_ABORTED_SQ_DELETED;
+	return req->stop ? NVME_SC_ABORT_REQUESTED : NVME_SUCCESS;
+}
+
 static void submit_step(struct nvmf_request *req, enum bdev_op op, uint64_t lba, uint32_t blocks,
 			unsigned flags, void (*next)(struct nvmf_request *req, uint16_t status))
 {
@@ -50,7 +68,29 @@ static void submit_step(struct nvmf_request *req, enum bdev_op op, uint64_t lba,
 	io->blocks = blocks;
 	io->op = (uint8_t)op;
 	io->flags = (uint8_t)flags;
-	bdev_submit(io);
+	io->status = ended(req);
+	if (io->status == NVME_SUCCESS)
+		bdev_submit(io);
+	else
+		next(req, io->status);
+}
+
+/*
+ * Whether it ends now, or with the step under way, which nobody can get back. The
+ * second of a pair waits for the I/O of the first; the first does not end the
+ * second's, since its own part is done by then.
+ */
+bool nvmf_io_abort(struct nvmf_request *req)
+{
+	struct nvmf_request *peer = req->peer;
+
+	req->stop = true;
+	if (peer != NULL)
+		peer->stop = true;
+	if (bdev_io_abort(&req->io))
+		return true;
+	return peer != NULL && (req->cmd.flags & NVME_CMD_FUSE_MASK) == NVME_FUSE_SECOND &&
+	       bdev_io_abort(&peer->io);
 }
 
 void nvmf_io_step(struct nvmf_request *req, enum bdev_op op, uint64_t lba, uint32_t blocks,
@@ -299,7 +339,7 @@ static void flush_next(struct nvmf_request *req)
 
 		if (ng == NULL)
 			continue;
-		nvmf_io_begin(req, ng);
+		join(req, ng);
 		nvmf_io_step(req, BDEV_FLUSH, 0, 0, 0, flushed);
 		return;
 	}
@@ -309,5 +349,6 @@ static void flush_next(struct nvmf_request *req)
 void nvmf_io_flush_all(struct nvmf_request *req)
 {
 	req->at = 0;
+	req->stop = false;
 	flush_next(req);
 }

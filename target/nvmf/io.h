@@ -75,6 +75,11 @@ void nvmf_io_step(struct nvmf_request *req, enum bdev_op op, uint64_t lba, uint3
 /* The same for one that carries data: req->step_iov, or req->iov where that is empty. */
 void nvmf_io_step_data(struct nvmf_request *req, enum bdev_op op, uint64_t lba, uint32_t blocks,
 		       unsigned flags, void (*next)(struct nvmf_request *req, uint16_t status));
+/*
+ * Abort of a command that is being done: true, it ends now. Else it does not begin
+ * another step.
+ */
+bool nvmf_io_abort(struct nvmf_request *req);
 /* It ends; status as in nvmf_request_complete. */
 void nvmf_io_end(struct nvmf_request *req, uint16_t status);
 /*

@@ -66,7 +66,10 @@ void nvmf_request_reject(struct nvmf_request *req, uint16_t status)
 	bool sgl = status != NVME_SC_TRANSIENT_TRANSPORT;
 
 	start(req);
-	nvmf_request_fail(req, status, sgl ? NVME_PEL(sgl) : NVME_PEL_NONE);
+	if (status == NVME_SC_ABORT_REQUESTED)
+		nvmf_request_complete(req, status);
+	else
+		nvmf_request_fail(req, status, sgl ? NVME_PEL(sgl) : NVME_PEL_NONE);
 }
 
 void nvmf_request_exec(struct nvmf_request *req)

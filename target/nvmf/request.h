@@ -45,6 +45,7 @@ struct nvmf_request {
 	struct iovec step_iov;
 	uint32_t range;
 	bool compares;
+	bool stop; /* aborted: no further step */
 	bool fuse_held;	  /* executing, in its queue's list of those that wait for a partner */
 	bool fuse_missing; /* it came without a partner */
 	bool fuse_failed;  /* its partner failed first */

@@ -77,8 +77,9 @@ static void skip_data(struct tcp_conn *c, uint32_t len)
 static void execute(struct tcp_conn *c, struct tcp_req *r)
 {
 	r->state = TCP_REQ_EXEC;
-	if (r->failed_digest)
-		nvmf_request_reject(&r->req, NVME_SC_TRANSIENT_TRANSPORT);
+	if (G_UNLIKELY(r->failed_digest))
+		nvmf_request_reject(&r->req, r->aborted ? NVME_SC_ABORT_REQUESTED
+							: NVME_SC_TRANSIENT_TRANSPORT);
 	else
 		nvmf_request_exec(&r->req);
 	if (c->q.state == NVMF_QPAIR_CONNECTING)
@@ -265,6 +266,7 @@ static bool take_capsule(struct tcp_conn *c, uint32_t hdr_len, uint32_t capsule_
 		nvmf_fuse_arrived(&r->req);
 	c->rx_off += hdr_len;
 	r->failed_digest = false;
+	r->aborted = false;
 	status = parse_sgl(c, r, capsule_len, &in_capsule);
 	if (status != NVME_SUCCESS) {
 		r->state = TCP_REQ_EXEC;
@@ -281,6 +283,44 @@ static bool take_capsule(struct tcp_conn *c, uint32_t hdr_len, uint32_t capsule_
 		execute(c, r);
 	}
 	return true;
+}
+
+/* --- Abort -------------------------------------------------------------------------------- */
+
+/* Before there is a buffer: at once, and in-capsule data is skipped. */
+static void end_waiting(struct tcp_conn *c, struct tcp_req *r)
+{
+	bool in_capsule = r->req.cmd.sgl.type == NVME_SGL_OFFSET;
+
+	nvmf_request_release(&r->req);
+	r->state = TCP_REQ_EXEC;
+	if (in_capsule) {
+		skip_data(c, c->rx_left);
+		tcp_rx_unblock(c);
+	}
+	nvmf_request_reject(&r->req, NVME_SC_ABORT_REQUESTED);
+}
+
+/* What the host was asked for it sends, so the request is in use until then. */
+bool tcp_abort(struct nvmf_qpair *q, uint16_t cid)
+{
+	struct tcp_conn *c = tcp_conn_of(q);
+
+	for (unsigned i = 0; i < c->nreqs; i++) {
+		struct tcp_req *r = &c->reqs[i];
+
+		if (r->req.cmd.cid != cid)
+			continue;
+		if (r->state == TCP_REQ_WAIT_BUFFER) {
+			end_waiting(c, r);
+			return true;
+		}
+		if (r->state == TCP_REQ_R2T || r->state == TCP_REQ_DATA) {
+			r->failed_digest = r->aborted = true;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* --- H2CData --------------------------------------------------------------------------------- */

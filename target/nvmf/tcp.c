@@ -304,6 +304,7 @@ const struct nvmf_transport_ops nvmf_tcp_ops = {
 	.qpair_kill = tcp_qpair_kill,
 	.qpair_free = tcp_qpair_free,
 	.qpair_find = tcp_qpair_find,
+	.qpair_abort = tcp_abort,
 	.qpair_peer = tcp_qpair_peer,
 	.qpair_local = tcp_qpair_local,
 };

@@ -49,7 +49,8 @@ struct tcp_req {
 	uint8_t tx_pad_len;  /* zeros up to the data's alignment */
 	uint8_t tx_resp_len; /* of resp[], behind the data; 0: none */
 	bool tx_data;        /* req.iov goes out behind the header, with its digest */
-	bool failed_digest;  /* its data came with a wrong data digest */
+	bool failed_digest;  /* its data came with a wrong data digest, or: */
+	bool aborted;	     /* it ends when its data is there */
 	/* C2HData, R2T or CapsuleResp, with its header digest. */
 	_Alignas(8) uint8_t hdr[sizeof(struct nvme_tcp_data) + NVME_TCP_DIGEST_LEN];
 	_Alignas(8) uint8_t resp[sizeof(struct nvme_tcp_capsule_resp) + NVME_TCP_DIGEST_LEN];
@@ -160,6 +161,8 @@ void tcp_rx_drop(struct tcp_conn *c);
 void tcp_rx_idle(struct tcp_conn *c);
 /* The connection's own staging, for capsules up to the limit. False: no memory. */
 bool tcp_rx_reserve(struct tcp_conn *c);
+/* qpair_abort of struct nvmf_transport_ops. */
+bool tcp_abort(struct nvmf_qpair *q, uint16_t cid);
 /* Staging for what was received on another reactor. False: no memory. */
 bool tcp_rx_restore(struct tcp_conn *c, const uint8_t *data, uint32_t len);
 

@@ -53,6 +53,11 @@ struct nvmf_transport_ops {
 	void (*qpair_free)(struct nvmf_qpair *q);
 	/* The request of that command, between exec and complete. NULL (also the function): none. */
 	struct nvmf_request *(*qpair_find)(struct nvmf_qpair *q, uint16_t cid);
+	/*
+	 * A command that is not handed over yet is to end with Abort Requested, now or
+	 * when its data, which its host has been asked for, is there. NULL: cannot.
+	 */
+	bool (*qpair_abort)(struct nvmf_qpair *q, uint16_t cid);
 	/* The peer's address, and ours as the peer knows it. */
 	void (*qpair_peer)(struct nvmf_qpair *q, struct net_addr *peer);
 	void (*qpair_local)(struct nvmf_qpair *q, struct net_addr *local);
