@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Commands of several I/Os, and what waits for them, on backends that take their
+ * time or never answer: after an Abort, a reset or the end of the connection no
+ * further I/O begins, what can be got back ends, and nothing stays.
+ */
+#include <string.h>
+
+#include "target/bdev/bdev-priv.h"
+#include "tests/integration/tcp/raw.h"
+
+#define LIMIT (5 * WORLD_SEC)
+#define BS 512u
+#define BLOCKS 4096u
+#define ABORTED 0x0007
+
+/* --- a backend that answers when it is told ---------------------------------------------- */
+
+struct slow {
+	struct bdev bdev;
+	struct bdev_io_list held;
+	unsigned submitted;
+};
+
+static void slow_submit(struct bdev_channel *ch, struct bdev_io *io)
+{
+	struct slow *s = (struct slow *)ch->bdev;
+
+	for (unsigned i = 0; io->op == BDEV_READ && i < io->niov; i++)
+		memset(io->iov[i].iov_base, 0, io->iov[i].iov_len);
+	s->submitted++;
+	bdev_io_list_push(&s->held, io);
+}
+
+static int slow_open(struct bdev *bdev, struct bdev_channel *ch)
+{
+	ch->ctx = bdev;
+	return 0;
+}
+
+static void slow_close(struct bdev_channel *ch)
+{
+	ch->ctx = NULL;
+}
+
+static void slow_destroy(struct bdev *bdev)
+{
+	bdev_fini_common(bdev);
+	g_free(bdev);
+}
+
+static const struct bdev_ops slow_ops = {
+	.product_name = "Slow disk",
+	.destroy = slow_destroy,
+	.channel_open = slow_open,
+	.channel_close = slow_close,
+	.submit = slow_submit,
+};
+
+static struct slow *slow_new(struct fx *fx, const char *name)
+{
+	struct slow *s = g_new0(struct slow, 1);
+
+	s->bdev.block_size = BS;
+	s->bdev.num_blocks = BLOCKS;
+	bdev_init_common(fx->target->bdevs, &s->bdev, &slow_ops, name, NULL, NULL);
+	s->bdev.can_place = false;
+	g_assert_true(bdev_register(fx->target->bdevs, &s->bdev, NULL));
+	return s;
+}
+
+static void answer_all(struct reactor *r, void *arg)
+{
+	struct slow *s = arg;
+	struct bdev_io *io;
+
+	(void)r;
+	while ((io = bdev_io_list_pop(&s->held)) != NULL)
+		bdev_io_complete(io, NVME_SUCCESS);
+}
+
+/* --- a target with two namespaces, one reactor ------------------------------------------- */
+
+static void config(struct fx *fx, const char *first, const char *second)
+{
+	g_autofree char *json = g_strdup_printf(
+		"{\"subsystems\":[{\"subsystem\":\"nvmf\",\"config\":["
+		"{\"method\":\"nvmf_create_transport\",\"params\":{\"trtype\":\"TCP\"}},"
+		"{\"method\":\"nvmf_create_subsystem\",\"params\":{\"nqn\":\"" FX_NQN "\","
+		"\"allow_any_host\":true}},"
+		"{\"method\":\"nvmf_subsystem_add_ns\",\"params\":{\"nqn\":\"" FX_NQN "\","
+		"\"namespace\":{\"bdev_name\":\"%s\"}}},"
+		"{\"method\":\"nvmf_subsystem_add_ns\",\"params\":{\"nqn\":\"" FX_NQN "\","
+		"\"namespace\":{\"bdev_name\":\"%s\"}}},"
+		"{\"method\":\"nvmf_subsystem_add_listener\",\"params\":{\"nqn\":\"" FX_NQN "\","
+		"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"" FX_ADDR
+		"\",\"trsvcid\":\"4420\"}}}]}]}",
+		first, second);
+
+	fx_config(fx, json);
+}
+
+struct env {
+	struct fx *fx;
+	struct core *core;
+	struct raw *admin, *q;
+	uint16_t id;
+};
+
+static void connect(struct env *e)
+{
+	e->core = fx_host_new(e->fx, 1)->core;
+	e->admin = raw_admin(e->fx, e->core, false, false, 0, &e->id);
+	e->q = raw_io(e->fx, e->core, false, false, e->id, 1, 31);
+	world_run_for(e->fx->world, 10 * WORLD_MS);
+	raw_forget(e->q);
+}
+
+static void disconnect(struct env *e)
+{
+	raw_free(e->q);
+	raw_free(e->admin);
+	raw_settle(e->fx, 0, LIMIT);
+	g_assert_cmpuint(raw_bufs_in_use(e->fx), ==, 0);
+	fx_free(e->fx);
+}
+
+/* --- the commands: each takes two I/Os at least, and is known by its cid ------------------ */
+
+#define CID 7
+
+static void send_copy(struct raw *q)
+{
+	uint8_t sqe[64], ranges[64] = { 0 };
+
+	raw_put(ranges, 8, 8, 0);
+	raw_put(ranges, 16, 2, 7);
+	raw_put(ranges + 32, 8, 8, 16);
+	raw_put(ranges + 32, 16, 2, 7);
+	raw_sqe(sqe, 0x19, CID, 1, SGL_INCAPSULE, sizeof(ranges));
+	raw_put(sqe, 40, 8, 1000);
+	raw_put(sqe, 48, 4, 1);
+	raw_send_bytes(q, raw_capsule(q, sqe, ranges, sizeof(ranges)));
+}
+
+static void send_verify(struct raw *q)
+{
+	uint8_t sqe[64];
+
+	raw_sqe(sqe, 0x0c, CID, 1, SGL_NONE, 0);
+	raw_put(sqe, 48, 2, 299);
+	raw_send_bytes(q, raw_capsule(q, sqe, NULL, 0));
+}
+
+static void send_dsm(struct raw *q)
+{
+	uint8_t sqe[64], ranges[32] = { 0 };
+
+	raw_put(ranges, 4, 4, 8);
+	raw_put(ranges, 20, 4, 8);
+	raw_put(ranges, 24, 8, 100);
+	raw_sqe(sqe, 0x09, CID, 1, SGL_INCAPSULE, sizeof(ranges));
+	raw_put(sqe, 40, 4, 1);
+	raw_put(sqe, 44, 4, 4);
+	raw_send_bytes(q, raw_capsule(q, sqe, ranges, sizeof(ranges)));
+}
+
+static void send_flush(struct raw *q)
+{
+	uint8_t sqe[64];
+
+	raw_sqe(sqe, 0x00, CID, 0xffffffff, SGL_NONE, 0);
+	raw_send_bytes(q, raw_capsule(q, sqe, NULL, 0));
+}
+
+/* The write is CID. */
+static void send_fused(struct raw *q)
+{
+	uint8_t sqe[64], data[BS] = { 0 };
+
+	raw_sqe(sqe, 0x05, CID + 1, 1, SGL_INCAPSULE, BS);
+	sqe[1] |= 1;
+	raw_send_bytes(q, raw_capsule(q, sqe, data, BS));
+	raw_rw(sqe, true, CID, 1, 0, 1, SGL_INCAPSULE, BS);
+	sqe[1] |= 2;
+	raw_send_bytes(q, raw_capsule(q, sqe, data, BS));
+}
+
+static void (*const commands[])(struct raw *q) = {
+	send_copy, send_verify, send_dsm, send_flush, send_fused,
+};
+
+static uint64_t abort_of(struct raw *admin, uint16_t sqid, uint16_t cid)
+{
+	uint64_t dw01 = 99;
+	uint8_t sqe[64];
+
+	raw_sqe(sqe, 0x08, 0x8888, 0, SGL_NONE, 0);
+	raw_put(sqe, 40, 4, sqid | (uint32_t)cid << 16);
+	g_assert_cmphex(raw_cmd(admin, sqe, NULL, 0, &dw01), ==, 0);
+	return dw01;
+}
+
+static unsigned status_of(struct raw *q, uint16_t cid)
+{
+	const uint8_t *p = raw_response(q, cid);
+
+	return p != NULL ? (unsigned)raw_get(p, 8 + 14, 2) >> 1 : 0xffff;
+}
+
+enum how { ABORT, CLOSE, RESET, HOWS };
+
+static void end_queue(struct env *e, enum how how)
+{
+	uint8_t sqe[64];
+
+	if (how == CLOSE) {
+		raw_abort(e->q);
+	} else {
+		raw_prop(sqe, true, 5, 0x14, 4, 0x460000);
+		g_assert_cmphex(raw_cmd(e->admin, sqe, NULL, 0, NULL), ==, 0);
+	}
+	world_run_for(e->fx->world, 10 * WORLD_MS);
+}
+
+/* The step under way is the last, though it ends well. */
+static void no_further_step(void (*send)(struct raw *q), enum how how)
+{
+	struct env e = { .fx = fx_new(7, 1) };
+	struct slow *s[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		s[i] = slow_new(e.fx, i == 0 ? "slow0" : "slow1");
+	config(e.fx, "slow0", "slow1");
+	connect(&e);
+	send(e.q);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmpuint(s[0]->submitted, ==, 1);
+	if (how == ABORT)
+		g_assert_cmphex(abort_of(e.admin, 1, CID), ==, 1); /* not now */
+	else
+		end_queue(&e, how);
+	g_assert_cmpuint(raw_connections(e.fx), ==, 2);
+	core_call(core_main(e.fx->target->core), answer_all, s[0]);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmpuint(s[0]->submitted + s[1]->submitted, ==, 1);
+	if (how != ABORT)
+		raw_settle(e.fx, 1, WORLD_MS);
+	else
+		g_assert_cmphex(status_of(e.q, CID), ==, ABORTED);
+	disconnect(&e);
+}
+
+static void test_no_further_step(void)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+		for (unsigned how = 0; how < HOWS; how++)
+			no_further_step(commands[i], how);
+	}
+}
+
+/* --- a backend that never answers ---------------------------------------------------------- */
+
+static void never(struct fx *fx, uint32_t ops, uint32_t num)
+{
+	const struct bdev_injection in = { .type = BDEV_ERROR_PENDING, .ops = ops, .num = num };
+
+	g_assert_true(bdev_error_inject(bdev_find(fx->target->bdevs, "EE_Malloc0"), &in, NULL));
+	world_run_for(fx->world, WORLD_MS);
+}
+
+static struct fx *error_target(uint64_t seed)
+{
+	struct fx *fx = fx_new(seed, 1);
+
+	g_assert_nonnull(bdev_malloc_create(fx->target->bdevs, "Malloc0", BLOCKS, BS, NULL, NULL));
+	g_assert_nonnull(bdev_null_create(fx->target->bdevs, "Null0", BLOCKS, BS, NULL, NULL));
+	g_assert_nonnull(bdev_error_create(fx->target->bdevs, "Malloc0", NULL, NULL));
+	config(fx, "EE_Malloc0", "Null0");
+	return fx;
+}
+
+/* The step that hangs is got back. */
+static void hung_step(void (*send)(struct raw *q), enum how how, uint32_t ops)
+{
+	struct env e = { .fx = error_target(9) };
+
+	connect(&e);
+	never(e.fx, ops, UINT32_MAX);
+	send(e.q);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(e.q, CID), ==, 0xffff);
+	if (how == ABORT) {
+		g_assert_cmphex(abort_of(e.admin, 1, CID), ==, 0);
+		world_run_for(e.fx->world, 10 * WORLD_MS);
+		if (send == send_fused && ops == 1u << BDEV_READ)
+			g_assert_cmphex(status_of(e.q, CID), ==, NVME_SC_FUSED_FAILED);
+		else
+			g_assert_cmphex(status_of(e.q, CID), ==, ABORTED);
+	} else {
+		end_queue(&e, how);
+		raw_settle(e.fx, 1, WORLD_MS);
+	}
+	disconnect(&e);
+}
+
+static void test_hung_step(void)
+{
+	for (unsigned how = 0; how < HOWS; how++) {
+		hung_step(send_copy, how, 1u << BDEV_READ);
+		hung_step(send_copy, how, 1u << BDEV_WRITE);
+		hung_step(send_verify, how, 1u << BDEV_READ);
+		hung_step(send_dsm, how, 1u << BDEV_UNMAP);
+		hung_step(send_flush, how, 1u << BDEV_FLUSH);
+		hung_step(send_fused, how, 1u << BDEV_READ);
+		hung_step(send_fused, how, 1u << BDEV_WRITE);
+	}
+}
+
+/* The first of a pair does not end the write of the second, which its own part is before. */
+static void test_first_while_second_writes(void)
+{
+	struct env e = { .fx = error_target(9) };
+
+	connect(&e);
+	never(e.fx, 1u << BDEV_WRITE, UINT32_MAX);
+	send_fused(e.q);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(abort_of(e.admin, 1, CID + 1), ==, 1);
+	g_assert_cmphex(abort_of(e.admin, 1, CID), ==, 0);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(e.q, CID + 1), ==, 0);
+	g_assert_cmphex(status_of(e.q, CID), ==, ABORTED);
+	disconnect(&e);
+}
+
+static void send_write(struct raw *q, uint16_t cid, uint64_t lba, uint8_t value)
+{
+	uint8_t sqe[64], data[BS];
+
+	memset(data, value, sizeof(data));
+	raw_rw(sqe, true, cid, 1, lba, 1, SGL_INCAPSULE, BS);
+	raw_send_bytes(q, raw_capsule(q, sqe, data, BS));
+}
+
+/*
+ * Writes that wait for a Copy which hangs: one is aborted, one goes with its
+ * connection, and neither is done when the Copy goes on; the third is.
+ */
+static void test_behind_lock(void)
+{
+	struct env e = { .fx = error_target(3) };
+	const uint8_t *memory = raw_memory(e.fx, "Malloc0");
+	struct raw *q2;
+
+	connect(&e);
+	q2 = raw_io(e.fx, e.core, false, false, e.id, 2, 31);
+	never(e.fx, 1u << BDEV_WRITE, 1);
+	send_copy(e.q);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	for (uint16_t cid = 1; cid <= 2; cid++)
+		send_write(q2, cid, 1000u + cid, (uint8_t)cid);
+	send_write(e.q, 3, 1003, 3);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(e.q, 3), ==, 0xffff);
+	g_assert_cmphex(abort_of(e.admin, 2, 2), ==, 0);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(q2, 2), ==, ABORTED);
+	raw_abort(q2);
+	raw_settle(e.fx, 2, WORLD_MS);
+	bdev_error_resume(bdev_find(e.fx->target->bdevs, "EE_Malloc0"), NULL, NULL);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(e.q, CID), ==, 0);
+	g_assert_cmphex(status_of(e.q, 3), ==, 0);
+	for (unsigned i = 1; i <= 3; i++)
+		g_assert_cmphex(memory[(1000 + i) * BS], ==, i == 3 ? 3 : 0);
+	raw_free(q2);
+	disconnect(&e);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/world/steps/no-further-step", test_no_further_step);
+	g_test_add_func("/world/steps/hung-step", test_hung_step);
+	g_test_add_func("/world/steps/first-while-second-writes", test_first_while_second_writes);
+	g_test_add_func("/world/steps/behind-lock", test_behind_lock);
+	return g_test_run();
+}
