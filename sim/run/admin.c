@@ -25,6 +25,7 @@ struct admin_call {
 	size_t scanned;
 	bool leaves, changes_ns;
 	uint64_t genctr;    /* before */
+	uint64_t open;
 	struct timer limit; /* on the administrator's reactor */
 };
 
@@ -36,9 +37,18 @@ static bool changes_namespaces(const char *method)
 	       strstr(method, "resize") != NULL || strstr(method, "create") != NULL;
 }
 
+/* Who may see one, and in which ANA group it is, does not change what it is. */
 static bool maps_namespaces(const char *method)
 {
-	return strstr(method, "_ns") != NULL || strstr(method, "delete") != NULL;
+	return (strstr(method, "_ns") != NULL && !g_str_has_suffix(method, "_host") &&
+		!g_str_has_suffix(method, "_ana_group")) ||
+	       strstr(method, "delete") != NULL;
+}
+
+static bool changes_paths(const char *method)
+{
+	return changes_namespaces(method) || strstr(method, "ana") != NULL ||
+	       strstr(method, "listener") != NULL;
 }
 
 static struct admin_call *call_new(struct run *run, const struct scn_call *s, bool setup)
@@ -77,6 +87,13 @@ static void call_free(struct admin_call *c)
 		c->target->ns_maps += maps_namespaces(c->s->method);
 		c->target->ns_calls--;
 		c->target->ns_changed_at = world_now(c->run->world);
+	}
+	if (changes_paths(c->s->method)) {
+		c->target->path_changes++;
+		c->target->path_calls--;
+		if (c->s->client != SCN_CLIENT_GOOD)
+			c->target->path_unsure_at = world_now(c->run->world);
+		run_paths_look(c->run);
 	}
 	if (!c->setup && c->left > 0 && c->run->phase == RUN_SAFETY_PHASE) {
 		c->left--;
@@ -134,7 +151,7 @@ static void judge(struct admin_call *c, size_t len)
 		run_fail(c->run, RUN_SAFETY, "C", "the reply to %s has no \"%s\" in it: %s",
 			 c->s->method, c->s->has, text);
 	if (is_reply && error == NULL && c->s->client == SCN_CLIENT_GOOD)
-		run_config_done(c->run, c->target, c->s->method, c->genctr);
+		run_config_done(c->run, c->target, c->s->method, c->genctr, c->open);
 	counts_add(c->run->counts, error != NULL ? "call.error" : "call.ok", 1);
 }
 
@@ -255,7 +272,12 @@ static void call_begin(struct reactor *r, void *arg)
 		c->target->ns_maps += maps_namespaces(c->s->method);
 		c->target->ns_calls++;
 	}
+	if (changes_paths(c->s->method)) {
+		c->target->path_changes++;
+		c->target->path_calls++;
+	}
 	c->genctr = run_config_genctr(c->target);
+	c->open = run_config_open(c->target);
 	write_request(c);
 	world_note(c->run->world, c->s->method, c->left);
 	timer_init(&c->limit, call_late);

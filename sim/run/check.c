@@ -233,7 +233,7 @@ static void fresh_image(struct fresh *f, const struct host_ns *ns)
 		.nsid = ns->nsid,
 	};
 
-	if (model == NULL || run->failed)
+	if (model == NULL || run->failed || !run_path_usable(f->like, ns->nsid))
 		return;
 	fi.im.data = g_malloc(ns->blocks * ns->block_size);
 	run->pending = 1;
@@ -358,6 +358,7 @@ void run_check_healed(struct run *run)
 		run_violation(run, "N",
 			      oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle,
 						world_now(run->world)));
+	run_violation(run, "N", oracle_paths_check(run->paths, world_now(run->world)));
 }
 
 /* --- resources -------------------------------------------------------------------------------- */

@@ -71,17 +71,43 @@ uint64_t run_config_genctr(const struct run_target *t)
 	return t->down ? 0 : t->target->nvmf->genctr;
 }
 
-void run_config_done(struct run *run, struct run_target *t, const char *method, uint64_t genctr)
+uint64_t run_config_open(const struct run_target *t)
 {
+	g_autoptr(GPtrArray) list = t->down ? g_ptr_array_new() : nvmf_subsystems(t->target->nvmf);
+	uint32_t open = 0;
+
+	for (unsigned i = 0; i < list->len; i++) {
+		const struct nvmf_subsystem *s = list->pdata[i];
+
+		if (s->allow_any_host)
+			open ^= g_str_hash(s->nqn);
+	}
+	return (uint64_t)list->len << 32 | open;
+}
+
+void run_config_done(struct run *run, struct run_target *t, const char *method, uint64_t genctr,
+		     uint64_t open)
+{
+	uint64_t now = run_config_open(t);
+
 	if (t->down)
 		return;
-	if (moves_genctr(method) && t->target->nvmf->genctr <= genctr)
+	/* One that is being deleted goes after its records have. */
+	if ((moves_genctr(method) || (open != now && open >> 32 == now >> 32)) && t->target->nvmf->genctr <= genctr)
 		run_fail(run, RUN_SAFETY, "A",
 			 "%s succeeded, and the generation counter of the discovery log stands at "
 			 "%" G_GUINT64_FORMAT,
 			 method, genctr);
 	if (!strcmp(method, "nvmf_subsystem_remove_host"))
 		check_subsystems(run, t, false);
+}
+
+static bool sees(const struct run_host *h, uint32_t nsid)
+{
+	const struct nvmf_subsystem *s =
+		nvmf_subsystem_find(h->target->target->nvmf, h->s->subnqn);
+
+	return s->nss[nsid - 1] != NULL && run_ns_allowed(s->nss[nsid - 1], h->hostnqn);
 }
 
 /* What a host knows of a namespace is what it is. */
@@ -91,11 +117,13 @@ static void check_known(struct run *run, const struct run_host *h, uint32_t nsid
 	struct bdev *b = NULL;
 
 	counts_add(run->counts, "rule.A.identity", 1);
-	if (!run_target_ns(h->target, h->s->subnqn, nsid, &b) || ns == NULL) {
+	if (!run_target_ns(h->target, h->s->subnqn, nsid, &b) || !sees(h, nsid))
+		b = NULL;
+	if (b == NULL || ns == NULL) {
 		if ((b != NULL) != (ns != NULL))
 			run_fail(run, RUN_SAFETY, "A", "host %s %s namespace %u, which is%s there",
 				 h->s->name, ns != NULL ? "knows of" : "does not know of", nsid,
-				 b != NULL ? "" : " not");
+				 b != NULL ? "" : " not, or hidden");
 		return;
 	}
 	if (memcmp(ns->uuid, b->uuid, sizeof(ns->uuid)) != 0 || ns->blocks != b->num_blocks ||

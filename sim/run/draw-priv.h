@@ -10,9 +10,13 @@
 
 struct draw {
 	struct scenario *s;
-	struct world_rng topology, workload, network, fault, call, layers, aim;
+	struct world_rng topology, workload, network, fault, call, layers, aim, paths;
 	unsigned hosts, namespaces;
 	unsigned block_size[2]; /* of the namespaces */
+	bool ana, second; /* paths have states; there is a second listener */
+	bool hidden;	  /* one namespace is not for all */
+	bool starves;	  /* reads wait for buffers that long, and their path goes */
+	uint64_t starve_at, starve_for;
 	bool closed; /* the subsystem knows its hosts by name */
 	uint64_t max_io, max_depth;
 	uint64_t bytes; /* that a load may move */
@@ -37,6 +41,13 @@ void draw_layer_calls(struct draw *d);
 /* draw-files.c: the profile "file". */
 void draw_file_namespace(struct draw *d, struct scn_target *t, unsigned i);
 void draw_file_faults(struct draw *d);
+/* draw-paths.c: ANA, namespaces that are hidden, filters. */
+void draw_whether_ana(struct draw *d);
+/* ", \"anagrpid\": N" of a namespace, or "". */
+const char *draw_ana_group(struct draw *d);
+void draw_ways(struct draw *d);
+void draw_way(struct draw *d, struct scn_host *h, unsigned i);
+void draw_path_calls(struct draw *d);
 void draw_admin(struct draw *d);
 void draw_aimed(struct draw *d);
 void draw_aimed_calls(struct draw *d);

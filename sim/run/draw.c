@@ -97,8 +97,8 @@ static void draw_namespace(struct draw *d, unsigned i)
 	setup(d, "nvmf_subsystem_add_ns",
 	      scenario_printf(d->s,
 			      "{\"nqn\": \"%s\", \"namespace\": {\"bdev_name\": \"%s\", "
-			      "\"nsid\": %u}}",
-			      DRAW_NQN, draw_layers(d, i), i + 1));
+			      "\"nsid\": %u%s}}",
+			      DRAW_NQN, draw_layers(d, i), i + 1, draw_ana_group(d)));
 }
 
 static void draw_target(struct draw *d)
@@ -116,8 +116,9 @@ static void draw_target(struct draw *d)
 	setup(d, "nvmf_create_subsystem",
 	      scenario_printf(d->s,
 			      "{\"nqn\": \"" DRAW_NQN
-			      "\", \"allow_any_host\": %s, \"serial_number\": \"S1\"}",
-			      d->closed ? "false" : "true"));
+			      "\", \"allow_any_host\": %s, \"serial_number\": \"S1\"%s}",
+			      d->closed ? "false" : "true",
+			      d->ana ? ", \"ana_reporting\": true" : ""));
 	for (unsigned i = 0; d->closed && i < d->hosts; i++)
 		setup(d, "nvmf_subsystem_add_host", draw_host_params(d, i));
 	d->namespaces = 1 + draw_chance(rng, 40);
@@ -129,6 +130,7 @@ static void draw_target(struct draw *d)
 	setup(d, "nvmf_subsystem_add_listener",
 	      "{\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "
 	      "\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"4420\"}}");
+	draw_ways(d);
 }
 
 /* --- hosts and what they do
@@ -154,6 +156,7 @@ static void draw_host(struct draw *d, unsigned i)
 	h->hdgst = d->corrupt || draw_chance(rng, 30);
 	h->ddgst = d->corrupt || draw_chance(rng, 30);
 	h->no_sq_flow_control = draw_chance(rng, 30);
+	draw_way(d, h, i);
 }
 
 static void draw_load(struct draw *d, unsigned i, unsigned nsid)
@@ -228,6 +231,7 @@ static void draw_all(struct draw *d)
 		d->s->idle_pass = draw_log(rng, 100, 5000);
 	}
 	d->bytes = 8 << 20;
+	draw_whether_ana(d);
 	draw_network(d);
 	draw_target(d);
 	for (unsigned i = 0; i < d->hosts; i++)
@@ -245,6 +249,7 @@ static void draw_all(struct draw *d)
 	draw_aimed_calls(d);
 	draw_raws(d);
 	draw_layer_calls(d);
+	draw_path_calls(d);
 }
 
 struct scenario *scenario_draw(uint64_t seed, const char *profile)
@@ -275,6 +280,7 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 	world_rng_init(w, &d.call, "draw.call");
 	world_rng_init(w, &d.layers, "draw.layers");
 	world_rng_init(w, &d.aim, "draw.aim");
+	world_rng_init(w, &d.paths, "draw.paths");
 	d.s = scenario_new();
 	d.s->seed = seed;
 	d.s->name = scenario_printf(d.s, "seed-%s", profile);

@@ -38,6 +38,7 @@ static void set_live(struct run_host *h, bool live)
 	if (!live)
 		return;
 	run_loads_kick(h);
+	run_paths_live(h);
 	run_probe_live(h);
 }
 
@@ -92,6 +93,9 @@ static void on_event(struct host_ctrlr *c, enum host_event ev, const struct host
 				      oracle_view_host(h->view->oracle, h->index, ns->nsid, 0,
 						       world_now(h->run->world)));
 		break;
+	case HOST_EVENT_ANA:
+		run_paths_ask(h);
+		break;
 	default:
 		if (ns != NULL)
 			run_loads_kick(h);
@@ -117,6 +121,13 @@ static void on_connected(struct host_ctrlr *c, const GError *error, void *arg)
 		later(h);
 }
 
+void run_host_id(const struct run_host *h, uint8_t hostid[16])
+{
+	memset(hostid, 0x11 + (int)(h->index % 200), 16);
+	hostid[15] = (uint8_t)(h->index >> 8);
+	hostid[14] = (uint8_t)h->index;
+}
+
 static void fill_params(struct run_host *h, struct host_params *p, struct reactor **reactors)
 {
 	const struct scn_host *s = h->s;
@@ -129,9 +140,7 @@ static void fill_params(struct run_host *h, struct host_params *p, struct reacto
 			 s->trsvcid);
 	p->subnqn = s->subnqn;
 	p->hostnqn = h->hostnqn;
-	memset(p->hostid, 0x11 + (int)(h->index % 200), sizeof(p->hostid));
-	p->hostid[15] = (uint8_t)(h->index >> 8);
-	p->hostid[14] = (uint8_t)h->index;
+	run_host_id(h, p->hostid);
 	p->io_queues = (unsigned)s->io_queues;
 	p->queue_size = (uint16_t)s->queue_size;
 	p->kato_ms = (uint32_t)(s->kato / WORLD_MS);

@@ -10,6 +10,8 @@
 #include "sim/run/run-priv.h"
 
 #define RETRY (200 * WORLD_US)
+/* On a path that has gone. */
+#define RETRY_PATH (20 * WORLD_MS)
 
 struct slot {
 	struct host_io io;
@@ -26,6 +28,7 @@ struct slot {
 	struct oracle_block_ns *flushed; /* by a flush, begun at `begun` */
 	struct run_range range;
 	uint64_t since;		   /* it was submitted */
+	struct run_path_io path;
 	uint32_t block_size;	   /* of the namespace, when it was submitted */
 	bool reads;		   /* it is a read */
 	bool probe;		   /* it goes beyond the end */
@@ -48,12 +51,21 @@ static void start_slot(struct slot *slot);
 
 /* --- the end of an I/O ----------------------------------------------------------------------- */
 
+/* It is for another path, or for later. */
+static bool by_path(uint16_t status)
+{
+	uint16_t sc = status & 0x7ff;
+
+	return sc == NVME_SC_ANA_PERSISTENT_LOSS || sc == NVME_SC_ANA_INACCESSIBLE ||
+	       sc == NVME_SC_ANA_TRANSITION;
+}
+
 /* The command was refused for certain: nothing has changed. */
 static bool refused(uint16_t status)
 {
 	uint16_t sc = status & 0x7ff;
 
-	return sc == NVME_SC_INVALID_NS || sc == NVME_SC_LBA_RANGE;
+	return sc == NVME_SC_INVALID_NS || sc == NVME_SC_LBA_RANGE || by_path(status);
 }
 
 static void end_write(struct slot *slot)
@@ -145,12 +157,33 @@ static void check_size(struct slot *slot)
 			 good ? "was done" : "was refused");
 }
 
+/* Something else than its path may take long: a slow network, a bdev that waits. */
+static bool held_up(const struct slot *slot)
+{
+	const struct scn_link *l = slot->load->run->s->network;
+	const struct run_host *h = slot->load->h;
+	struct world_link_params usual;
+	struct bdev *b;
+
+	world_link_default(&usual);
+	if (l != NULL && (l->sndbuf < usual.sndbuf || l->rcvbuf < usual.rcvbuf ||
+			  l->seg_max < usual.seg_max))
+		return true;
+	return !run_target_ns(h->target, h->s->subnqn, slot->io.nsid, &b) ||
+	       bdev_base(b) != NULL || b->qos != NULL || run_is_file(b);
+}
+
 static void count(struct run_load *load, const struct host_io *io)
 {
 	struct run_host *h = load->h;
 	uint64_t now = world_now(load->run->world);
 
-	load->finished++;
+	if (by_path(io->status)) { /* it will be tried again */
+		load->started--;
+		counts_add(load->run->counts, "host.path_errors", 1);
+	} else {
+		load->finished++;
+	}
 	h->ios++;
 	load->run->result->ios++;
 	if (((const struct slot *)io)->probe)
@@ -217,9 +250,12 @@ static void io_done(struct host_io *io)
 	else
 		end_read(slot);
 	check_size(slot);
+	run_path_end(load->h, io->nsid, &slot->path, io->status, held_up(slot));
 	run_range_put(run->ranges, &slot->range);
 	count(load, io);
-	if (load->s->think > 0)
+	if (by_path(io->status))
+		soon(slot, world_rng_range(&load->rng, RETRY_PATH / 4, RETRY_PATH));
+	else if (load->s->think > 0)
 		soon(slot, world_rng_range(&load->rng, 1, load->s->think));
 	else if (io->status != NVME_SUCCESS)
 		soon(slot, RETRY);
@@ -443,6 +479,7 @@ static void start_slot(struct slot *slot)
 	slot->ns_maps = h->target->ns_maps;
 	slot->queue = (uint64_t)h->index << 32 | host_qpair_id(q);
 	slot->id = load->run->result->commands++;
+	run_path_begin(h, slot->io.nsid, &slot->path);
 	err = submit(slot, q, ns->blocks);
 	if (err != 0 && err != -EBUSY)
 		run_range_put(load->run->ranges, &slot->range);

@@ -244,6 +244,7 @@ void run_free_nodes(struct run *run)
 		g_free(h->hostnqn);
 		g_free(h->why);
 		g_free(h->probe);
+		run_paths_free(h);
 		g_free(h);
 	}
 	run_raws_free(run);

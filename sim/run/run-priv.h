@@ -4,6 +4,7 @@
 
 #include "sim/oracle/block.h"
 #include "sim/oracle/exact.h"
+#include "sim/oracle/paths.h"
 #include "sim/oracle/view.h"
 #include "sim/oracle/wire.h"
 #include "sim/run/run.h"
@@ -38,6 +39,9 @@ struct run_target {
 	uint64_t had_data;   /* ids, a bit each, under which there were data */
 	unsigned ns_calls;   /* of them, under way */
 	uint64_t ns_changed_at;
+	uint64_t path_changes; /* calls that may change paths: begins and ends */
+	unsigned path_calls;   /* of them, under way */
+	uint64_t path_unsure_at; /* one ended, and may not have taken effect; 0: none */
 	bool down;
 };
 
@@ -65,6 +69,7 @@ struct run_host {
 	uint64_t last_done, gap; /* of I/O while loads are under way */
 	char *why;		 /* of the last connect that failed */
 	uint64_t sees_since;
+	struct run_paths *paths; /* paths.c; NULL: never connected */
 	struct run_probe *probe; /* probe.c; NULL: never connected */
 };
 
@@ -92,6 +97,7 @@ struct run {
 	struct oracle_wire *wire;
 	struct oracle_block *block;
 	struct oracle_exact *exact;
+	struct oracle_paths *paths;
 	struct run_ranges *ranges;
 	GPtrArray *views;   /* struct run_view */
 	GPtrArray *triggers;
@@ -135,8 +141,11 @@ void run_timeline(struct run *run);
 
 /* config.c */
 uint64_t run_config_genctr(const struct run_target *t);
-/* A call has succeeded; genctr: as it was before. */
-void run_config_done(struct run *run, struct run_target *t, const char *method, uint64_t genctr);
+/* How many subsystems there are, and below that which of them any host may use. */
+uint64_t run_config_open(const struct run_target *t);
+/* A call has succeeded; genctr, open: as they were before. */
+void run_config_done(struct run *run, struct run_target *t, const char *method, uint64_t genctr,
+		     uint64_t open);
 /* When all is quiet. */
 void run_config_check(struct run *run);
 /* Nothing has disturbed or changed what a host sees since then, nor shortly before. */
@@ -154,6 +163,25 @@ bool run_hosts_closed(struct run *run);
 
 /* probe.c: admin commands for a while, from when the host has connected. */
 void run_probe_live(struct run_host *h);
+
+/* paths.c */
+struct nvmf_ns;
+bool run_ns_allowed(const struct nvmf_ns *ns, const char *hostnqn);
+/* An I/O by it is done, not refused. */
+bool run_path_usable(const struct run_host *h, uint32_t nsid);
+void run_paths_look(struct run *run);
+/* The host reads what its paths are. */
+void run_paths_ask(struct run_host *h);
+void run_paths_live(struct run_host *h);
+void run_paths_free(struct run_host *h);
+struct run_path_io {
+	uint64_t since, changes, incarnation;
+	bool certain;
+};
+/* An I/O begins, and ends; held: by something else than its path. */
+void run_path_begin(struct run_host *h, uint32_t nsid, struct run_path_io *io);
+void run_path_end(struct run_host *h, uint32_t nsid, const struct run_path_io *begun,
+		  uint16_t status, bool held);
 
 /* load.c */
 void run_loads_new(struct run *run);
@@ -228,6 +256,9 @@ void run_watch_free(struct run *run);
 /* Every record of the world: damaged connections cannot be judged. */
 void run_watch_record(struct run *run, const struct world_record *rec);
 unsigned run_ctrlrs_of(struct run *run, const char *hostnqn);
+/* Of that host alone, though others may have its NQN. */
+unsigned run_ctrlrs_of_host(const struct run_host *h);
+void run_host_id(const struct run_host *h, uint8_t hostid[16]);
 bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, struct bdev **bdev);
 
 /* check.c: the end. */

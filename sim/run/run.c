@@ -198,12 +198,29 @@ static void on_record(void *arg, const struct world_record *rec)
 		run->o->at_break();
 }
 
+/* What hosts connect to; and as always, what the standard says. */
+static void follow(struct run *run)
+{
+	const struct scn_host *hosts = run->s->hosts.items;
+
+	oracle_wire_follow(run->wire, 4420);
+	oracle_wire_follow(run->wire, 8009);
+	for (unsigned i = 0; i < run->s->hosts.n; i++) {
+		uint64_t port = g_ascii_strtoull(hosts[i].trsvcid, NULL, 10);
+
+		if (port != 4420 && port != 8009)
+			oracle_wire_follow(run->wire, (uint16_t)port);
+	}
+}
+
 static bool begin(struct run *run)
 {
 	run->world = world_new(run->s->seed);
 	run->wire = oracle_wire_new(run->world);
+	follow(run);
 	run->block = oracle_block_new();
 	run->exact = oracle_exact_new();
+	run->paths = oracle_paths_new(RUN_VIEW_BOUND);
 	run->ranges = run_ranges_new();
 	run->views = g_ptr_array_new();
 	run->triggers = g_ptr_array_new();
@@ -263,6 +280,7 @@ static void finish(struct run *run)
 	oracle_wire_free(run->wire);
 	oracle_block_free(run->block);
 	oracle_exact_free(run->exact);
+	oracle_paths_free(run->paths);
 	run_ranges_free(run->ranges);
 	g_ptr_array_unref(run->views);
 	run_triggers_free(run);

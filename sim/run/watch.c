@@ -284,10 +284,8 @@ static void view_allowed(struct run_host *h, uint64_t now)
 
 	for (uint32_t nsid = 1; s != NULL && nsid <= MIN(RUN_NSIDS, s->max_namespaces); nsid++) {
 		const struct nvmf_ns *ns = s->nss[nsid - 1];
-		bool allowed = ns == NULL || !ns->no_auto_visible;
+		bool allowed = ns == NULL || run_ns_allowed(ns, h->hostnqn);
 
-		for (unsigned i = 0; !allowed && i < ns->hosts->len; i++)
-			allowed = !strcmp(ns->hosts->pdata[i], h->hostnqn);
 		oracle_view_allows(v->oracle, h->index, nsid, allowed, now);
 	}
 }
@@ -312,6 +310,7 @@ void run_watch_view(struct run *run)
 						       ns != NULL ? ns->blocks : 0, now));
 		}
 	}
+	run_paths_look(run);
 	run_watch_hears(run);
 }
 
@@ -320,10 +319,11 @@ void run_watch_hears(struct run *run)
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 
+		bool hears = h->live && !h->gone && run_is_calm(run);
+
 		if (h->view != NULL)
-			oracle_view_hears(h->view->oracle, h->index,
-					  h->live && !h->gone && run_is_calm(run),
-					  world_now(run->world));
+			oracle_view_hears(h->view->oracle, h->index, hears, world_now(run->world));
+		oracle_paths_hears(run->paths, h->index, hears, world_now(run->world));
 	}
 }
 
@@ -335,7 +335,7 @@ static void check_vanished(struct run *run, uint64_t now)
 
 		if (h->gone && h->s->kato > 0 &&
 		    MAX(h->gone_at, run->calm_since) + 2 * kato_of(h) + KATO_SLACK < now &&
-		    run->disturbed == 0 && run_ctrlrs_of(run, h->hostnqn) > 0)
+		    run->disturbed == 0 && run_ctrlrs_of_host(h) > 0)
 			run_fail(run, RUN_LIVENESS, "T",
 				 "host %s has been gone for more than twice its keep-alive time, "
 				 "and its controller is still there",
@@ -368,9 +368,10 @@ static void look_around(struct run *run, uint64_t now)
 		run_violation(
 			run, "N",
 			oracle_view_check(((struct run_view *)run->views->pdata[i])->oracle, now));
+	run_violation(run, "N", oracle_paths_check(run->paths, now));
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
-		unsigned n = run_ctrlrs_of(run, h->hostnqn);
+		unsigned n = run_ctrlrs_of_host(h);
 
 		if (n == 0 || (n == 1 && h->live))
 			run_ranges_fenced(run, h);
@@ -425,7 +426,8 @@ void run_watch_free(struct run *run)
 	}
 }
 
-unsigned run_ctrlrs_of(struct run *run, const char *hostnqn)
+/* hostid NULL: any. */
+static unsigned ctrlrs(struct run *run, const char *hostnqn, const uint8_t *hostid)
 {
 	unsigned n = 0;
 
@@ -440,9 +442,23 @@ unsigned run_ctrlrs_of(struct run *run, const char *hostnqn)
 			for (unsigned k = 0; k < s->priv->ctrlrs->len; k++) {
 				const struct nvmf_ctrlr *c = s->priv->ctrlrs->pdata[k];
 
-				n += !strcmp(c->hostnqn, hostnqn);
+				n += !strcmp(c->hostnqn, hostnqn) &&
+				     (hostid == NULL || memcmp(c->hostid, hostid, 16) == 0);
 			}
 		}
 	}
 	return n;
+}
+
+unsigned run_ctrlrs_of(struct run *run, const char *hostnqn)
+{
+	return ctrlrs(run, hostnqn, NULL);
+}
+
+unsigned run_ctrlrs_of_host(const struct run_host *h)
+{
+	uint8_t hostid[16];
+
+	run_host_id(h, hostid);
+	return ctrlrs(h->run, h->hostnqn, hostid);
 }

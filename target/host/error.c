@@ -101,6 +101,7 @@ const char *host_event_name(enum host_event event)
 		[HOST_EVENT_LOST] = "connection lost",
 		[HOST_EVENT_LIVE] = "connected again",
 		[HOST_EVENT_DEAD] = "given up",
+		[HOST_EVENT_ANA] = "ANA states changed",
 		[HOST_EVENT_DISCOVERY] = "discovery log changed",
 	};
 

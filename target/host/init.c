@@ -134,7 +134,8 @@ static void ask_queues(struct host_ctrlr *c)
 
 static void set_events(struct host_ctrlr *c)
 {
-	uint32_t want = c->id->oaes & (NVME_OAES_NS_ATTR | NVME_OAES_DISCOVERY);
+	uint32_t want =
+		c->id->oaes & (NVME_OAES_NS_ATTR | NVME_OAES_ANA | NVME_OAES_DISCOVERY);
 
 	if (want)
 		set_feature(c, NVME_FEAT_AEC, want, "Set Features (asynchronous events)",
@@ -294,6 +295,8 @@ static void aer_done(struct host_io *io)
 		return;
 	if ((dw0 >> 8 & 0xff) == NVME_AEN_NOTICE_NS_CHANGED && !c->discovery)
 		host_scan_start(c, true);
+	else if ((dw0 >> 8 & 0xff) == NVME_AEN_NOTICE_ANA && !c->discovery)
+		host_ctrlr_event(c, HOST_EVENT_ANA, NULL);
 	else if ((dw0 >> 8 & 0xff) == NVME_AEN_NOTICE_DISCOVERY && c->discovery)
 		host_ctrlr_event(c, HOST_EVENT_DISCOVERY, NULL);
 }
