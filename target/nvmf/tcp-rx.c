@@ -287,21 +287,10 @@ static bool take_capsule(struct tcp_conn *c, uint32_t hdr_len, uint32_t capsule_
 
 /* --- Abort -------------------------------------------------------------------------------- */
 
-/* Before there is a buffer: at once, and in-capsule data is skipped. */
-static void end_waiting(struct tcp_conn *c, struct tcp_req *r)
-{
-	bool in_capsule = r->req.cmd.sgl.type == NVME_SGL_OFFSET;
-
-	nvmf_request_release(&r->req);
-	r->state = TCP_REQ_EXEC;
-	if (in_capsule) {
-		skip_data(c, c->rx_left);
-		tcp_rx_unblock(c);
-	}
-	nvmf_request_reject(&r->req, NVME_SC_ABORT_REQUESTED);
-}
-
-/* What the host was asked for it sends, so the request is in use until then. */
+/*
+ * What the host was asked for it sends, so the request is in use until then. Data
+ * in a capsule of an enabled queue is not waited for: capsule_is_short().
+ */
 bool tcp_abort(struct nvmf_qpair *q, uint16_t cid)
 {
 	struct tcp_conn *c = tcp_conn_of(q);
@@ -312,10 +301,12 @@ bool tcp_abort(struct nvmf_qpair *q, uint16_t cid)
 		if (r->req.cmd.cid != cid)
 			continue;
 		if (r->state == TCP_REQ_WAIT_BUFFER) {
-			end_waiting(c, r);
+			nvmf_request_release(&r->req);
+			r->state = TCP_REQ_EXEC;
+			nvmf_request_reject(&r->req, NVME_SC_ABORT_REQUESTED);
 			return true;
 		}
-		if (r->state == TCP_REQ_R2T || r->state == TCP_REQ_DATA) {
+		if (r->state == TCP_REQ_R2T) {
 			r->failed_digest = r->aborted = true;
 			return true;
 		}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "target/core/buf.h"
+#include "target/nvmf/group.h"
 #include "tests/integration/tcp/raw.h"
 #include "tests/integration/world/load.h"
 
@@ -281,6 +282,182 @@ static void test_abort(void)
 	fx_free(fx);
 }
 
+/* Its status, after some time; 0xffff: none. */
+static unsigned status_of(struct raw *q, uint16_t cid)
+{
+	const uint8_t *p;
+
+	world_run_for(q->fx->world, 10 * WORLD_MS);
+	p = raw_response(q, cid);
+	return p != NULL ? (unsigned)raw_get(p, 8 + 14, 2) >> 1 : 0xffff;
+}
+
+static void send_half(struct raw *q, uint16_t cid, unsigned half, int sgl)
+{
+	uint8_t sqe[64], data[512] = { 0 };
+
+	raw_sqe(sqe, half == 1 ? 0x05 : 0x01, cid, 1, sgl, sizeof(data));
+	sqe[1] |= half;
+	raw_send_bytes(q, raw_capsule(q, sqe, data, sgl == SGL_INCAPSULE ? sizeof(data) : 0));
+}
+
+static void send_data(struct raw *q, uint16_t cid, uint32_t len)
+{
+	g_autofree uint8_t *data = g_malloc(len);
+	const uint8_t *r2t = raw_last(q, R2T);
+
+	memset(data, 0x5a, len);
+	g_assert_nonnull(r2t);
+	raw_send_bytes(q, raw_h2c(q, cid, (uint16_t)raw_get(r2t, 10, 2), 0, data, len, true));
+}
+
+/* Halves of pairs that wait for the other one, or for its data, on each of the reactors. */
+static void test_abort_half(void)
+{
+	struct fx *fx = fx_new(5, 2);
+	struct core *core = fx_host_new(fx, 1)->core;
+	struct raw *admin;
+	uint16_t id;
+
+	fx_config_default(fx, BLOCKS);
+	memset(raw_memory(fx, "Malloc0"), 0, BLOCKS * 512);
+	admin = raw_admin(fx, core, false, false, 0, &id);
+	for (uint16_t qid = 1; qid <= 2; qid++) {
+		struct raw *q = raw_io(fx, core, false, false, id, qid, 31);
+
+		send_half(q, 1, 1, SGL_INCAPSULE);
+		g_assert_cmphex(status_of(q, 1), ==, 0xffff);
+		g_assert_cmphex(abort_of(admin, qid, 1), ==, 0);
+		g_assert_cmphex(status_of(q, 1), ==, ABORTED);
+		g_assert_cmphex(abort_of(admin, qid, 1), ==, 1);
+		send_half(q, 2, 2, SGL_INCAPSULE); /* its second comes too late */
+		g_assert_cmphex(status_of(q, 2), ==, NVME_SC_FUSED_FAILED);
+		/* The second is there, the first's data is not. */
+		send_half(q, 3, 1, SGL_TRANSPORT);
+		send_half(q, 4, 2, SGL_INCAPSULE);
+		g_assert_cmphex(status_of(q, 4), ==, 0xffff);
+		g_assert_cmphex(abort_of(admin, qid, 4), ==, 0);
+		g_assert_cmphex(status_of(q, 4), ==, ABORTED);
+		send_data(q, 3, 512);
+		g_assert_cmphex(status_of(q, 3), ==, NVME_SC_FUSED_FAILED);
+		/* The first is aborted while its data is to come. */
+		send_half(q, 5, 1, SGL_TRANSPORT);
+		send_half(q, 6, 2, SGL_INCAPSULE);
+		g_assert_cmphex(status_of(q, 5), ==, 0xffff);
+		g_assert_cmphex(abort_of(admin, qid, 5), ==, 0);
+		send_data(q, 5, 512);
+		g_assert_cmphex(status_of(q, 5), ==, ABORTED);
+		g_assert_cmphex(status_of(q, 6), ==, NVME_SC_FUSED_FAILED);
+		/* And pairs go on. */
+		send_half(q, 7, 1, SGL_INCAPSULE);
+		send_half(q, 8, 2, SGL_INCAPSULE);
+		g_assert_cmphex(status_of(q, 7), ==, OK);
+		g_assert_cmphex(status_of(q, 8), ==, OK);
+		raw_free(q);
+	}
+	raw_free(admin);
+	raw_settle(fx, 0, LIMIT);
+	g_assert_cmpuint(raw_bufs_in_use(fx), ==, 0);
+	fx_free(fx);
+}
+
+/* A pair that waits for the one scratch buffer of its reactor, ended by its second. */
+static void test_abort_waiting_pair(void)
+{
+	const struct core_options options = { .nreactors = 1, .buf_limit = 4 << 20 };
+	struct fx *fx = fx_new_with(5, &options);
+	struct core *core = fx_host_new(fx, 1)->core;
+	struct raw *admin, *q;
+	struct buf *scratch;
+	GPtrArray *held;
+	uint16_t id;
+
+	fx_config_default(fx, BLOCKS);
+	bdev_find(fx->target->bdevs, "Malloc0")->can_place = false;
+	admin = raw_admin(fx, core, false, false, 0, &id);
+	q = raw_io(fx, core, false, false, id, 1, 31);
+	held = take_buffers(fx);
+	scratch = buf_get(nvmf_group_of(fx->target->nvmf, core_main(fx->target->core))->scratch,
+			  65536);
+	g_assert_nonnull(scratch);
+	send_half(q, 1, 1, SGL_INCAPSULE);
+	send_half(q, 2, 2, SGL_INCAPSULE);
+	g_assert_cmphex(status_of(q, 2), ==, 0xffff);
+	g_assert_cmphex(abort_of(admin, 1, 2), ==, 0);
+	g_assert_cmphex(status_of(q, 1), ==, ABORTED);
+	g_assert_cmphex(status_of(q, 2), ==, NVME_SC_FUSED_FAILED);
+	buf_put(scratch);
+	for (unsigned i = 0; i < held->len; i++)
+		buf_put(g_ptr_array_index(held, i));
+	g_ptr_array_unref(held);
+	raw_free(q);
+	raw_free(admin);
+	raw_settle(fx, 0, LIMIT);
+	g_assert_cmpuint(raw_bufs_in_use(fx), ==, 0);
+	fx_free(fx);
+}
+
+#define LONG (128u * 512)
+
+static void send_write(struct raw *q, uint16_t cid, int sgl, uint32_t len)
+{
+	g_autofree uint8_t *data = g_malloc(len);
+	uint8_t sqe[64];
+
+	memset(data, 0xa5, len);
+	raw_rw(sqe, true, cid, 1, 0, len / 512, sgl, len);
+	raw_send_bytes(q, raw_capsule(q, sqe, data, sgl == SGL_INCAPSULE ? len : 0));
+}
+
+/* Writes that wait for a buffer, in the capsule and before their R2T; none comes to the backend. */
+static void test_abort_before_data(void)
+{
+	const struct core_options options = { .nreactors = 2, .buf_limit = 4 << 20 };
+	struct fx *fx = fx_new_with(5, &options);
+	struct core *core = fx_host_new(fx, 1)->core;
+	struct raw *admin, *q[2];
+	GPtrArray *held;
+	uint16_t id;
+
+	fx_config_default(fx, BLOCKS);
+	admin = raw_admin(fx, core, false, false, 0, &id);
+	for (unsigned i = 0; i < 2; i++)
+		q[i] = raw_io(fx, core, false, i, id, (uint16_t)(i + 1), 31);
+	for (unsigned i = 0; i < 2; i++)
+		send_write(q[i], 1, SGL_TRANSPORT, LONG);
+	world_run_for(fx->world, 10 * WORLD_MS);
+	held = take_buffers(fx);
+	for (unsigned i = 0; i < 2; i++) {
+		uint16_t qid = (uint16_t)(i + 1);
+		unsigned n = q[i]->pdus->len;
+
+		send_write(q[i], 2, SGL_TRANSPORT, LONG);
+		g_assert_cmphex(status_of(q[i], 2), ==, 0xffff);
+		g_assert_cmpuint(q[i]->pdus->len, ==, n); /* no R2T */
+		g_assert_cmphex(abort_of(admin, qid, 2), ==, 0);
+		g_assert_cmphex(status_of(q[i], 2), ==, ABORTED);
+		/* What has its R2T ends when its data has come. */
+		g_assert_cmphex(abort_of(admin, qid, 1), ==, 0);
+		g_assert_cmphex(status_of(q[i], 1), ==, 0xffff);
+		send_data(q[i], 1, LONG);
+		g_assert_cmphex(status_of(q[i], 1), ==, ABORTED);
+	}
+	for (unsigned i = 0; i < held->len; i++)
+		buf_put(g_ptr_array_index(held, i));
+	g_ptr_array_unref(held);
+	for (unsigned i = 0; i < LONG; i += 512)
+		g_assert_cmphex(raw_memory(fx, "Malloc0")[i], ==, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		send_write(q[i], 3, SGL_INCAPSULE, 4096);
+		g_assert_cmphex(status_of(q[i], 3), ==, OK);
+		raw_free(q[i]);
+	}
+	raw_free(admin);
+	raw_settle(fx, 0, LIMIT);
+	g_assert_cmpuint(raw_bufs_in_use(fx), ==, 0);
+	fx_free(fx);
+}
+
 /* --- subsystem reset, many controllers ------------------------------------------------------ */
 
 /* One host resets the subsystem while another has I/O: it comes back and goes on. */
@@ -362,6 +539,9 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/world/commands/fields", test_fields);
 	g_test_add_func("/world/commands/abort", test_abort);
+	g_test_add_func("/world/commands/abort-half", test_abort_half);
+	g_test_add_func("/world/commands/abort-waiting-pair", test_abort_waiting_pair);
+	g_test_add_func("/world/commands/abort-before-data", test_abort_before_data);
 	g_test_add_func("/world/commands/nssr", test_nssr);
 	g_test_add_func("/world/commands/many", test_many);
 	return g_test_run();
