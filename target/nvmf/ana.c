@@ -3,15 +3,17 @@
  * Asymmetric namespace access as the administrator changes it. Main reactor.
  *
  * A state is stored at once: commands that come from then on are answered by it.
- * Then the controllers of that listener are told, once a change; who asked hears
- * of it when all reactors have done so. A state that stays as it was is told to
- * nobody.
+ * Then the controllers of that listener are told, once a change. Where a path has
+ * been closed, what came through it before is waited for (fence.h): who asked
+ * hears of it when no write of that path can reach a backend any more. A state
+ * that stays as it was is told to nobody, but waited for again.
  */
 #include "target/nvmf/ana.h"
 
 #include <string.h>
 
 #include "target/core/error.h"
+#include "target/nvmf/fence.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
@@ -47,6 +49,8 @@ struct ana_op {
 	struct nvmf_subsystem *s;
 	struct nvmf_ana *ana;	   /* of controllers to tell; NULL: all */
 	struct nvmf_ns_info *info; /* of a namespace that changes its group, or NULL */
+	bool closes;		   /* paths; fence tells which */
+	struct nvmf_fence_key fence;
 	nvmf_done done;
 	void *arg;
 };
@@ -63,6 +67,17 @@ static void finished(void *arg)
 	g_free(op);
 	s->priv->pending--;
 	nvmf_subsystem_step(s);
+}
+
+/* The new state is known everywhere. */
+static void told(void *arg)
+{
+	struct ana_op *op = arg;
+
+	if (op->closes)
+		nvmf_fence(op->s, &op->fence, finished, op);
+	else
+		finished(op);
 }
 
 static struct ana_op *begin(struct nvmf_subsystem *s, nvmf_done done, void *arg)
@@ -160,7 +175,9 @@ void nvmf_subsystem_set_ana_state(struct nvmf_subsystem *s, const struct nvmf_tr
 	}
 	op = begin(s, done, arg);
 	op->ana = nvmf_ana_ref(l->ana);
-	core_broadcast(s->tgt->core, store(l->ana, anagrpid, state) ? tell : nothing, finished, op);
+	op->closes = nvmf_ana_status(state) != NVME_SUCCESS;
+	op->fence = (struct nvmf_fence_key){ .ana = op->ana, .anagrpid = anagrpid };
+	core_broadcast(s->tgt->core, store(l->ana, anagrpid, state) ? tell : nothing, told, op);
 }
 
 /* --- the group of a namespace ---------------------------------------------------------------- */
@@ -184,7 +201,7 @@ static void applied(void *arg)
 {
 	struct ana_op *op = arg;
 
-	core_broadcast(op->s->tgt->core, tell, finished, op);
+	core_broadcast(op->s->tgt->core, tell, told, op);
 }
 
 void nvmf_subsystem_set_ns_ana_group(struct nvmf_subsystem *s, uint32_t nsid, uint32_t anagrpid,
@@ -201,8 +218,10 @@ void nvmf_subsystem_set_ns_ana_group(struct nvmf_subsystem *s, uint32_t nsid, ui
 		return;
 	}
 	op = begin(s, done, arg);
+	op->closes = true;
+	op->fence = (struct nvmf_fence_key){ .lost_group = anagrpid, .nsid = nsid };
 	if (ns->anagrpid == anagrpid) {
-		core_broadcast(s->tgt->core, nothing, finished, op);
+		core_broadcast(s->tgt->core, nothing, told, op);
 		return;
 	}
 	ns->anagrpid = anagrpid;

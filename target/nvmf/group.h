@@ -49,6 +49,7 @@ struct nvmf_ns_group {
 	void (*drained)(struct nvmf_ns_group *ng); /* while DRAINING: called at inflight 0 */
 	void *drained_arg;
 	struct nvmf_ns_counts counts;
+	struct nvmf_fence_part *part; /* the newest that was taken out of it, or NULL: fence.h */
 };
 
 struct nvmf_sgroup {
@@ -56,6 +57,7 @@ struct nvmf_sgroup {
 	struct nvmf_subsystem *subsystem; /* only what never changes (nqn, serial, ...) is read here */
 	uint32_t max_namespaces;
 	uint32_t ana_changes; /* of what the ANA log lists, beside the states (ana.h) */
+	struct nvmf_fence_part *parts; /* of all its namespaces: fence.h */
 	struct nvmf_ns_group ns[]; /* nsid - 1 */
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "target/nvmf/admin.h"
+#include "target/nvmf/fence.h"
 #include "target/nvmf/tgt.h"
 
 #define SPARE 100	  /* percent */
@@ -89,6 +90,10 @@ static void collect(struct reactor *r, void *arg)
 	for (uint32_t i = 0; i < sg->max_namespaces; i++) {
 		if (s->nsid == 0 || s->nsid == i + 1)
 			add(&s->counts[r->index], &sg->ns[i].counts);
+	}
+	for (const struct nvmf_fence_part *p = sg->parts; p != NULL; p = p->next) {
+		if (s->nsid == 0 || p->root == &sg->ns[s->nsid - 1])
+			add(&s->counts[r->index], &p->ng.counts);
 	}
 }
 

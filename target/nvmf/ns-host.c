@@ -4,13 +4,15 @@
  *
  * Each controller has a byte for each namespace, which is stored here at once:
  * commands that come from then on are answered by it. Then the controllers of
- * that host are told that the namespace came or went; who asked hears of it when
- * all reactors have done so.
+ * that host are told that the namespace came or went. Who asked hears of it when
+ * all reactors have done so and, where it went, the host's commands that came
+ * before have ended (fence.h).
  */
 #include <string.h>
 
 #include "target/core/error.h"
 #include "target/nvmf/ana.h"
+#include "target/nvmf/fence.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
@@ -54,6 +56,7 @@ struct host_op {
 	struct nvmf_subsystem *s;
 	uint32_t nsid;
 	char *hostnqn;
+	bool hides;
 	nvmf_done done;
 	void *arg;
 };
@@ -78,7 +81,7 @@ static void nothing(struct reactor *r, void *arg)
 	(void)arg;
 }
 
-static void told(void *arg)
+static void finished(void *arg)
 {
 	struct host_op *op = arg;
 	struct nvmf_subsystem *s = op->s;
@@ -90,12 +93,24 @@ static void told(void *arg)
 	nvmf_subsystem_step(s);
 }
 
-static void finish(struct nvmf_ns *ns, const char *hostnqn, bool changed, nvmf_done done, void *arg)
+static void told(void *arg)
+{
+	struct host_op *op = arg;
+	const struct nvmf_fence_key key = { .hostnqn = op->hostnqn, .nsid = op->nsid };
+
+	if (op->hides)
+		nvmf_fence(op->s, &key, finished, op);
+	else
+		finished(op);
+}
+
+static void change(struct nvmf_ns *ns, const char *hostnqn, bool hides, bool changed,
+		   nvmf_done done, void *arg)
 {
 	struct nvmf_subsystem *s = ns->subsystem;
 	struct host_op *op = g_new0(struct host_op, 1);
 
-	*op = (struct host_op){ s, ns->nsid, g_strdup(hostnqn), done, arg };
+	*op = (struct host_op){ s, ns->nsid, g_strdup(hostnqn), hides, done, arg };
 	for (unsigned i = 0; i < s->priv->ctrlrs->len && changed; i++) {
 		struct nvmf_ctrlr *c = g_ptr_array_index(s->priv->ctrlrs, i);
 
@@ -143,7 +158,7 @@ void nvmf_ns_add_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostn
 	changed = !find_host(ns, hostnqn, &i);
 	if (changed)
 		g_ptr_array_add(ns->hosts, g_strdup(hostnqn));
-	finish(ns, hostnqn, changed, done, arg);
+	change(ns, hostnqn, false, changed, done, arg);
 }
 
 void nvmf_ns_remove_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn,
@@ -161,5 +176,5 @@ void nvmf_ns_remove_host(struct nvmf_subsystem *s, uint32_t nsid, const char *ho
 	changed = find_host(ns, hostnqn, &i);
 	if (changed)
 		g_ptr_array_remove_index(ns->hosts, i);
-	finish(ns, hostnqn, changed, done, arg);
+	change(ns, hostnqn, true, changed, done, arg);
 }

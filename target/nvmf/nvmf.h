@@ -199,7 +199,8 @@ void nvmf_subsystem_remove_ns(struct nvmf_subsystem *s, uint32_t nsid, nvmf_done
 /*
  * One host more, or less, sees a namespace that was added with no_auto_visible.
  * Adding one that is there, and removing one that is not, change nothing. A host
- * that may not see it gets Invalid Namespace; commands under way are finished.
+ * that may not see it gets Invalid Namespace; its commands under way are finished,
+ * and a removal is done when they are.
  */
 void nvmf_ns_add_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn, nvmf_done done,
 		      void *arg);
@@ -209,7 +210,11 @@ void nvmf_ns_remove_host(struct nvmf_subsystem *s, uint32_t nsid, const char *ho
 /* --- asymmetric namespace access -------------------------------------------------------- */
 
 /* Groups are numbered 1 to max_namespaces. Both need ana_reporting. */
-/* How the namespaces of a group (0: of all) are reached through a listener. */
+/*
+ * How the namespaces of a group (0: of all) are reached through a listener. Where
+ * that, or the group of a namespace, closes a path, commands that came through it
+ * before are finished, and the call is done when they are; others do not wait.
+ */
 void nvmf_subsystem_set_ana_state(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				  enum nvme_ana_state state, uint32_t anagrpid, nvmf_done done,
 				  void *arg);

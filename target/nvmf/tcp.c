@@ -274,6 +274,17 @@ static struct nvmf_request *tcp_qpair_find(struct nvmf_qpair *q, uint16_t cid)
 	return NULL;
 }
 
+static void tcp_qpair_each(struct nvmf_qpair *q, void (*fn)(struct nvmf_request *req, void *arg),
+			   void *arg)
+{
+	struct tcp_conn *c = tcp_conn_of(q);
+
+	for (unsigned i = 0; i < c->nreqs; i++) {
+		if (c->reqs[i].state == TCP_REQ_EXEC)
+			fn(&c->reqs[i].req, arg);
+	}
+}
+
 static void tcp_qpair_peer(struct nvmf_qpair *q, struct net_addr *peer)
 {
 	struct tcp_conn *c = tcp_conn_of(q);
@@ -305,6 +316,7 @@ const struct nvmf_transport_ops nvmf_tcp_ops = {
 	.qpair_free = tcp_qpair_free,
 	.qpair_find = tcp_qpair_find,
 	.qpair_abort = tcp_abort,
+	.qpair_each = tcp_qpair_each,
 	.qpair_peer = tcp_qpair_peer,
 	.qpair_local = tcp_qpair_local,
 };

@@ -58,6 +58,9 @@ struct nvmf_transport_ops {
 	 * when its data, which its host has been asked for, is there. NULL: cannot.
 	 */
 	bool (*qpair_abort)(struct nvmf_qpair *q, uint16_t cid);
+	/* Calls fn for every request between exec and complete. */
+	void (*qpair_each)(struct nvmf_qpair *q, void (*fn)(struct nvmf_request *req, void *arg),
+			   void *arg);
 	/* The peer's address, and ours as the peer knows it. */
 	void (*qpair_peer)(struct nvmf_qpair *q, struct net_addr *peer);
 	void (*qpair_local)(struct nvmf_qpair *q, struct net_addr *local);

@@ -117,6 +117,15 @@ static const struct rpc_param set_state_params[] = {
 	{ 0 },
 };
 
+static char *state_waits(void *req)
+{
+	const struct set_state *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("%s is \"%s\" on %s:%s, but I/O that came before still waits",
+			       p->on.nqn, rpc_ana_states[p->ana_state], p->address.traddr,
+			       p->address.trsvcid ? p->address.trsvcid : "");
+}
+
 static void set_ana_state(struct rpc_request *req)
 {
 	const struct set_state *p = req->params;
@@ -125,7 +134,8 @@ static void set_ana_state(struct rpc_request *req)
 
 	if (s && rpc_parse_address(req, &p->address, &trid))
 		nvmf_subsystem_set_ana_state(s, &trid, rpc_ana_state(p->ana_state), p->anagrpid,
-					     rpc_done, req);
+					     rpc_patience_done,
+					     rpc_patience_new(req, state_waits, req));
 }
 
 struct set_group {
@@ -141,13 +151,23 @@ static const struct rpc_param set_group_params[] = {
 	{ 0 },
 };
 
+static char *group_waits(void *req)
+{
+	const struct set_group *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("namespace %u of %s is in group %u, but I/O that came before over "
+			       "paths that do not reach it any more still waits",
+			       p->nsid, p->on.nqn, p->anagrpid);
+}
+
 static void set_ns_ana_group(struct rpc_request *req)
 {
 	const struct set_group *p = req->params;
 	struct nvmf_subsystem *s = subsystem_of(req);
 
 	if (s)
-		nvmf_subsystem_set_ns_ana_group(s, p->nsid, p->anagrpid, rpc_done, req);
+		nvmf_subsystem_set_ns_ana_group(s, p->nsid, p->anagrpid, rpc_patience_done,
+						rpc_patience_new(req, group_waits, req));
 }
 
 /* --- hosts of a namespace ------------------------------------------------------------------ */
@@ -176,13 +196,23 @@ static void ns_add_host(struct rpc_request *req)
 		nvmf_ns_add_host(s, p->nsid, p->host, rpc_done, req);
 }
 
+static char *ns_host_waits(void *req)
+{
+	const struct ns_host *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("%s does not see namespace %u of %s any more, but its I/O that came "
+			       "before still waits",
+			       p->host, p->nsid, p->on.nqn);
+}
+
 static void ns_remove_host(struct rpc_request *req)
 {
 	const struct ns_host *p = req->params;
 	struct nvmf_subsystem *s = subsystem_of(req);
 
 	if (s)
-		nvmf_ns_remove_host(s, p->nsid, p->host, rpc_done, req);
+		nvmf_ns_remove_host(s, p->nsid, p->host, rpc_patience_done,
+				    rpc_patience_new(req, ns_host_waits, req));
 }
 
 #define METHOD(name_, call_, table_, type_)                                                        \

@@ -231,6 +231,16 @@ static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
 		nvmf_subsystem_set_ana_state(s, &trid, state, 0, rpc_done, req);
 }
 
+static char *listener_waits(void *req)
+{
+	const struct on_listener *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("%s does not listen on %s:%s any more, but I/O of the hosts that came "
+			       "in there still waits",
+			       p->on.nqn, p->address.traddr,
+			       p->address.trsvcid ? p->address.trsvcid : "");
+}
+
 static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
 {
 	struct nvmf_subsystem *s = subsystem_of(req);
@@ -238,7 +248,8 @@ static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
 	struct nvmf_trid trid;
 
 	if (s && rpc_parse_address(req, &p->address, &trid))
-		nvmf_subsystem_remove_listener(s, &trid, rpc_done, req);
+		nvmf_subsystem_remove_listener(s, &trid, rpc_patience_done,
+					       rpc_patience_new(req, listener_waits, req));
 }
 
 /* --- namespaces
@@ -428,6 +439,15 @@ static void host_removal_timeout(struct timer *timer, struct reactor *r)
 		      "the host may not connect any more; its controllers are still ending");
 }
 
+static char *host_waits(void *req)
+{
+	const struct on_host *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("%s may not connect to %s any more, but its controllers still wait "
+			       "for I/O",
+			       p->host, p->on.nqn);
+}
+
 static void nvmf_subsystem_remove_host_method(struct rpc_request *req)
 {
 	const struct on_host *p = req->params;
@@ -437,15 +457,18 @@ static void nvmf_subsystem_remove_host_method(struct rpc_request *req)
 
 	if (!s)
 		return;
+	if (!p->timeout_ms) {
+		nvmf_subsystem_remove_host(s, p->host, rpc_patience_done,
+					   rpc_patience_new(req, host_waits, req));
+		return;
+	}
 	removal = g_new0(struct host_removal, 1);
 	removal->server = req->server;
 	removal->req = req;
 	req->scratch = removal;
 	rpc_server_call_begins(req->server);
-	if (p->timeout_ms) {
-		req->timer.fn = host_removal_timeout;
-		reactor_timer_set(r, &req->timer, r->now + p->timeout_ms * 1000000);
-	}
+	req->timer.fn = host_removal_timeout;
+	reactor_timer_set(r, &req->timer, r->now + p->timeout_ms * 1000000);
 	nvmf_subsystem_remove_host(s, p->host, host_removed, removal);
 }
 

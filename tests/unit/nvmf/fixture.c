@@ -21,11 +21,15 @@ static void unlisten(struct nvmf_port *port)
 static void complete(struct nvmf_request *req)
 {
 	struct fx_req *r = (struct fx_req *)req;
+	struct fx_req **p = &((struct fx_queue *)req->qpair)->executing;
 	uint32_t at = 0;
 
 	g_assert_false(r->done);
 	g_assert_cmphex(req->rsp.status & 1, ==, 0);
 	g_assert_cmphex(req->rsp.cid, ==, req->cmd.cid);
+	while (*p != r)
+		p = &(*p)->next;
+	*p = r->next;
 	r->done = true;
 	r->status = req->rsp.status >> 1;
 	r->value = req->rsp.value;
@@ -71,6 +75,12 @@ static void free_queue(struct nvmf_qpair *q)
 	g_free(fq);
 }
 
+static void each(struct nvmf_qpair *q, void (*fn)(struct nvmf_request *req, void *arg), void *arg)
+{
+	for (struct fx_req *r = ((struct fx_queue *)q)->executing; r != NULL; r = r->next)
+		fn(&r->req, arg);
+}
+
 static void peer_of(struct nvmf_qpair *q, struct net_addr *peer)
 {
 	(void)q;
@@ -93,6 +103,7 @@ static const struct nvmf_transport_ops fx_ops = {
 	.qpair_enable = succeed,
 	.qpair_kill = killed,
 	.qpair_free = free_queue,
+	.qpair_each = each,
 	.qpair_peer = peer_of,
 	.qpair_local = local_of,
 };
@@ -376,6 +387,8 @@ struct fx_req *fx_send(struct fx_queue *q, const struct nvme_cmd *cmd, enum nvme
 		r->req.iov = &r->iov;
 		r->req.niov = 1;
 	}
+	r->next = q->executing;
+	q->executing = r;
 	nvmf_request_exec(&r->req);
 	return r;
 }

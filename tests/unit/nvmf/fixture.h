@@ -20,12 +20,14 @@ struct fx_queue {
 	struct nvmf_qpair q;
 	struct fx *fx;
 	struct fx_queue **self; /* cleared when it is freed */
+	struct fx_req *executing;
 	bool killed;
 };
 
 /* A command and what became of it. */
 struct fx_req {
 	struct nvmf_request req;
+	struct fx_req *next; /* of the queue's that are executing */
 	struct iovec iov;
 	bool done;
 	uint16_t status;
