@@ -36,12 +36,18 @@ static void make(struct reactor *r, void *arg)
 	struct listing *l = arg;
 	const struct nvmf_ctrlr *asking = l->req->qpair->ctrlr;
 	const struct nvmf_subsystem *s = asking->subsystem;
+	const struct nvmf_ns *ns = l->nsid != 0 ? s->nss[l->nsid - 1] : NULL;
+	bool hidden = l->nsid != 0 && !attached(asking, ns);
 
 	(void)r;
+	if (hidden) {
+		core_call(asking->owner, made, l);
+		return;
+	}
 	for (unsigned i = 0; i < s->priv->ctrlrs->len && l->list->n < NVME_CTRLR_LIST_MAX; i++) {
 		const struct nvmf_ctrlr *c = g_ptr_array_index(s->priv->ctrlrs, i);
 
-		if (c->cntlid >= l->from && (l->nsid == 0 || attached(c, s->nss[l->nsid - 1])))
+		if (c->cntlid >= l->from && (l->nsid == 0 || attached(c, ns)))
 			l->list->ids[l->list->n++] = c->cntlid;
 	}
 	core_call(asking->owner, made, l);

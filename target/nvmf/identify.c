@@ -4,8 +4,8 @@
  * made on demand from what the owner's reactor knows of the subsystem, always
  * 4096 bytes.
  *
- * Namespaces are allocated where they are in the subsystem, and active where this
- * controller's host may see them. Lists of controllers are in identify-ctrlrs.c.
+ * Namespaces are active where this controller's host may see them; the others are
+ * none of its business, so that no more than those are allocated either. Lists of controllers are in identify-ctrlrs.c.
  */
 #include <string.h>
 
@@ -229,17 +229,16 @@ static uint16_t fill_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, 
 	return status;
 }
 
-/* CNS 11h: of any namespace, whoever may use it. */
+/* CNS 11h */
 static uint16_t fill_allocated_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd,
 				  void *page)
 {
-	const struct nvmf_ns_group *ng = nvmf_sgroup_ns(c->sgroup, cmd->nsid);
+	const struct nvmf_ns_info *info;
+	uint16_t status = find_ns(c, cmd->nsid, &info);
 
-	if (cmd->nsid == 0 || cmd->nsid > c->sgroup->max_namespaces)
-		return INVALID_NS;
-	if (ng != NULL)
-		fill_one_ns(c, ng->info, page);
-	return NVME_SUCCESS;
+	if (status == NVME_SUCCESS && info != NULL)
+		fill_one_ns(c, info, page);
+	return status;
 }
 
 /* CNS 05h: no protection information, nothing else to say. */
@@ -269,7 +268,7 @@ static uint16_t fill_independent_ns(const struct nvmf_ctrlr *c, const struct nvm
 	return NVME_SUCCESS;
 }
 
-/* CNS 02h and 07h: active namespaces with an NSID above the one given. */
+/* CNS 02h, 07h and 10h: active namespaces with an NSID above the one given. */
 static uint16_t fill_active_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
 {
 	uint32_t *list = page;
@@ -279,21 +278,6 @@ static uint16_t fill_active_ns(const struct nvmf_ctrlr *c, const struct nvme_cmd
 		return INVALID_NS;
 	for (uint32_t i = cmd->nsid; i < c->sgroup->max_namespaces && n < PAGE / 4; i++) {
 		if (nvmf_ctrlr_ns(c, c->sgroup, i + 1) != NULL)
-			list[n++] = i + 1;
-	}
-	return NVME_SUCCESS;
-}
-
-/* CNS 10h */
-static uint16_t fill_allocated(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
-{
-	uint32_t *list = page;
-	unsigned n = 0;
-
-	if (cmd->nsid >= NVME_NSID_ALL - 1)
-		return INVALID_NS;
-	for (uint32_t i = cmd->nsid; i < c->sgroup->max_namespaces && n < PAGE / 4; i++) {
-		if (nvmf_sgroup_ns(c->sgroup, i + 1) != NULL)
 			list[n++] = i + 1;
 	}
 	return NVME_SUCCESS;
@@ -356,7 +340,7 @@ static const struct cns {
 	{ NVME_CNS_CSI_CTRLR, false, true, fill_csi_ctrlr },
 	{ NVME_CNS_CSI_ACTIVE_NS, false, true, fill_active_ns },
 	{ NVME_CNS_CSI_INDEPENDENT_NS, false, false, fill_independent_ns },
-	{ NVME_CNS_ALLOCATED_NS_LIST, false, false, fill_allocated },
+	{ NVME_CNS_ALLOCATED_NS_LIST, false, false, fill_active_ns },
 	{ NVME_CNS_ALLOCATED_NS, false, false, fill_allocated_ns },
 	{ NVME_CNS_NS_CTRLRS, false, false, NULL },
 	{ NVME_CNS_CTRLRS, false, false, NULL },

@@ -78,18 +78,40 @@ static uint16_t io(struct host *h, uint8_t opcode, uint32_t nsid)
 	return status;
 }
 
-/* Active namespaces, by list and by each one's own page; the lists of both agree. */
+/* What Identify says of nsid is not nothing. */
+static bool tells(struct host *h, uint32_t nsid, uint32_t cns)
+{
+	struct nvme_cmd cmd = fx_cmd(NVME_ADMIN_IDENTIFY, nsid, cns, 0);
+	struct fx_req *r = fx_exec_on(h->admin, &cmd, NVME_XFER_C2H, NULL, 4096);
+	bool any = false;
+
+	assert_status(r, NVME_SUCCESS);
+	for (unsigned i = 0; i < 4096; i++)
+		any = any || r->data[i] != 0;
+	fx_req_free(r);
+	return any;
+}
+
+/* Active namespaces, by list and by each one's own page; all lists and pages agree. */
 static uint32_t active(struct host *h)
 {
 	struct nvme_cmd cmd = fx_cmd(NVME_ADMIN_IDENTIFY, 0, NVME_CNS_ACTIVE_NS, 0);
-	struct fx_req *r = fx_exec_on(h->admin, &cmd, NVME_XFER_C2H, NULL, 4096);
+	struct fx_req *r = fx_exec_on(h->admin, &cmd, NVME_XFER_C2H, NULL, 4096), *same;
 	const uint32_t *list = (const void *)r->data;
 	uint32_t seen = 0, pages = 0;
 
 	for (unsigned i = 0; list[i] != 0; i++)
 		seen |= 1u << list[i];
+	cmd = fx_cmd(NVME_ADMIN_IDENTIFY, 0, NVME_CNS_ALLOCATED_NS_LIST, 0);
+	same = fx_exec_on(h->admin, &cmd, NVME_XFER_C2H, NULL, 4096);
+	g_assert_cmpmem(r->data, 4096, same->data, 4096);
+	fx_req_free(same);
 	fx_req_free(r);
 	for (uint32_t nsid = 1; nsid <= FX_MAX_NS; nsid++) {
+		bool is = seen >> nsid & 1;
+
+		g_assert_cmpint(tells(h, nsid, NVME_CNS_ALLOCATED_NS), ==, is);
+		g_assert_cmpint(tells(h, nsid, NVME_CNS_NS_CTRLRS), ==, is);
 		cmd = fx_cmd(NVME_ADMIN_IDENTIFY, nsid, NVME_CNS_NS, 0);
 		r = fx_exec_on(h->admin, &cmd, NVME_XFER_C2H, NULL, 4096);
 		assert_status(r, NVME_SUCCESS);
