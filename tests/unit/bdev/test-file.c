@@ -116,6 +116,7 @@ static void bed_up(struct bed *b, uint64_t seed, bool read_only)
 	b->disk = world_file_new(b->node, "/srv/f", BLOCKS * BS, BS);
 	boot(b);
 	create(b, read_only);
+	g_assert_true(b->bdev->unmap_zeroes); /* a file; DLFEAT */
 }
 
 static void end(struct reactor *r, void *arg)

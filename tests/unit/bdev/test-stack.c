@@ -280,6 +280,33 @@ static void test_delay(struct fixture *f, gconstpointer data)
 	rig_close(&rig);
 }
 
+/* What DLFEAT says: what base does is what all above it do. */
+static void test_unmap_zeroes(struct fixture *f, gconstpointer data)
+{
+	(void)data;
+	for (unsigned i = 0; i < 3; i++) {
+		struct rig rig = { .base = base_new(f, i == 0) };
+		struct bdev *upper[3];
+
+		g_assert_true(rig.base->unmap_zeroes);
+		rig.base->unmap_zeroes = i < 2;
+		upper[0] = bdev_passthru_create(f->layer, "p", "base", NULL, NULL);
+		upper[1] = bdev_delay_create(f->layer, "d", "p", no_latency, NULL, NULL);
+		upper[2] = bdev_error_create(f->layer, "d", NULL, NULL);
+		for (unsigned k = 0; k < 3; k++)
+			g_assert_cmpint(upper[k]->unmap_zeroes, ==, i < 2);
+		rig_open(&rig, f, upper[2]);
+		bdev_unregister(upper[2], fixture_removed, &rig.upper_gone);
+		fake_core_run(f->core);
+		bdev_unregister(upper[1], NULL, NULL);
+		bdev_unregister(upper[0], NULL, NULL);
+		fake_core_run(f->core);
+		bdev_unregister(rig.base, fixture_removed, &rig.base_gone);
+		fake_core_run(f->core);
+		g_assert_true(rig.upper_gone && rig.base_gone);
+	}
+}
+
 /* What is delayed ends when it is aborted, once, and at the latest when the bdev goes. */
 static void test_delay_ends(struct fixture *f, gconstpointer data)
 {
@@ -513,6 +540,7 @@ int main(int argc, char **argv)
 		{ "/bdev-stack/base-resized/delay", test_base_resized, "delay" },
 		{ "/bdev-stack/base-resized/error", test_base_resized, "error" },
 		{ "/bdev-stack/refused", test_refused, NULL },
+		{ "/bdev-stack/unmap-zeroes", test_unmap_zeroes, NULL },
 		{ "/bdev-stack/delay", test_delay, NULL },
 		{ "/bdev-stack/delay-ends", test_delay_ends, NULL },
 		{ "/bdev-stack/error-status", test_error_status, NULL },
