@@ -63,6 +63,29 @@ static void draw_errors(struct draw *d, unsigned i)
 			ops[world_rng_below(rng, G_N_ELEMENTS(ops))];
 }
 
+/* Blocks are erased all the time, written and read, and some of that fails. */
+static void draw_erasing(struct draw *d, unsigned i)
+{
+	struct world_rng *rng = &d->fault;
+	struct scn_load *l = scenario_add_load(d->s);
+	struct scn_fault *f = fault(d, SCN_F_FILE, i);
+
+	l->host = scenario_printf(d->s, "host%" PRIu64, world_rng_below(rng, d->hosts));
+	l->nsid = i + 1;
+	l->depth = draw_log(rng, 1, 8);
+	l->max_blocks = draw_log(rng, 1, 8);
+	l->zeroes = 2;
+	l->ios = 0;
+	l->think = d->s->heal_at / 100 * l->depth + 10 * WORLD_US;
+	f->at = 0;
+	f->during = d->s->heal_at;
+	f->file = codec_alloc(d->s->arena, sizeof(*f->file));
+	f->file->nth = 1;
+	f->file->ppm = draw_log(rng, 10000, 200000);
+	*(const char **)codec_list_add(d->s->arena, &f->file->ops, sizeof(char *)) =
+		draw_chance(rng, 70) ? "zero" : "discard";
+}
+
 void draw_file_faults(struct draw *d)
 {
 	struct world_rng *rng = &d->fault;
@@ -77,6 +100,8 @@ void draw_file_faults(struct draw *d)
 			f = fault(d, SCN_F_FILE_HANG, i);
 			f->during = draw_log(rng, 1, 2000) * WORLD_MS;
 		}
+		if (draw_chance(rng, 20))
+			draw_erasing(d, i);
 	}
 	if (!draw_chance(rng, 60))
 		return;
