@@ -5,7 +5,8 @@
  * 4096 bytes.
  *
  * Namespaces are active where this controller's host may see them; the others are
- * none of its business, so that no more than those are allocated either. Lists of controllers are in identify-ctrlrs.c.
+ * none of its business, so that no more than those are allocated either. Lists of
+ * controllers are in identify-ctrlrs.c.
  */
 #include <string.h>
 
