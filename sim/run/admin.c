@@ -82,6 +82,7 @@ static void call_free(struct admin_call *c)
 	g_string_free(c->in, TRUE);
 	c->out = c->in = NULL;
 	c->run->calls--;
+	run_config_call(c->target, c->s, false);
 	if (c->changes_ns) {
 		c->target->ns_changes++;
 		c->target->ns_maps += maps_namespaces(c->s->method);
@@ -264,6 +265,7 @@ static void call_begin(struct reactor *r, void *arg)
 	int err;
 
 	c->run->calls++;
+	run_config_call(c->target, c->s, true);
 	c->sent = c->scanned = 0;
 	c->framer = (struct rpc_framer){ 0 };
 	c->changes_ns = changes_namespaces(c->s->method);

@@ -12,6 +12,9 @@
 /* A change reaches all reactors, and hosts that were told of it, in this time. */
 #define SETTLED (200 * WORLD_MS)
 
+/* What takes a host's controllers away before it is answered. */
+#define REMOVES "nvmf_subsystem_remove_host"
+
 /* Calls of which each that succeeds changes the discovery log. */
 static bool moves_genctr(const char *method)
 {
@@ -66,6 +69,16 @@ static void check_subsystems(struct run *run, struct run_target *t, bool listene
 	}
 }
 
+void run_config_call(struct run_target *t, const struct scn_call *call, bool begins)
+{
+	if (strcmp(call->method, REMOVES) != 0)
+		return;
+	if (begins)
+		t->removals++;
+	else if (call->client == SCN_CLIENT_GOOD)
+		t->removals--;
+}
+
 uint64_t run_config_genctr(const struct run_target *t)
 {
 	return t->down ? 0 : t->target->nvmf->genctr;
@@ -98,7 +111,7 @@ void run_config_done(struct run *run, struct run_target *t, const char *method, 
 			 "%s succeeded, and the generation counter of the discovery log stands at "
 			 "%" G_GUINT64_FORMAT,
 			 method, genctr);
-	if (!strcmp(method, "nvmf_subsystem_remove_host"))
+	if (!strcmp(method, REMOVES) && t->removals == 1)
 		check_subsystems(run, t, false);
 }
 

@@ -38,6 +38,7 @@ struct run_target {
 	uint64_t ns_maps;    /* of them, those that put another one under an id */
 	uint64_t had_data;   /* ids, a bit each, under which there were data */
 	unsigned ns_calls;   /* of them, under way */
+	unsigned removals;   /* of hosts, under way, or nobody waits for the answer */
 	uint64_t ns_changed_at;
 	uint64_t path_changes; /* calls that may change paths: begins and ends */
 	unsigned path_calls;   /* of them, under way */
@@ -140,6 +141,11 @@ void run_setup_next(struct run *run);
 void run_timeline(struct run *run);
 
 /* config.c */
+/*
+ * A call begins or ends: while another removal of a host is under way, that host
+ * is off the list already and its controllers are still on their way out.
+ */
+void run_config_call(struct run_target *t, const struct scn_call *call, bool begins);
 uint64_t run_config_genctr(const struct run_target *t);
 /* How many subsystems there are, and below that which of them any host may use. */
 uint64_t run_config_open(const struct run_target *t);
