@@ -143,7 +143,8 @@ static uint32_t io_want(const struct wire_conn *c, const struct wire_cmd *cmd)
 		return cmd->xfer == 0 ? 0 : UNKNOWN;
 	shift = GPOINTER_TO_UINT(
 		g_hash_table_lookup(c->ctrl->ns_shift, GUINT_TO_POINTER(le32(cmd->sqe + 4))));
-	if (c->o->loose_blocks || shift == 0)
+	if (shift == 0 ||
+	    g_hash_table_contains(c->o->loose_blocks, GUINT_TO_POINTER(le32(cmd->sqe + 4))))
 		return UNKNOWN;
 	return (uint32_t)MIN((uint64_t)blocks << shift, UNKNOWN);
 }

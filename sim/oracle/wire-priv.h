@@ -272,7 +272,7 @@ struct oracle_wire {
 	GArray *found;	   /* struct oracle_violation */
 	bool tolerate[2];
 	GPtrArray *tolerated; /* const void *: nodes */
-	bool loose_blocks;
+	GHashTable *loose_blocks; /* nsid */
 	struct oracle_wire_stats stats;
 	uint64_t evaluated[R_COUNT];
 };

@@ -343,9 +343,9 @@ void oracle_wire_tolerate_node(struct oracle_wire *o, const void *node)
 	g_ptr_array_add(o->tolerated, (void *)node);
 }
 
-void oracle_wire_block_sizes_change(struct oracle_wire *o)
+void oracle_wire_block_sizes_change(struct oracle_wire *o, uint32_t nsid)
 {
-	o->loose_blocks = true;
+	g_hash_table_add(o->loose_blocks, GUINT_TO_POINTER(nsid));
 }
 
 struct oracle_wire *oracle_wire_new(struct world *w)
@@ -356,6 +356,7 @@ struct oracle_wire *oracle_wire_new(struct world *w)
 	o->conns = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, conn_free);
 	o->ctrls = g_ptr_array_new();
 	o->tolerated = g_ptr_array_new();
+	o->loose_blocks = g_hash_table_new(g_direct_hash, g_direct_equal);
 	o->ports = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	o->found = g_array_new(FALSE, FALSE, sizeof(struct oracle_violation));
 	g_array_set_clear_func(o->found, clear_violation);
@@ -375,6 +376,7 @@ void oracle_wire_free(struct oracle_wire *o)
 	g_assert(o->ctrls->len == 0);
 	g_ptr_array_free(o->ctrls, TRUE);
 	g_ptr_array_free(o->tolerated, TRUE);
+	g_hash_table_destroy(o->loose_blocks);
 	g_array_free(o->ports, TRUE);
 	g_array_free(o->found, TRUE);
 	g_free(o);

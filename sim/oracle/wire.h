@@ -62,10 +62,11 @@ void oracle_wire_tolerate(struct oracle_wire *o, enum oracle_side side);
 /* The same of the connections of one node. */
 void oracle_wire_tolerate_node(struct oracle_wire *o, const void *node);
 /*
- * A namespace may be replaced by one of another block size: then a command may
- * move less data than its host believed. Without a call that is a violation.
+ * A namespace may be replaced by one of another block size, which no host knows
+ * before it asks: then a command may move less data than its host believed, but
+ * still whole blocks of some size. Without a call that is a violation.
  */
-void oracle_wire_block_sizes_change(struct oracle_wire *o);
+void oracle_wire_block_sizes_change(struct oracle_wire *o, uint32_t nsid);
 /*
  * Bits were flipped under way on that connection (WORLD_CORRUPT): the receiver
  * has seen something else than what was sent. From now on each PDU of it is only

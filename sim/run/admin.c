@@ -266,6 +266,7 @@ static void call_begin(struct reactor *r, void *arg)
 
 	c->run->calls++;
 	run_config_call(c->target, c->s, true);
+	run_config_adds(c->target, c->s);
 	c->sent = c->scanned = 0;
 	c->framer = (struct rpc_framer){ 0 };
 	c->changes_ns = changes_namespaces(c->s->method);

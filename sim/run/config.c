@@ -8,6 +8,7 @@
 #include "sim/run/run-priv.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
+#include "target/rpc/json.h"
 
 /* A change reaches all reactors, and hosts that were told of it, in this time. */
 #define SETTLED (200 * WORLD_MS)
@@ -77,6 +78,38 @@ void run_config_call(struct run_target *t, const struct scn_call *call, bool beg
 		t->removals++;
 	else if (call->client == SCN_CLIENT_GOOD)
 		t->removals--;
+}
+
+static void adds(struct run_target *t, const struct jv *ns)
+{
+	const struct jv *id = jv_member(ns, "nsid"), *name = jv_member(ns, "bdev_name");
+	const struct bdev *b = NULL;
+	bool negative;
+	uint64_t nsid;
+
+	if (id == NULL || id->type != JV_NUMBER || name == NULL || name->str == NULL ||
+	    jv_integer(id, &negative, &nsid) != JV_INT_OK || negative || nsid > RUN_NSIDS)
+		return;
+	if (!t->down)
+		b = bdev_find(t->target->bdevs, name->str);
+	/* It may be made just now. */
+	if (b == NULL || (t->ns_block[nsid] != 0 && t->ns_block[nsid] != b->block_size))
+		oracle_wire_block_sizes_change(t->run->wire, (uint32_t)nsid);
+	else
+		t->ns_block[nsid] = b->block_size;
+}
+
+void run_config_adds(struct run_target *t, const struct scn_call *call)
+{
+	struct jv_doc *doc;
+
+	if (strcmp(call->method, "nvmf_subsystem_add_ns") != 0 || call->params == NULL)
+		return;
+	doc = jv_parse(call->params, strlen(call->params), 0, NULL);
+	if (doc == NULL)
+		return;
+	adds(t, jv_member(jv_root(doc), "namespace"));
+	jv_doc_unref(doc);
 }
 
 uint64_t run_config_genctr(const struct run_target *t)

@@ -424,7 +424,7 @@ static void aim_race(struct draw *d)
 /*
  * Under one id there is now this bdev, now another, with another size and identity
  * ("rapid remap"); one of them is left there. The data namespaces get their own back.
- * The size of a block stays: a read that is under way is then as long as it was.
+ * Often with another size of a block too.
  */
 static void aim_swap(struct draw *d)
 {
@@ -445,6 +445,8 @@ static void aim_swap(struct draw *d)
 		if (data && i == 0)
 			continue;
 		blocks = world_rng_range(rng, 64, 9000);
+		if (draw_chance(rng, 40))
+			block_size = draw_chance(rng, 50) ? 512 : 4096;
 		call(d, at, "bdev_null_create",
 		     scenario_printf(d->s,
 				     "{\"name\": \"%s\", \"num_blocks\": %" PRIu64

@@ -187,6 +187,8 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 	/* Half of them last as long as faults do. */
 	if (draw_chance(rng, 50))
 		l->think = 2 * d->s->heal_at / l->ios * l->depth;
+	/* Perhaps the target grants a single entry: all of them one after the other. */
+	l->think = MIN(l->think, d->s->bound / 2 / l->ios);
 }
 
 static void draw_network(struct draw *d)

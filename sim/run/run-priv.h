@@ -38,6 +38,7 @@ struct run_target {
 	uint64_t ns_maps;    /* of them, those that put another one under an id */
 	uint64_t had_data;   /* ids, a bit each, under which there were data */
 	unsigned ns_calls;   /* of them, under way */
+	uint32_t ns_block[RUN_NSIDS + 1]; /* by id: size of a block, 0: none yet */
 	unsigned removals;   /* of hosts, under way, or nobody waits for the answer */
 	uint64_t ns_changed_at;
 	uint64_t path_changes; /* calls that may change paths: begins and ends */
@@ -141,6 +142,10 @@ void run_setup_next(struct run *run);
 void run_timeline(struct run *run);
 
 /* config.c */
+/*
+ * Before a namespace is added: P is told when the blocks of its id may get another size.
+ */
+void run_config_adds(struct run_target *t, const struct scn_call *call);
 /*
  * A call begins or ends: while another removal of a host is under way, that host
  * is off the list already and its controllers are still on their way out.
