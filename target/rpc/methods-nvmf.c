@@ -443,8 +443,8 @@ static char *host_waits(void *req)
 {
 	const struct on_host *p = ((struct rpc_request *)req)->params;
 
-	return g_strdup_printf("%s may not connect to %s any more, but its controllers still wait "
-			       "for I/O",
+	return g_strdup_printf("%s is no host of %s any more, but its controllers still wait for "
+			       "I/O",
 			       p->host, p->on.nqn);
 }
 
