@@ -70,7 +70,7 @@ void nvmf_admin_exec(struct nvmf_request *req)
 	unsigned i = 0;
 
 	if (!nvmf_ctrlr_ready(req->qpair->ctrlr)) {
-		nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+		nvmf_request_fail(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR, NVME_PEL_NONE);
 		return;
 	}
 	while (i < G_N_ELEMENTS(commands) && commands[i].opcode != req->cmd.opcode)

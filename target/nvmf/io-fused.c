@@ -151,7 +151,8 @@ static void finish(struct nvmf_request *first, uint16_t compared, uint16_t writt
 
 static void was_written(struct nvmf_request *second, uint16_t status)
 {
-	nvmf_ns_count(second->ns, &second->io);
+	if (status == NVME_SUCCESS) /* a step's error is counted already */
+		nvmf_ns_count(second->ns, &second->io);
 	finish(second->peer, NVME_SUCCESS, status);
 }
 

@@ -45,6 +45,8 @@ static void step_done(struct bdev_io *io)
 {
 	struct nvmf_request *req = nvmf_io_request(io);
 
+	if (G_UNLIKELY((io->status & NVME_SCT_MASK) == NVME_SCT_MEDIA))
+		req->ns->counts.media_errors++;
 	req->step(req, io->status);
 }
 
@@ -149,8 +151,22 @@ static bool equals(const struct nvmf_request *req)
 
 static void scan_read(struct nvmf_request *req);
 
+/*
+ * In the SMART log Compare and Verify read data units, as Read does; of the two
+ * Compare is a host's read command (NVM command set 1.0), whatever it finds.
+ */
+static void count_scan(struct nvmf_request *req, bool first)
+{
+	struct nvmf_ns_group *ng = req->ns;
+
+	ng->counts.ops[BDEV_READ] += first && req->compares;
+	ng->counts.bytes[BDEV_READ] += (uint64_t)req->io.blocks << ng->channel->block_shift;
+}
+
 static void scan_next(struct nvmf_request *req, uint16_t status)
 {
+	if (status == NVME_SUCCESS)
+		count_scan(req, req->at == 0);
 	if (status == NVME_SUCCESS && req->compares && !equals(req))
 		status = NVME_SC_COMPARE_FAILURE | NVME_DNR;
 	bdev_io_release(&req->io);

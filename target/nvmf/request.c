@@ -15,13 +15,16 @@ static uint64_t trace_id(const struct nvmf_request *req)
 	return (uint64_t)req->qpair->qid << 16 | req->cmd.cid;
 }
 
-/* Fabrics commands, and whatever comes on a queue that is not connected. */
+/*
+ * Fabrics commands, and whatever comes on a queue that is not connected. Their type
+ * is where others have the NSID.
+ */
 static void exec_fabrics(struct nvmf_request *req)
 {
 	struct nvmf_qpair *q = req->qpair;
 
 	if (req->cmd.opcode != NVME_OP_FABRICS) {
-		nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+		nvmf_request_fail(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR, NVME_PEL_NONE);
 		return;
 	}
 	switch (nvme_cmd_fctype(&req->cmd)) {
@@ -29,21 +32,21 @@ static void exec_fabrics(struct nvmf_request *req)
 		if (q->state == NVMF_QPAIR_NEW)
 			nvmf_connect(req);
 		else
-			nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+			nvmf_request_fail(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR, NVME_PEL_NONE);
 		return;
 	case NVME_FCTYPE_PROPERTY_GET:
 	case NVME_FCTYPE_PROPERTY_SET:
 		if (q->state != NVMF_QPAIR_ENABLED)
-			nvmf_request_complete(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+			nvmf_request_fail(req, NVME_SC_SEQUENCE_ERROR | NVME_DNR, NVME_PEL_NONE);
 		else if (q->qid != 0)
-			nvmf_request_complete(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+			nvmf_request_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR, NVME_PEL(nsid));
 		else if (nvme_cmd_fctype(&req->cmd) == NVME_FCTYPE_PROPERTY_GET)
 			nvmf_property_get(req);
 		else
 			nvmf_property_set(req);
 		return;
 	default:
-		nvmf_request_complete(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+		nvmf_request_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR, NVME_PEL(nsid));
 	}
 }
 
@@ -258,7 +261,8 @@ void nvmf_request_reply_data(struct nvmf_request *req, void *data, uint32_t len)
 {
 	if (req->data_len < len) {
 		g_free(data);
-		nvmf_request_complete(req, NVME_SC_SGL_LENGTH_INVALID | NVME_DNR);
+		nvmf_request_fail(req, NVME_SC_SGL_LENGTH_INVALID | NVME_DNR,
+				  NVME_PEL(sgl) + offsetof(struct nvme_sgl, length));
 		return;
 	}
 	req->data_len = len;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "target/core/buf.h"
-#include "target/nvmf/group.h"
 #include "tests/integration/tcp/raw.h"
 #include "tests/integration/world/load.h"
 
@@ -37,7 +36,7 @@ static const struct {
 	/* Identify: CNS, NSID, CSI, CNTID, length */
 	{ 0x06, 0, 0x01, 0, 0, 0, 4096, OK, NONE },
 	{ 0x06, 0, 0x01, 0, 0, 0x7f, 4096, OK, NONE }, /* a UUID index means nothing here */
-	{ 0x06, 0, 0x01, 0, 0, 0, 4092, LENGTH, NONE },
+	{ 0x06, 0, 0x01, 0, 0, 0, 4092, LENGTH, 32 },
 	{ 0x06, 1, 0x00, 0, 0, 0, 4096, OK, NONE },
 	{ 0x06, 32, 0x00, 0, 0, 0, 4096, OK, NONE },
 	{ 0x06, 33, 0x00, 0, 0, 0, 4096, NS, 4 },
@@ -361,42 +360,6 @@ static void test_abort_half(void)
 	fx_free(fx);
 }
 
-/* A pair that waits for the one scratch buffer of its reactor, ended by its second. */
-static void test_abort_waiting_pair(void)
-{
-	const struct core_options options = { .nreactors = 1, .buf_limit = 4 << 20 };
-	struct fx *fx = fx_new_with(5, &options);
-	struct core *core = fx_host_new(fx, 1)->core;
-	struct raw *admin, *q;
-	struct buf *scratch;
-	GPtrArray *held;
-	uint16_t id;
-
-	fx_config_default(fx, BLOCKS);
-	bdev_find(fx->target->bdevs, "Malloc0")->can_place = false;
-	admin = raw_admin(fx, core, false, false, 0, &id);
-	q = raw_io(fx, core, false, false, id, 1, 31);
-	held = take_buffers(fx);
-	scratch = buf_get(nvmf_group_of(fx->target->nvmf, core_main(fx->target->core))->scratch,
-			  65536);
-	g_assert_nonnull(scratch);
-	send_half(q, 1, 1, SGL_INCAPSULE);
-	send_half(q, 2, 2, SGL_INCAPSULE);
-	g_assert_cmphex(status_of(q, 2), ==, 0xffff);
-	g_assert_cmphex(abort_of(admin, 1, 2), ==, 0);
-	g_assert_cmphex(status_of(q, 1), ==, ABORTED);
-	g_assert_cmphex(status_of(q, 2), ==, NVME_SC_FUSED_FAILED);
-	buf_put(scratch);
-	for (unsigned i = 0; i < held->len; i++)
-		buf_put(g_ptr_array_index(held, i));
-	g_ptr_array_unref(held);
-	raw_free(q);
-	raw_free(admin);
-	raw_settle(fx, 0, LIMIT);
-	g_assert_cmpuint(raw_bufs_in_use(fx), ==, 0);
-	fx_free(fx);
-}
-
 #define LONG (128u * 512)
 
 static void send_write(struct raw *q, uint16_t cid, int sgl, uint32_t len)
@@ -540,7 +503,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/world/commands/fields", test_fields);
 	g_test_add_func("/world/commands/abort", test_abort);
 	g_test_add_func("/world/commands/abort-half", test_abort_half);
-	g_test_add_func("/world/commands/abort-waiting-pair", test_abort_waiting_pair);
 	g_test_add_func("/world/commands/abort-before-data", test_abort_before_data);
 	g_test_add_func("/world/commands/nssr", test_nssr);
 	g_test_add_func("/world/commands/many", test_many);

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "target/bdev/bdev-priv.h"
+#include "target/core/buf.h"
+#include "target/nvmf/group.h"
+#include "target/nvmf/request.h"
 #include "tests/integration/tcp/raw.h"
 
 #define LIMIT (5 * WORLD_SEC)
@@ -271,7 +274,8 @@ static void never(struct fx *fx, uint32_t ops, uint32_t num)
 
 static struct fx *error_target(uint64_t seed)
 {
-	struct fx *fx = fx_new(seed, 1);
+	const struct core_options options = { .nreactors = 1, .buf_limit = 4 << 20 };
+	struct fx *fx = fx_new_with(seed, &options);
 
 	g_assert_nonnull(bdev_malloc_create(fx->target->bdevs, "Malloc0", BLOCKS, BS, NULL, NULL));
 	g_assert_nonnull(bdev_null_create(fx->target->bdevs, "Null0", BLOCKS, BS, NULL, NULL));
@@ -334,6 +338,63 @@ static void test_first_while_second_writes(void)
 	disconnect(&e);
 }
 
+/* A pair that waits for its reactor's one scratch buffer, ended by its second. */
+static void test_pair_without_buffer(void)
+{
+	struct env e = { .fx = error_target(5) };
+	GPtrArray *held = g_ptr_array_new();
+	struct reactor *r = core_main(e.fx->target->core);
+	struct buf *buf;
+
+	connect(&e);
+	while ((buf = buf_get(r->bufs, NVMF_SCRATCH_SIZE)) != NULL)
+		g_ptr_array_add(held, buf);
+	buf = buf_get(nvmf_group_of(e.fx->target->nvmf, r)->scratch, NVMF_SCRATCH_SIZE);
+	g_assert_nonnull(buf);
+	g_ptr_array_add(held, buf);
+	send_fused(e.q);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(e.q, CID), ==, 0xffff);
+	g_assert_cmphex(abort_of(e.admin, 1, CID), ==, 0);
+	world_run_for(e.fx->world, 10 * WORLD_MS);
+	g_assert_cmphex(status_of(e.q, CID + 1), ==, ABORTED);
+	g_assert_cmphex(status_of(e.q, CID), ==, NVME_SC_FUSED_FAILED);
+	while (held->len > 0)
+		buf_put(g_ptr_array_steal_index(held, held->len - 1));
+	g_ptr_array_unref(held);
+	disconnect(&e);
+}
+
+/* What a step finds lost is a media error in the SMART log, once; a difference is none. */
+static void test_media_errors(void)
+{
+	static const uint32_t ops[] = { BDEV_READ, BDEV_WRITE, BDEV_READ, BDEV_READ };
+	static void (*const send[])(struct raw * q) = { send_copy, send_copy, send_verify,
+							send_fused };
+	struct env e = { .fx = error_target(5) };
+	const struct nvmf_subsystem *s = nvmf_subsystem_find(e.fx->target->nvmf, FX_NQN);
+	struct nvmf_group *g = nvmf_group_of(e.fx->target->nvmf, core_main(e.fx->target->core));
+	const struct nvmf_sgroup *sg = g_ptr_array_index(g->sgroups, s->index);
+	struct bdev_injection in = { .type = BDEV_ERROR_NVME,
+				     .status = NVME_SC_READ_ERROR | NVME_DNR };
+
+	connect(&e);
+	for (unsigned i = 0; i < G_N_ELEMENTS(send); i++) {
+		in.ops = 1u << ops[i];
+		in.num = 1;
+		g_assert_true(
+			bdev_error_inject(bdev_find(e.fx->target->bdevs, "EE_Malloc0"), &in, NULL));
+		world_run_for(e.fx->world, WORLD_MS);
+		raw_forget(e.q);
+		send[i](e.q);
+		world_run_for(e.fx->world, 10 * WORLD_MS);
+		g_assert_cmphex(status_of(e.q, send[i] == send_fused ? CID + 1 : CID), ==,
+				NVME_SC_READ_ERROR | NVME_DNR);
+		g_assert_cmpuint(sg->ns[0].counts.media_errors, ==, i + 1);
+	}
+	disconnect(&e);
+}
+
 static void send_write(struct raw *q, uint16_t cid, uint64_t lba, uint8_t value)
 {
 	uint8_t sqe[64], data[BS];
@@ -384,6 +445,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/world/steps/no-further-step", test_no_further_step);
 	g_test_add_func("/world/steps/hung-step", test_hung_step);
 	g_test_add_func("/world/steps/first-while-second-writes", test_first_while_second_writes);
+	g_test_add_func("/world/steps/pair-without-buffer", test_pair_without_buffer);
+	g_test_add_func("/world/steps/media-errors", test_media_errors);
 	g_test_add_func("/world/steps/behind-lock", test_behind_lock);
 	return g_test_run();
 }

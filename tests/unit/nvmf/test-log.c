@@ -287,6 +287,61 @@ static void test_smart(void)
 	fx_free(fx);
 }
 
+/* Compare and Verify read, equal or not; a difference is no media error. */
+static void test_smart_scans(void)
+{
+	static const uint8_t data[2][4096] = { { 0 }, { 1 } };
+	struct fx *fx = fx_new_ready(1);
+	const struct nvme_smart_log *log;
+	struct nvme_cmd cmd;
+	struct fx_req *r;
+
+	fx_add_ns(fx, 1, 4096, 512);
+	g_assert_cmphex(fx_connect_io(fx, 1), ==, NVME_SUCCESS);
+	for (unsigned i = 0; i < 2; i++) {
+		cmd = fx_cmd(NVME_CMD_COMPARE, 1, 0, 0);
+		cmd.cdw12 = 7;
+		r = fx_send(fx->io[1], &cmd, NVME_XFER_H2C, data[i], sizeof(data[i]));
+		fx_run(fx);
+		assert_status(r, i ? NVME_SC_COMPARE_FAILURE | NVME_DNR : NVME_SUCCESS);
+		fx_req_free(r);
+	}
+	cmd = fx_cmd(NVME_CMD_VERIFY, 1, 0, 0);
+	cmd.cdw12 = 2999;
+	r = fx_send(fx->io[1], &cmd, NVME_XFER_NONE, NULL, 0);
+	fx_run(fx);
+	assert_status(r, NVME_SUCCESS);
+	fx_req_free(r);
+	log = smart_of(fx, NVME_NSID_ALL);
+	g_assert_cmpuint(number(log->reads), ==, 2);
+	g_assert_cmpuint(number(log->units_read), ==, 4); /* 3,016 blocks */
+	g_assert_cmpuint(number(log->writes) + number(log->units_written), ==, 0);
+	g_assert_cmpuint(number(log->media_errors), ==, 0);
+	fx_free(fx);
+}
+
+/* Too little room for what is asked for; commands before the controller is enabled. */
+static void test_errors_before(void)
+{
+	struct fx *fx = fx_new_ready(1);
+	struct nvme_cmd cmd = fx_cmd(NVME_ADMIN_IDENTIFY, 0, NVME_CNS_CTRLR, 0);
+	const struct nvme_error_entry *e;
+
+	cmd.cid = 77;
+	assert_status(fx_exec(fx, &cmd, NULL, 4092), NVME_SC_SGL_LENGTH_INVALID | NVME_DNR);
+	fx_set_cc(fx, 0);
+	assert_status(fx_exec(fx, &cmd, NULL, 4096), NVME_SC_SEQUENCE_ERROR | NVME_DNR);
+	fx_set_cc(fx, FX_CC_EN);
+	e = errors(fx);
+	g_assert_cmpuint(e[0].error_count, ==, 2);
+	g_assert_cmphex(e[0].status, ==, (NVME_SC_SEQUENCE_ERROR | NVME_DNR) << 1);
+	g_assert_cmphex(e[0].param_error_location, ==, NVME_PEL_NONE);
+	g_assert_cmphex(e[1].status, ==, (NVME_SC_SGL_LENGTH_INVALID | NVME_DNR) << 1);
+	g_assert_cmpuint(e[1].param_error_location, ==, 32);
+	g_assert_cmpuint(e[1].cid, ==, 77);
+	fx_free(fx);
+}
+
 static void take_all(struct buf_pool *pool, GPtrArray *held)
 {
 	struct buf *buf;
@@ -352,6 +407,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/nvmf/log/errors", test_errors);
 	g_test_add_func("/nvmf/log/io-errors", test_io_errors);
 	g_test_add_func("/nvmf/log/smart", test_smart);
+	g_test_add_func("/nvmf/log/smart-scans", test_smart_scans);
+	g_test_add_func("/nvmf/log/errors-before", test_errors_before);
 	g_test_add_func("/nvmf/log/waits", test_waits);
 	return g_test_run();
 }
