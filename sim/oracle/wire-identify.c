@@ -87,6 +87,14 @@ static bool ctrlr_values(struct wire_conn *c, const uint8_t *d)
 				   le32(d + 516) != 0 && le32(d + 540) <= le32(d + 516),
 				   "NN %u, MNAN %u", le32(d + 516), le32(d + 540)))) &&
 	       wire_check(c, ORACLE_TARGET, R_ID_VALUE,
+			  d[76] & 8 ? d[342] != 0 && (d[343] & 0x1f) != 0 && le32(d + 344) != 0 &&
+					      le32(d + 348) != 0 &&
+					      le32(d + 348) <= le32(d + 344) && (oaes & 1u << 11)
+				    : (oaes & 1u << 11) == 0,
+			  "CMIC %02xh, ANATT %u, ANACAP %02xh, ANAGRPMAX %u, NANAGRPID %u, OAES "
+			  "%08x",
+			  d[76], d[342], d[343], le32(d + 344), le32(d + 348), oaes) &&
+	       wire_check(c, ORACLE_TARGET, R_ID_VALUE,
 			  le16(d + 128) == 0 && le16(d + 130) == 0 && le16(d + 132) == 0,
 			  "retry delays, that no completion refers to");
 }
@@ -102,6 +110,7 @@ static void ctrlr(struct wire_conn *c, const uint8_t *d)
 	    !reserved(c, d, r, G_N_ELEMENTS(r)))
 		return;
 	ctrl->identified = true;
+	ctrl->ana = d[76] & 8;
 	ctrl->icd_max = le32(d + 1792) * 16 - 64;
 	ctrl->aerl = d[259];
 }
@@ -126,6 +135,12 @@ static void ns(struct wire_conn *c, uint32_t nsid, const uint8_t *d)
 			"NLBAF %u, FLBAS %02xh", d[25], d[26]))
 		return;
 	lbads = d[128 + 4 * format + 2];
+	if (c->ctrl->identified &&
+	    !wire_check(c, ORACLE_TARGET, R_ID_VALUE,
+			nsid == 0xffffffff || (le32(d + 92) != 0) == c->ctrl->ana,
+			"ANAGRPID %u of a controller that %s ANA", le32(d + 92),
+			c->ctrl->ana ? "reports" : "does not report"))
+		return;
 	/* What all have in common may be no size of blocks; and they have no size. */
 	if (!wire_check(c, ORACLE_TARGET, R_ID_VALUE,
 			nsid == 0xffffffff ? size == 0 && (lbads == 0 || lbads >= 9) && lbads <= 16

@@ -142,6 +142,44 @@ static void changed(struct wire_conn *c, const struct piece *p, bool told)
 	reserved(c, p, 4096, UINT64_MAX);
 }
 
+/* Groups in order, each with a state that there is, and with namespaces of its own. */
+static void ana(struct wire_conn *c, const struct piece *p, bool groups_only)
+{
+	const uint8_t *head = part(p, 0, 16);
+	uint64_t at = 16;
+	uint32_t before = 0;
+
+	if (head == NULL || !reserved(c, p, 10, 16))
+		return;
+	for (unsigned i = 0; i < le16(head + 8); i++) {
+		const uint8_t *g = part(p, at, at + 32);
+		uint32_t n, nsid = 0;
+
+		if (g == NULL)
+			return;
+		n = le32(g + 4);
+		if (!wire_check(c, ORACLE_TARGET, R_LOG_VALUE,
+				le32(g) > before && ((g[16] >= 1 && g[16] <= 4) || g[16] == 0xf) &&
+					(n == 0) == groups_only && le64(g + 8) <= le64(head),
+				"ANA group %u behind %u: state %02xh, %u namespaces", le32(g),
+				before, g[16], n) ||
+		    !reserved(c, p, at + 17, at + 32))
+			return;
+		before = le32(g);
+		at += 32;
+		for (uint32_t j = 0; j < n; j++, at += 4) {
+			const uint8_t *e = part(p, at, at + 4);
+
+			if (e == NULL || !wire_check(c, ORACLE_TARGET, R_LOG_VALUE, le32(e) > nsid,
+						     "ANA group %u: namespace %u behind %u", before,
+						     le32(e), nsid))
+				return;
+			nsid = le32(e);
+		}
+	}
+	reserved(c, p, at, UINT64_MAX);
+}
+
 static void effects(struct wire_conn *c, const struct piece *p)
 {
 	for (uint64_t at = (p->at + 3) & ~UINT64_C(3); at + 4 <= MIN(p->at + p->len, 2048);
@@ -251,6 +289,9 @@ void wire_log_page(struct wire_conn *c, const struct wire_cmd *cmd)
 		break;
 	case 0x05:
 		effects(c, &p);
+		break;
+	case 0x0c:
+		ana(c, &p, cmd->sqe[41] & 1);
 		break;
 	case 0x70:
 		discovery(c, &p);

@@ -149,6 +149,7 @@ struct wire_ctrl {
 
 	/* Identify */
 	bool identified;
+	bool ana;	  /* it says that it reports states */
 	uint32_t icd_max; /* of I/O commands */
 	uint8_t aerl;
 	bool queues_set;

@@ -60,7 +60,7 @@ static const struct status {
 	{ 0x181, NO, CONNECT },		    /* controller busy */
 	{ 0x182, ANY, CONNECT },	    /* invalid parameters, or none such now */
 	{ 0x183, YES, CONNECT | IO },	    /* restart discovery; copy too large */
-	{ 0x184, NO, CONNECT },	    /* invalid host, as the lists are now */
+	{ 0x184, NO, CONNECT },		    /* invalid host, as the lists are now */
 	{ 0x190, ANY, LOG },		    /* discovery restart */
 	{ 0x191, ANY, ALL },		    /* authentication required */
 	{ 0x280, ANY, IO },		    /* write fault */
@@ -93,6 +93,15 @@ static uint8_t kind(const struct wire_conn *c, const struct wire_cmd *cmd)
 	}
 }
 
+/* Of paths, where the host was told that there are states. */
+static bool of_ana(const struct wire_conn *c, uint16_t status)
+{
+	uint16_t code = status & 0x7ff;
+
+	return code < 0x301 || code > 0x303 || c->ctrl == NULL || !c->ctrl->identified ||
+	       c->ctrl->ana;
+}
+
 /* Status: 7:0 code, 10:8 type, 12:11 CRD, 13 More, 14 DNR. */
 bool wire_status_check(struct wire_conn *c, const struct wire_cmd *cmd, uint16_t status)
 {
@@ -104,7 +113,8 @@ bool wire_status_check(struct wire_conn *c, const struct wire_cmd *cmd, uint16_t
 			st = &statuses[i];
 	}
 	return wire_check(c, ORACLE_TARGET, R_RESP_STATUS,
-			  st != NULL && (st->on & kind(c, cmd)) && !(status & 0x2000),
+			  st != NULL && (st->on & kind(c, cmd)) && !(status & 0x2000) &&
+				  of_ana(c, status),
 			  "status %04xh of opcode %02xh, type %02xh, on queue %u", status,
 			  cmd->opcode, cmd->fctype, c->qid) &&
 	       wire_check(c, ORACLE_TARGET, R_RESP_DNR, st->dnr == ANY || dnr == (st->dnr == YES),

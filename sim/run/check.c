@@ -349,8 +349,8 @@ void run_check_healed(struct run *run)
 		return;
 	}
 	run_violation(run, "X", oracle_exact_all_done(run->exact));
-	/* Everybody has heard of everything by then. */
-	run_to(run, MAX(world_now(run->world), run->calm_since) + RUN_VIEW_BOUND + 100 * WORLD_MS +
+	/* Everybody has heard of everything by then, also of what was put right at the end. */
+	run_to(run, MAX(world_now(run->world), run->calm_since) + RUN_VIEW_BOUND + 600 * WORLD_MS +
 			    run->s->quiet);
 	if (!run->failed)
 		run_config_check(run);

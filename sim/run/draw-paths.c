@@ -49,6 +49,9 @@ void draw_whether_ana(struct draw *d)
 	d->starve_at = world_rng_below(rng, 500 * WORLD_MS);
 	d->starve_for = world_rng_range(rng, 1300, 1700) * WORLD_MS;
 	d->s->heal_at = MAX(d->s->heal_at, d->starve_at + d->starve_for + 100 * WORLD_MS);
+	/* Only where nothing else holds I/O up can it be judged by its time. */
+	if (draw_chance(rng, 60))
+		d->faulty_network = d->faulty_nodes = false;
 }
 
 const char *draw_ana_group(struct draw *d)
@@ -143,14 +146,15 @@ static void draw_states(struct draw *d)
 	for (unsigned i = 0; i < groups; i++)
 		regroup(d, some_time(d));
 	for (unsigned i = 0; i < 2; i++) {
-		uint64_t at = d->s->heal_at + 150 * WORLD_MS;
-
-		set_state(d, at, ports[i], "optimized", 0);
 		if (draw_chance(rng, 50))
-			set_state(d, at + 50 * WORLD_MS, ports[i], "non_optimized",
+			set_state(d, d->s->heal_at + 40 * WORLD_MS, ports[i], "non_optimized",
 				  (unsigned)world_rng_range(rng, 1, GROUPS));
-		set_state(d, at + 100 * WORLD_MS, ports[i], "persistent_loss", GROUPS + 1);
+		set_state(d, d->s->heal_at + 50 * WORLD_MS, ports[i], "persistent_loss",
+			  GROUPS + 1);
 	}
+	/* Last of all, so that nothing else makes hosts look. */
+	if (draw_chance(rng, 50))
+		regroup(d, d->s->heal_at + 90 * WORLD_MS);
 }
 
 /* --- what is hidden ----------------------------------------------------------------------------
@@ -274,7 +278,7 @@ void draw_path_calls(struct draw *d)
 	}
 	if (draw_chance(rng, 10))
 		draw_filters(d);
-	if (d->ana) /* also after what put a listener there again */
-		for (unsigned i = 0; i < 2; i++)
-			set_state(d, d->s->heal_at + 120 * WORLD_MS, ports[i], "optimized", 0);
+	/* A listener that is added later has these states anyway. */
+	for (unsigned i = 0; d->ana && i < 2; i++)
+		set_state(d, d->s->heal_at + 20 * WORLD_MS, ports[i], "optimized", 0);
 }
