@@ -141,6 +141,85 @@ static void test_deaf(void)
 	env_free(e);
 }
 
+/* Namespace 2, whose backend keeps every write. */
+static void add_hung(struct env *e)
+{
+	const struct bdev_injection in = { .type = BDEV_ERROR_PENDING,
+					   .ops = 1u << BDEV_WRITE,
+					   .num = UINT32_MAX };
+
+	fx_config(e->fx, "{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":["
+			 "{\"method\":\"bdev_malloc_create\",\"params\":{\"name\":\"Malloc1\","
+			 "\"num_blocks\":65536,\"block_size\":512}},"
+			 "{\"method\":\"bdev_error_create\",\"params\":{\"base_name\":\"Malloc1\"}}"
+			 "]},{\"subsystem\":\"nvmf\",\"config\":["
+			 "{\"method\":\"nvmf_subsystem_add_ns\",\"params\":{\"nqn\":\"" FX_NQN
+			 "\",\"namespace\":{\"bdev_name\":\"EE_Malloc1\",\"nsid\":2}}}]}]}");
+	g_assert_true(bdev_error_inject(bdev_find(e->fx->target->bdevs, "EE_Malloc1"), &in, NULL));
+	world_run_for(e->fx->world, WORLD_MS);
+}
+
+/* Sends the data for every R2T that has come. */
+static void answer_r2ts(struct raw *r)
+{
+	static uint8_t data[131072];
+
+	for (unsigned i = 0; i < r->pdus->len; i++) {
+		const uint8_t *p = raw_pdu(r, i);
+
+		if (p[0] == R2T)
+			raw_send_bytes(r, raw_h2c(r, (uint16_t)raw_get(p, 8, 2),
+						  (uint16_t)raw_get(p, 10, 2), 0, data,
+						  sizeof(data), true));
+	}
+	raw_forget(r);
+}
+
+/*
+ * One connection with many large writes on a backend that never answers: the
+ * others, one that comes later, and admin commands have theirs; for as long as
+ * that lasts. What it was is over with its connection.
+ */
+static void test_hung_backend(void)
+{
+	struct env *e = env_new(8 << 20);
+	struct host_params params;
+	struct fx_host *later = fx_host_new(e->fx, 1);
+	struct env also = *e;
+	uint8_t sqe[64];
+
+	add_hung(e);
+	for (unsigned k = 0; k < 120; k++) {
+		raw_rw(sqe, true, (uint16_t)k, 2, k * 256, 256, SGL_TRANSPORT, 131072);
+		raw_send_bytes(e->hogs[0], raw_capsule(e->hogs[0], sqe, NULL, 0));
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		world_run_for(e->fx->world, 10 * WORLD_MS);
+		answer_r2ts(e->hogs[0]);
+	}
+	g_assert_cmpuint(bdev_find(e->fx->target->bdevs, "EE_Malloc1")->channels[0]->inflight, >,
+			 4);
+	for (unsigned i = 0; i < 3; i++) {
+		must_work(e, 400, LIMIT);
+		must_identify(e);
+		world_run_for(e->fx->world, 40 * WORLD_SEC);
+	}
+	host_params_default(&params);
+	params.subnqn = FX_NQN;
+	g_assert_true(fx_connect(later, &params));
+	world_run_for(e->fx->world, 10 * WORLD_MS);
+	also.good = later;
+	must_work(&also, 400, LIMIT);
+	fx_disconnect(later);
+	g_assert_false(e->hogs[0]->closed);
+	raw_abort(e->hogs[0]);
+	raw_settle(e->fx, 3 + HOGS - 1, LIMIT);
+	g_assert_cmpuint(bdev_find(e->fx->target->bdevs, "EE_Malloc1")->channels[0]->inflight, ==,
+			 0);
+	must_work(e, 400, LIMIT);
+	env_free(e);
+}
+
 /* One that holds what nobody wants is left alone. */
 static void test_alone(void)
 {
@@ -248,6 +327,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/tcp/fair/no-data", test_no_data);
 	g_test_add_func("/tcp/fair/deaf", test_deaf);
+	g_test_add_func("/tcp/fair/hung-backend", test_hung_backend);
 	g_test_add_func("/tcp/fair/alone", test_alone);
 	g_test_add_func("/tcp/fair/large-capsules", test_large_capsules);
 	g_test_add_func("/tcp/fair/early-term", test_early_term);
