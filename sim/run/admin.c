@@ -153,6 +153,11 @@ static void judge(struct admin_call *c, size_t len)
 			 c->s->method, c->s->has, text);
 	if (is_reply && error == NULL && c->s->client == SCN_CLIENT_GOOD)
 		run_config_done(c->run, c->target, c->s->method, c->genctr, c->open);
+	if (run_fence_closes(c->s->method)) {
+		if (is_reply && error == NULL)
+			run_fence_look(c->run, c->target, c->s->method);
+		c->target->unfenced |= strstr(text, "this goes on by itself") != NULL;
+	}
 	counts_add(c->run->counts, error != NULL ? "call.error" : "call.ok", 1);
 }
 

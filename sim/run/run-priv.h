@@ -44,6 +44,7 @@ struct run_target {
 	uint64_t path_changes; /* calls that may change paths: begins and ends */
 	unsigned path_calls;   /* of them, under way */
 	uint64_t path_unsure_at; /* one ended, and may not have taken effect; 0: none */
+	bool unfenced; /* one that closes a path gave up its wait */
 	bool down;
 };
 
@@ -174,6 +175,11 @@ bool run_hosts_closed(struct run *run);
 
 /* probe.c: admin commands for a while, from when the host has connected. */
 void run_probe_live(struct run_host *h);
+
+/* fence.c: a method that closes paths, or may. */
+bool run_fence_closes(const char *method);
+/* It has been answered with success. */
+void run_fence_look(struct run *run, struct run_target *t, const char *method);
 
 /* paths.c */
 struct nvmf_ns;

@@ -6,6 +6,7 @@
  *	B  what each block may hold (block.h), at the end through a fresh host and
  *	   through the backend
  *	X  each I/O ends exactly once (exact.h)
+ *	G  no command is with a backend by a path whose closing has been answered
  *	N  hosts hear of namespaces in time (view.h), A their view is the target's
  *	S  state machines take listed edges only
  *	T  keep-alive ends the dead and nobody else
