@@ -21,6 +21,21 @@ struct env {
 	uint8_t *memory;
 };
 
+/* Reads take buffers: known when a channel is opened. */
+static void place_no_more(struct fx *fx)
+{
+	const struct nvmf_ns_options ns = { .bdev_name = "Malloc0", .nsid = 1 };
+	struct nvmf_subsystem *s = nvmf_subsystem_find(fx->target->nvmf, FX_NQN);
+
+	fx_begin(fx);
+	nvmf_subsystem_remove_ns(s, 1, fx_done, fx);
+	fx_wait(fx, LIMIT);
+	bdev_find(fx->target->bdevs, "Malloc0")->can_place = false;
+	fx_begin(fx);
+	nvmf_subsystem_add_ns(s, &ns, NULL, fx_done, fx);
+	fx_wait(fx, LIMIT);
+}
+
 /* One reactor with so little that one hog alone could have it all. */
 static struct env *env_new(size_t bufs)
 {
@@ -31,7 +46,7 @@ static struct env *env_new(size_t bufs)
 	e->fx = fx_new_with(3, &options);
 	fx_config_default(e->fx, BLOCKS);
 	e->memory = raw_memory(e->fx, "Malloc0");
-	bdev_find(e->fx->target->bdevs, "Malloc0")->can_place = false;
+	place_no_more(e->fx);
 	e->good = fx_host_new(e->fx, 1);
 	e->core = fx_host_new(e->fx, 1)->core;
 	host_params_default(&params);
