@@ -128,6 +128,45 @@ static void test_holds(struct fixture *f, gconstpointer data)
 	close_both(f, &o);
 }
 
+/* Held writes that are aborted, of each place in the line, are not done; the others are. */
+static void test_abort_held(struct fixture *f, gconstpointer data)
+{
+	char block[4][BS], have[BS];
+
+	(void)data;
+	for (unsigned i = 0; i < 4; i++)
+		memset(block[i], 1 + (int)i, BS);
+	for (unsigned k = 0; k < 3; k++) {
+		struct opened o = open_both(f);
+		struct test_io t[4] = { 0 }, read = { 0 };
+		struct locker l;
+
+		lock(&l, o.ch[1], 100, 10);
+		fake_core_run(f->core);
+		for (unsigned i = 0; i < 3; i++)
+			test_io_submit(&t[i], o.ch[0], BDEV_WRITE, 100 + i, 1, 0, block[i]);
+		fake_core_run(f->core);
+		g_assert_true(bdev_io_abort(&t[k].io));
+		g_assert_false(bdev_io_abort(&t[k].io));
+		test_io_submit(&t[3], o.ch[0], BDEV_WRITE, 103, 1, 0, block[3]);
+		fake_core_run(f->core);
+		for (unsigned i = 0; i < 4; i++)
+			g_assert_cmpuint(t[i].done, ==, i == k);
+		g_assert_cmphex(t[k].io.status, ==, NVME_SC_ABORT_REQUESTED);
+		unlock(&l);
+		fake_core_run(f->core);
+		for (unsigned i = 0; i < 4; i++) {
+			g_assert_cmpuint(t[i].done, ==, 1);
+			g_assert_cmphex(
+				test_io_run(f, &read, o.ch[0], BDEV_READ, 100 + i, 1, 0, have), ==,
+				0);
+			g_assert_cmphex(have[0], ==, i == k ? 0 : block[i][0]);
+		}
+		g_assert_cmpuint(o.ch[0]->inflight, ==, 0);
+		close_both(f, &o);
+	}
+}
+
 /* A write under way anywhere is waited for: before the first lock ever, and when listed. */
 static void test_waits(struct fixture *f, gconstpointer data)
 {
@@ -299,6 +338,7 @@ int main(int argc, char **argv)
 	g_test_add("/bdev/range-lock/" name, struct fixture, NULL, fixture_set_up, fn,             \
 		   fixture_tear_down)
 	ADD("holds", test_holds);
+	ADD("abort-held", test_abort_held);
 	ADD("waits", test_waits);
 	ADD("order", test_order);
 	ADD("many", test_many);
