@@ -2,9 +2,9 @@
 /*
  * Paths: what each host may do with each namespace by the way that it came, as the
  * target's configuration has it, and what the host knows of that: it reads the ANA
- * log page when it has connected, when a notice says so, and when a namespace
- * appears in another group. A status that says that a path has gone does not make
- * it read: then a notice that is missing would not be missed.
+ * log page when it has connected and when a notice says so. A status that says
+ * that a path has gone does not make it read: then a notice that is missing would
+ * not be missed.
  *
  * Now and then a host tries what it may not: it reads from a namespace that is
  * hidden from it.
@@ -31,7 +31,7 @@ struct run_paths {
 	uint8_t *log;
 	bool busy, again;
 	uint64_t incarnation;
-	uint32_t known[RUN_NSIDS + 1], scanned[RUN_NSIDS + 1];
+	uint32_t known[RUN_NSIDS + 1];
 	struct host_io blind; /* reads what is hidden */
 	struct iovec blind_iov;
 	struct run_path_io blind_begun;
@@ -95,8 +95,6 @@ bool run_path_usable(const struct run_host *h, uint32_t nsid)
 		(path & 0xff) == ORACLE_PATH_NON_OPTIMIZED);
 }
 
-static void ask(struct run_paths *p);
-
 static void look_at(struct run_host *h, const struct nvmf_subsystem *s, uint32_t nsid)
 {
 	struct run *run = h->run;
@@ -111,10 +109,6 @@ static void look_at(struct run_host *h, const struct nvmf_subsystem *s, uint32_t
 		oracle_paths_knows(run->paths, h->index, nsid, path);
 	else
 		oracle_paths_knows(run->paths, h->index, nsid, ns != NULL ? p->known[nsid] : 0);
-	if (p->scanned[nsid] != (ns != NULL ? ns->anagrpid : 0)) {
-		p->scanned[nsid] = ns != NULL ? ns->anagrpid : 0;
-		ask(p);
-	}
 }
 
 static void look_hidden(struct run_paths *p, const struct nvmf_subsystem *s, uint32_t nsid);
@@ -198,6 +192,8 @@ static bool reports_ana(const struct host_ctrlr *c)
 {
 	return host_ctrlr_identify(c)->cmic & CMIC_ANA;
 }
+
+static void ask(struct run_paths *p);
 
 /* By nsid: the groups and states of a page. */
 static void take(const uint8_t *page, uint32_t len, uint32_t *known)

@@ -108,7 +108,7 @@ enum host_event {
 	HOST_EVENT_LOST,       /* the connection broke; reconnecting, if that was asked for */
 	HOST_EVENT_LIVE,       /* connected again */
 	HOST_EVENT_DEAD,       /* lost for good: only host_ctrlr_disconnect() may follow */
-	HOST_EVENT_ANA,	       /* a notice: what the ANA log page says has changed; who cares reads it */
+	HOST_EVENT_ANA,	       /* what the ANA log page says may have changed: who cares reads it */
 	HOST_EVENT_DISCOVERY,  /* a discovery controller: its log changed */
 };
 

@@ -158,6 +158,9 @@ static void scan_end(struct host_ctrlr *c)
 	} else if (again) {
 		c->rescan = false;
 		host_scan_start(c, true);
+	} else if (c->id->oaes & NVME_OAES_ANA) {
+		/* What comes or goes changes that too, and has no other notice (base 2.0, 5.2). */
+		host_ctrlr_event(c, HOST_EVENT_ANA, NULL);
 	}
 }
 
