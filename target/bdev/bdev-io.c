@@ -14,21 +14,22 @@
 
 static struct bdev_channel *channel_open(struct bdev *bdev, struct reactor *reactor)
 {
-	struct bdev_channel *ch = g_new0(struct bdev_channel, 1);
+	struct bdev_channel *ch = g_aligned_alloc0(1, sizeof(*ch), 64);
 
+	_Static_assert(offsetof(struct bdev_channel, block_size) < 64, "one cache line");
 	ch->bdev = bdev;
 	ch->reactor = reactor;
 	ch->ops = bdev->ops;
 	ch->num_blocks = __atomic_load_n(&bdev->num_blocks, __ATOMIC_ACQUIRE);
 	ch->block_size = bdev->block_size;
-	ch->block_shift = (uint32_t)__builtin_ctz(bdev->block_size);
+	ch->block_shift = (uint8_t)__builtin_ctz(bdev->block_size);
 	ch->supported = bdev->supported;
-	if (bdev->stats[reactor->index] == NULL)
-		bdev->stats[reactor->index] = g_new0(struct bdev_stats, 1);
-	ch->stats = bdev->stats[reactor->index];
-	ch->qos = bdev_qos_of(bdev, reactor);
+	ch->can_place = bdev->can_place;
+	ch->stats = bdev_stats_of(bdev, reactor);
+	bdev_channel_slow(ch, BDEV_SLOW_HIST, ch->stats->hist != NULL);
+	bdev_channel_set_qos(ch, bdev_qos_of(bdev, reactor));
 	if (bdev->ops->channel_open(bdev, ch) < 0) {
-		g_free(ch);
+		g_aligned_free(ch);
 		return NULL;
 	}
 	bdev->channels[reactor->index] = ch;
@@ -52,7 +53,7 @@ static void free_when_unused(struct bdev_channel *ch)
 	if (ch->refs > 0 || ch->placed > 0)
 		return;
 	ch->ops->channel_close(ch);
-	g_free(ch);
+	g_aligned_free(ch);
 }
 
 void bdev_channel_put(struct bdev_channel *ch)
@@ -74,9 +75,9 @@ void bdev_channel_set_blocks(struct bdev_channel *ch, uint64_t blocks)
 
 /* --- I/O ------------------------------------------------------------------------------ */
 
-static bool data_fits(const struct bdev_channel *ch, const struct bdev_io *io)
+static __attribute__((noinline)) bool pieces_fit(const struct bdev_io *io, uint64_t want)
 {
-	uint64_t want = bdev_io_bytes(io), have = 0;
+	uint64_t have = 0;
 
 	for (unsigned i = 0; i < io->niov; i++) {
 		if (io->iov[i].iov_len > want - have)
@@ -85,14 +86,24 @@ static bool data_fits(const struct bdev_channel *ch, const struct bdev_io *io)
 	}
 	if (have == want)
 		return true;
-	return have == 0 && (io->flags & BDEV_IO_PLACE) != 0 && ch->bdev->can_place;
+	return have == 0 && (io->flags & BDEV_IO_PLACE) != 0;
 }
 
-static uint16_t check(const struct bdev_channel *ch, struct bdev_io *io)
+/* There are blocks; PLACE is set only where that can be. */
+static inline bool data_fits(const struct bdev_channel *ch, const struct bdev_io *io)
+{
+	uint64_t want = (uint64_t)io->blocks << ch->block_shift;
+
+	if (io->niov == 0)
+		return (io->flags & BDEV_IO_PLACE) != 0;
+	return (io->niov == 1 && io->iov[0].iov_len == want) || pieces_fit(io, want);
+}
+
+static inline uint16_t check(const struct bdev_channel *ch, struct bdev_io *io)
 {
 	if (io->op >= BDEV_OP_COUNT || (ch->supported & 1u << io->op) == 0)
 		return NVME_SC_INVALID_OPCODE | NVME_DNR;
-	if (io->op != BDEV_READ || !ch->bdev->can_place)
+	if (io->op != BDEV_READ || !ch->can_place)
 		io->flags &= (uint8_t)~BDEV_IO_PLACE;
 	if (io->blocks == 0)
 		return io->op == BDEV_FLUSH ? NVME_SUCCESS : NVME_SC_INVALID_FIELD | NVME_DNR;
@@ -103,9 +114,8 @@ static uint16_t check(const struct bdev_channel *ch, struct bdev_io *io)
 	return NVME_SUCCESS;
 }
 
-void bdev_io_go(struct bdev_io *io)
+static inline void go(struct bdev_channel *ch, struct bdev_io *io)
 {
-	struct bdev_channel *ch = io->channel;
 	uint16_t status = check(ch, io);
 
 	if (__builtin_expect(status != NVME_SUCCESS, 0))
@@ -114,17 +124,17 @@ void bdev_io_go(struct bdev_io *io)
 		ch->ops->submit(ch, io);
 }
 
-static inline void start(struct bdev_channel *ch, struct bdev_io *io)
+void bdev_io_go(struct bdev_io *io)
 {
-	if (__builtin_expect(ch->qos != NULL, 0))
-		bdev_qos_submit(ch->qos, io);
-	else
-		bdev_io_go(io);
+	go(io->channel, io);
 }
 
 void bdev_io_start(struct bdev_io *io)
 {
-	start(io->channel, io);
+	if (io->channel->qos != NULL)
+		bdev_qos_submit(io->channel->qos, io);
+	else
+		bdev_io_go(io);
 }
 
 static inline void prepare(struct bdev_channel *ch, struct bdev_io *io)
@@ -137,17 +147,32 @@ static inline void prepare(struct bdev_channel *ch, struct bdev_io *io)
 	ch->inflight++;
 }
 
+static __attribute__((noinline)) void submit_slow(struct bdev_channel *ch, struct bdev_io *io)
+{
+	if ((ch->slow & BDEV_SLOW_RANGES) == 0 || bdev_range_submit(ch, io))
+		bdev_io_start(io);
+}
+
 void bdev_submit(struct bdev_io *io)
 {
 	struct bdev_channel *ch = io->channel;
 
 	io->level = 0;
 	io->busy = true;
-	io->flags &= (uint8_t)~(BDEV_IO_PLACED | BDEV_IO_LISTED);
+	io->flags &= (uint8_t) ~(BDEV_IO_PLACED | BDEV_IO_LISTED);
 	prepare(ch, io);
-	if (__builtin_expect(ch->slow, 0) && !bdev_range_submit(ch, io))
-		return;
-	start(ch, io);
+	if (__builtin_expect(ch->slow, 0))
+		submit_slow(ch, io);
+	else
+		go(ch, io);
+}
+
+static __attribute__((noinline)) void new_extreme(struct bdev_op_stats *s, uint64_t ns)
+{
+	if (ns > s->max)
+		s->max = ns;
+	if (ns < s->min || s->ops == 0)
+		s->min = ns;
 }
 
 static inline void account(struct bdev_channel *ch, const struct bdev_io *io)
@@ -160,27 +185,34 @@ static inline void account(struct bdev_channel *ch, const struct bdev_io *io)
 		return;
 	}
 	s = &ch->stats->op[io->op];
-	if (ns > s->max)
-		s->max = ns;
-	if (ns < s->min || s->ops == 0)
-		s->min = ns;
+	/* Zero ones, of no I/O yet, are right for a first one that took no time. */
+	if (__builtin_expect(ns > s->max || ns < s->min, 0))
+		new_extreme(s, ns);
 	s->ops++;
-	s->bytes += bdev_io_bytes(io);
+	s->bytes += (uint64_t)io->blocks << ch->block_shift;
 	s->ticks += ns;
-	if (__builtin_expect(ch->stats->hist != NULL, 0) && ch->stats->hist_ops & 1u << io->op)
-		hist_record(ch->stats->hist, ns);
+}
+
+static __attribute__((noinline)) void done_slow(struct bdev_channel *ch, struct bdev_io *io)
+{
+	/* Below another one nobody locks ranges. */
+	if ((ch->slow & BDEV_SLOW_RANGES) != 0 && io->level == 0)
+		bdev_range_done(ch, io);
+	if (ch->stats->hist != NULL && io->status == NVME_SUCCESS &&
+	    (ch->stats->hist_ops & 1u << io->op) != 0)
+		hist_record(ch->stats->hist, ch->reactor->now - io->begun);
 }
 
 static void io_done(struct task *task)
 {
 	struct bdev_io *io = (struct bdev_io *)task;
+	struct bdev_channel *ch = io->channel;
 
 	_Static_assert(offsetof(struct bdev_io, task) == 0, "an I/O begins with its task");
-	/* Below another one nobody locks ranges. */
-	if (__builtin_expect(io->channel->slow, 0) && io->level == 0)
-		bdev_range_done(io->channel, io);
-	io->channel->inflight--;
-	account(io->channel, io);
+	if (__builtin_expect(ch->slow, 0))
+		done_slow(ch, io);
+	ch->inflight--;
+	account(ch, io);
 	io->busy = io->level > 0;
 	io->done(io);
 }
@@ -200,10 +232,10 @@ static void own_placed(struct bdev_io *io)
 
 void bdev_io_complete(struct bdev_io *io, uint16_t status)
 {
-	g_assert(!io->task.queued);
 	io->status = status;
 	if ((io->flags & BDEV_IO_PLACED) != 0)
 		own_placed(io);
+	g_assert(!io->task.queued);
 	io->task.fn = io_done;
 	reactor_run_soon(io->channel->reactor, &io->task);
 }
@@ -234,7 +266,7 @@ void bdev_io_pass_down(struct bdev_io *io, struct bdev_channel *below,
 	io->done = done;
 	io->flags &= (uint8_t)~BDEV_IO_PLACED;
 	prepare(below, io);
-	start(below, io);
+	bdev_io_start(io);
 }
 
 uint64_t bdev_io_pass_up(struct bdev_io *io)
@@ -277,7 +309,7 @@ bool bdev_io_abort(struct bdev_io *io)
 
 	if (!io->busy || io->task.queued)
 		return false;
-	if ((ch->slow && bdev_range_remove(ch, io)) ||
+	if (((ch->slow & BDEV_SLOW_RANGES) != 0 && bdev_range_remove(ch, io)) ||
 	    (ch->qos != NULL && bdev_qos_remove(ch->qos, io))) {
 		bdev_io_complete(io, NVME_SC_ABORT_REQUESTED);
 		return true;
@@ -287,9 +319,12 @@ bool bdev_io_abort(struct bdev_io *io)
 
 void bdev_channel_hurry(struct bdev_channel *ch)
 {
+	struct bdev_qos_reactor *qos = ch->qos;
+
 	ch->hurried = true;
-	if (ch->qos != NULL)
-		bdev_qos_flush(g_steal_pointer(&ch->qos));
+	bdev_channel_set_qos(ch, NULL);
+	if (qos != NULL)
+		bdev_qos_flush(qos);
 	if (ch->ops->hurry != NULL)
 		ch->ops->hurry(ch);
 }

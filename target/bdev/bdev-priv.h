@@ -35,7 +35,7 @@ bool bdev_check_size(uint64_t num_blocks, uint32_t block_size, GError **error);
 void bdev_io_start(struct bdev_io *io);
 void bdev_range_channel_opened(struct bdev_channel *ch);
 void bdev_range_channel_closed(struct bdev_channel *ch);
-/* On channels that are slow. False: it is held, and submitted by itself when it may go. */
+/* On channels with BDEV_SLOW_RANGES. False: it is held, and submitted by itself when it may go. */
 bool bdev_range_submit(struct bdev_channel *ch, struct bdev_io *io);
 /* True: it was held back by a lock, and is not any more; its submitter ends it. */
 bool bdev_range_remove(struct bdev_channel *ch, struct bdev_io *io);
@@ -52,6 +52,17 @@ uint64_t bdev_io_pass_up(struct bdev_io *io);
 
 /* The same, whatever the limits. */
 void bdev_io_go(struct bdev_io *io);
+/* Why its I/O takes the long way (BDEV_SLOW_...), one reason. */
+static inline void bdev_channel_slow(struct bdev_channel *ch, uint8_t why, bool yes)
+{
+	ch->slow = (uint8_t)(yes ? ch->slow | why : ch->slow & ~why);
+}
+/* NULL: no limits any more. */
+static inline void bdev_channel_set_qos(struct bdev_channel *ch, struct bdev_qos_reactor *qos)
+{
+	ch->qos = qos;
+	bdev_channel_slow(ch, BDEV_SLOW_LIMITS, qos != NULL);
+}
 
 /* FIFO of I/Os that are held back, linked through their tasks. */
 struct bdev_io_list {
@@ -90,6 +101,8 @@ void bdev_qos_flush(struct bdev_qos_reactor *q);
 void bdev_qos_free(struct bdev *bdev);
 
 /* stats.c */
+/* Of bdev on r; made when there is none yet. */
+struct bdev_stats *bdev_stats_of(struct bdev *bdev, const struct reactor *r);
 void bdev_stats_error(struct bdev_channel *ch, uint16_t status);
 void bdev_stats_free(struct bdev *bdev);
 

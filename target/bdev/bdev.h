@@ -123,9 +123,10 @@ struct bdev_ops {
 
 /* --- statistics and limits --------------------------------------------------------------- */
 
-/* Good I/Os of one kind; times in ns. */
+/* Good I/Os of one kind; times in ns. A cache line: the I/O path touches one. */
 struct bdev_op_stats {
 	uint64_t ops, bytes, ticks, max, min;
+	uint64_t unused[3];
 };
 
 enum bdev_error_kind { BDEV_E_FAILED, BDEV_E_ABORTED, BDEV_E_MISCOMPARE, BDEV_E_NVME, BDEV_E_COUNT };
@@ -138,6 +139,13 @@ struct bdev_stats {
 	uint64_t errors[BDEV_E_COUNT];
 	struct hist *hist; /* NULL: not asked for */
 	uint32_t hist_ops; /* 1 << enum bdev_op that it counts */
+};
+
+/* Why I/O of a channel takes the long way. */
+enum {
+	BDEV_SLOW_RANGES = 1 << 0, /* its bdev was locked once, so that writes are listed */
+	BDEV_SLOW_LIMITS = 1 << 1, /* qos */
+	BDEV_SLOW_HIST = 1 << 2,   /* stats->hist */
 };
 
 /* What bdev_set_qos_limit limits; reads and writes only, all reactors together. */
@@ -179,23 +187,25 @@ struct bdev {
 };
 
 struct bdev_channel {
-	struct bdev *bdev; /* NULL once put for the last time */
+	/* What every I/O touches: the first cache line. */
 	struct reactor *reactor;
 	const struct bdev_ops *ops;
 	void *ctx;           /* the backend's */
+	struct bdev_stats *stats;
 	uint64_t num_blocks; /* limit for new I/O on this reactor */
-	uint32_t block_size;
-	uint32_t block_shift;
 	uint32_t supported;
-	uint32_t refs;
 	uint32_t inflight; /* submitted, done not yet called */
 	uint32_t placed;   /* placed reads not yet released */
-	bool hurried;	   /* bdev_channel_hurry(): nothing is held back any more */
-	struct bdev_stats *stats;
+	uint32_t refs;
+	uint8_t block_shift;
+	uint8_t slow;	/* BDEV_SLOW_... */
+	bool can_place; /* the bdev's */
+	bool hurried;	/* bdev_channel_hurry(): nothing is held back any more */
+	uint32_t block_size;
+	struct bdev *bdev;	      /* NULL once put for the last time */
 	struct bdev_qos_reactor *qos; /* NULL: no limits */
-	/* range-lock.c's; slow: its bdev was locked once, so that writes are listed */
-	bool slow;
-	uint32_t unlisted; /* I/Os from before that */
+	/* range-lock.c's */
+	uint32_t unlisted; /* I/Os from before BDEV_SLOW_RANGES */
 	uint32_t nslots;
 	struct bdev_io *writes, *held, **held_tail;
 	struct bdev_range_lock *free_locks;

@@ -26,6 +26,7 @@ struct bdev_malloc {
 struct malloc_channel {
 	struct task task;
 	struct bdev_channel *channel;
+	char *base; /* of mem */
 	struct shared_mem *mem;
 	struct bdev_io *head, *last;
 };
@@ -40,7 +41,7 @@ static struct bdev_io *next_zeroing(const struct bdev_io *io)
 
 static char *data_of(const struct malloc_channel *mc, const struct bdev_io *io)
 {
-	return (char *)shared_mem_base(mc->mem) + (io->lba << io->channel->block_shift);
+	return mc->base + (io->lba << io->channel->block_shift);
 }
 
 /* --- blocks marked as lost ------------------------------------------------------------ */
@@ -267,6 +268,7 @@ static int malloc_channel_open(struct bdev *bdev, struct bdev_channel *channel)
 	mc->task.fn = zero_slice;
 	mc->channel = channel;
 	mc->mem = shared_mem_ref(((struct bdev_malloc *)bdev)->mem);
+	mc->base = shared_mem_base(mc->mem);
 	channel->ctx = mc;
 	return 0;
 }

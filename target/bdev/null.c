@@ -35,30 +35,29 @@ static void null_channel_close(struct bdev_channel *channel)
 	shared_mem_unref(channel->ctx);
 }
 
-static uint16_t place_zeros(struct bdev_io *io)
+static uint16_t place_zeros(struct bdev_io *io, uint64_t left)
 {
-	uint64_t left = bdev_io_bytes(io);
+	void *zeros = shared_mem_base(io->channel->ctx);
+	struct iovec *place = io->place;
 
 	if (left > BDEV_PLACE_MAX * ZERO_REGION)
 		return NVME_SC_INVALID_FIELD | NVME_DNR;
-	while (left > 0) {
-		struct iovec *place = &io->place[io->nplace++];
-
-		place->iov_base = shared_mem_base(io->channel->ctx);
-		place->iov_len = left < ZERO_REGION ? left : ZERO_REGION;
-		left -= place->iov_len;
-	}
+	for (; left > ZERO_REGION; left -= ZERO_REGION)
+		*place++ = (struct iovec){ zeros, ZERO_REGION };
+	*place++ = (struct iovec){ zeros, left };
+	io->nplace = (uint16_t)(place - io->place);
 	io->flags |= BDEV_IO_PLACED;
 	return NVME_SUCCESS;
 }
 
 static uint16_t null_read(struct bdev_io *io)
 {
-	bool fits = bdev_io_bytes(io) <= BDEV_PLACE_MAX * ZERO_REGION;
+	uint64_t bytes = bdev_io_bytes(io);
 
 	/* What is too large to be placed is filled in, if there is room for it. */
-	if ((io->flags & BDEV_IO_PLACE) != 0 && (fits || io->niov == 0))
-		return place_zeros(io);
+	if ((io->flags & BDEV_IO_PLACE) != 0 &&
+	    (bytes <= BDEV_PLACE_MAX * ZERO_REGION || io->niov == 0))
+		return place_zeros(io, bytes);
 	for (unsigned i = 0; i < io->niov; i++)
 		memset(io->iov[i].iov_base, 0, io->iov[i].iov_len);
 	return NVME_SUCCESS;
@@ -92,6 +91,20 @@ bool bdev_is_null(const struct bdev *bdev)
 	return bdev->ops == &null_ops;
 }
 
+/* All null bdevs of a layer read from the same zeros: they stay in the processor's cache. */
+static struct shared_mem *zeros_of(struct bdev_layer *layer, GError **error)
+{
+	const GPtrArray *all = bdev_layer_list(layer);
+
+	for (unsigned i = 0; i < all->len; i++) {
+		struct bdev *b = g_ptr_array_index(all, i);
+
+		if (bdev_is_null(b))
+			return shared_mem_ref(((struct bdev_null *)b)->zeros);
+	}
+	return shared_mem_new(bdev_layer_hw(layer), ZERO_REGION, error);
+}
+
 struct bdev *bdev_null_create(struct bdev_layer *layer, const char *name, uint64_t num_blocks,
 			      uint32_t block_size, const uint8_t *uuid, GError **error)
 {
@@ -100,7 +113,7 @@ struct bdev *bdev_null_create(struct bdev_layer *layer, const char *name, uint64
 
 	if (!bdev_check_size(num_blocks, block_size, error))
 		return NULL;
-	zeros = shared_mem_new(bdev_layer_hw(layer), ZERO_REGION, error);
+	zeros = zeros_of(layer, error);
 	if (zeros == NULL)
 		return NULL;
 	null = g_new0(struct bdev_null, 1);

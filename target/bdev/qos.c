@@ -297,7 +297,7 @@ static void apply(struct bdev *bdev, struct reactor *r, void *arg)
 	if (ch == NULL)
 		return;
 	before = ch->qos;
-	ch->qos = ch->hurried ? NULL : bdev_qos_of(bdev, r);
+	bdev_channel_set_qos(ch, ch->hurried ? NULL : bdev_qos_of(bdev, r));
 	if (before != NULL && ch->qos == NULL)
 		bdev_qos_flush(before);
 }

@@ -9,7 +9,7 @@
  * holds overlapping writes back, and answers when those under way are done. The
  * last answer goes to the owner. Unlocking is the same way back.
  *
- * Writes are listed only on channels of bdevs that were ever locked (ch->slow);
+ * Writes are listed only on channels of bdevs that were ever locked (BDEV_SLOW_RANGES);
  * what was under way when that began is only counted, and waited for as a whole.
  */
 #include "target/bdev/bdev-priv.h"
@@ -116,7 +116,7 @@ static bool busy(const struct bdev_channel *ch, const struct bdev_range_lock *lo
 void bdev_range_channel_opened(struct bdev_channel *ch)
 {
 	ch->held_tail = &ch->held;
-	ch->slow = ch->bdev->range_locked[ch->reactor->index];
+	bdev_channel_slow(ch, BDEV_SLOW_RANGES, ch->bdev->range_locked[ch->reactor->index]);
 }
 
 static void lock_here(struct msg *msg, struct reactor *r)
@@ -129,8 +129,8 @@ static void lock_here(struct msg *msg, struct reactor *r)
 	part->next = bdev->range_parts[r->index];
 	bdev->range_parts[r->index] = part;
 	bdev->range_locked[r->index] = true;
-	if (ch != NULL && !ch->slow) {
-		ch->slow = true;
+	if (ch != NULL && (ch->slow & BDEV_SLOW_RANGES) == 0) {
+		bdev_channel_slow(ch, BDEV_SLOW_RANGES, true);
 		ch->unlisted = ch->inflight;
 	}
 	part->waits = ch != NULL && busy(ch, lock);

@@ -11,6 +11,15 @@
 #include "target/bdev/bdev-priv.h"
 #include "target/nvme/nvme.h"
 
+struct bdev_stats *bdev_stats_of(struct bdev *bdev, const struct reactor *r)
+{
+	struct bdev_stats **s = &bdev->stats[r->index];
+
+	if (*s == NULL)
+		*s = g_aligned_alloc0(1, sizeof(**s), 64);
+	return *s;
+}
+
 void bdev_stats_error(struct bdev_channel *ch, uint16_t status)
 {
 	static const struct {
@@ -102,8 +111,7 @@ void bdev_stats_free(struct bdev *bdev)
 		if (bdev->stats[i] == NULL)
 			continue;
 		g_free(bdev->stats[i]->hist);
-		g_free(bdev->stats[i]);
-		bdev->stats[i] = NULL;
+		g_aligned_free(g_steal_pointer(&bdev->stats[i]));
 	}
 }
 
@@ -197,14 +205,15 @@ struct hist_op {
 static void set_hist(struct bdev *bdev, struct reactor *r, void *arg)
 {
 	const struct hist_op *op = arg;
-	struct bdev_stats *s = bdev->stats[r->index];
+	struct bdev_stats *s = bdev_stats_of(bdev, r);
+	struct bdev_channel *ch = bdev->channels[r->index];
 
-	if (s == NULL)
-		s = bdev->stats[r->index] = g_new0(struct bdev_stats, 1);
 	g_free(g_steal_pointer(&s->hist));
 	if (op->ops != 0)
 		s->hist = g_new0(struct hist, 1);
 	s->hist_ops = op->ops;
+	if (ch != NULL)
+		bdev_channel_slow(ch, BDEV_SLOW_HIST, s->hist != NULL);
 }
 
 static void hist_set(void *arg)

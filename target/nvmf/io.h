@@ -95,7 +95,7 @@ static inline uint32_t nvmf_io_scratch_blocks(const struct nvmf_ns_group *ng)
 /* Reads can show the backend's memory, so that no buffer is needed. */
 static inline bool nvmf_io_places(const struct nvmf_ns_group *ng)
 {
-	return ng->channel->bdev->can_place;
+	return ng->channel->can_place;
 }
 
 /*

@@ -71,7 +71,7 @@ static void test_refused(struct fixture *f, gconstpointer data)
 {
 	static const uint8_t zero[16];
 	g_autofree char *longest = g_strnfill(255, 'n'), *too_long = g_strnfill(256, 'n');
-	struct bdev *a = null_new(f, "a"), *b;
+	struct bdev *a = null_new(f, "a"), *b, *c;
 
 	(void)data;
 	EXPECT_ERROR(bdev_null_create(f->layer, "a", 8, 512, NULL, &error), -EEXIST);
@@ -93,7 +93,11 @@ static void test_refused(struct fixture *f, gconstpointer data)
 	f->fake->mem_limit = 4 << 20;
 	EXPECT_ERROR(bdev_malloc_create(f->layer, "b", 8193, 512, NULL, &error), -ENOMEM);
 	f->fake->mem_limit = 0;
-	EXPECT_ERROR(bdev_null_create(f->layer, "b", 8, 512, NULL, &error), -ENOMEM);
+	EXPECT_ERROR(bdev_malloc_create(f->layer, "b", 8, 512, NULL, &error), -ENOMEM);
+	/* Null bdevs share their zeros. */
+	c = bdev_null_create(f->layer, "c", 8, 512, NULL, NULL);
+	g_assert_nonnull(c);
+	remove_now(f, c);
 	f->fake->mem_limit = SIZE_MAX;
 	g_assert_cmpuint(bdev_layer_list(f->layer)->len, ==, 1);
 
@@ -101,6 +105,9 @@ static void test_refused(struct fixture *f, gconstpointer data)
 	g_assert_nonnull(b);
 	remove_now(f, a);
 	remove_now(f, b);
+	f->fake->mem_limit = 0;
+	EXPECT_ERROR(bdev_null_create(f->layer, "b", 8, 512, NULL, &error), -ENOMEM);
+	f->fake->mem_limit = SIZE_MAX;
 	EXPECT_ERROR(bdev_open(f->layer, "a", false, NULL, NULL, &error), -ENODEV);
 }
 
