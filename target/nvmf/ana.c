@@ -137,15 +137,24 @@ static struct nvmf_listener *find_listener(const struct nvmf_subsystem *s,
 	return NULL;
 }
 
+static uint32_t is_closed(enum nvme_ana_state state)
+{
+	return nvmf_ana_status(state) != NVME_SUCCESS;
+}
+
 static bool store(struct nvmf_ana *ana, uint32_t anagrpid, enum nvme_ana_state state)
 {
 	uint32_t first = anagrpid ? anagrpid : 1, last = anagrpid ? anagrpid : ana->ngroups;
 	bool changed = false;
 
 	for (uint32_t i = first; i <= last; i++) {
-		if (nvmf_ana_state(ana, i) == state)
+		enum nvme_ana_state before = nvmf_ana_state(ana, i);
+
+		if (before == state)
 			continue;
 		atomic_store_explicit(&ana->state[i], (uint8_t)state, memory_order_relaxed);
+		atomic_fetch_add_explicit(&ana->closed,
+					  is_closed(state) - is_closed(before), memory_order_relaxed);
 		changed = true;
 	}
 	if (changed)

@@ -14,6 +14,7 @@ struct nvmf_ana {
 	_Atomic unsigned refs;
 	uint32_t ngroups;
 	_Atomic uint32_t changes; /* counted after the states have changed */
+	_Atomic uint32_t closed;  /* groups in states in which I/O is refused: mostly none */
 	_Atomic uint8_t state[];  /* enum nvme_ana_state by group; [0] is nobody's */
 };
 
@@ -71,6 +72,18 @@ static inline struct nvmf_ns_group *nvmf_qpair_ns(const struct nvmf_qpair *q, ui
 	}
 	*status = nvmf_ana_status(nvmf_ana_state(q->ctrlr->ana, ng->anagrpid));
 	return G_LIKELY(*status == NVME_SUCCESS) ? ng : NULL;
+}
+
+/* Almost always there is nothing to look at for an I/O command. NULL: nvmf_qpair_ns(). */
+static inline struct nvmf_ns_group *nvmf_qpair_plain_ns(const struct nvmf_qpair *q, uint32_t nsid)
+{
+	struct nvmf_sgroup *sg = q->sgroup;
+	uint32_t i = nsid - 1; /* 0 becomes too large */
+
+	if (G_UNLIKELY(i >= sg->max_namespaces || !sg->ns[i].plain) ||
+	    G_UNLIKELY(atomic_load_explicit(&q->ctrlr->ana->closed, memory_order_relaxed) != 0))
+		return NULL;
+	return &sg->ns[i];
 }
 
 /* Log page 0Ch, whole; groups_only: without their namespaces (RGO). Caller frees. log-ana.c */

@@ -55,6 +55,7 @@ static void apply(struct reactor *r, void *arg)
 	nvmf_ns_info_unref(ng->info);
 	ng->info = nvmf_ns_info_ref(p->info);
 	ng->read_only = p->info->read_only;
+	nvmf_ns_look_again(ng);
 }
 
 static void tell(struct reactor *r, void *arg)

@@ -39,18 +39,29 @@ struct nvmf_ns_counts {
 };
 
 struct nvmf_ns_group {
+	/* What every I/O touches: the first of two cache lines (struct nvmf_sgroup). */
 	struct bdev_channel *channel; /* while not NONE */
-	struct nvmf_ns_info *info;    /* while ACTIVE */
 	uint32_t inflight;
 	uint32_t anagrpid; /* these three while ACTIVE, as in info */
 	bool read_only;
 	bool restricted;
 	uint8_t state;
+	bool plain; /* ACTIVE, and neither of those: nvmf_ns_look_again() */
+	struct nvmf_ns_counts counts;
+	struct nvmf_ns_info *info; /* while ACTIVE */
 	void (*drained)(struct nvmf_ns_group *ng); /* while DRAINING: called at inflight 0 */
 	void *drained_arg;
-	struct nvmf_ns_counts counts;
 	struct nvmf_fence_part *part; /* the newest that was taken out of it, or NULL: fence.h */
+	uint64_t unused[4];
 };
+_Static_assert(offsetof(struct nvmf_ns_group, info) == 64 && sizeof(struct nvmf_ns_group) == 128,
+	       "two cache lines");
+
+/* state, read_only or restricted has changed. */
+static inline void nvmf_ns_look_again(struct nvmf_ns_group *ng)
+{
+	ng->plain = ng->state == NVMF_NS_ACTIVE && !ng->read_only && !ng->restricted;
+}
 
 struct nvmf_sgroup {
 	struct nvmf_group *group;
@@ -58,7 +69,7 @@ struct nvmf_sgroup {
 	uint32_t max_namespaces;
 	uint32_t ana_changes; /* of what the ANA log lists, beside the states (ana.h) */
 	struct nvmf_fence_part *parts; /* of all its namespaces: fence.h */
-	struct nvmf_ns_group ns[]; /* nsid - 1 */
+	_Alignas(64) struct nvmf_ns_group ns[]; /* nsid - 1 */
 };
 
 struct nvmf_group {

@@ -49,12 +49,17 @@ static void io_done(struct bdev_io *io)
 		req->placed = true;
 	}
 	req->ns = NULL;
-	nvmf_ns_count(ng, io);
 	ng->inflight--;
-	if (G_LIKELY(io->status == NVME_SUCCESS))
+	if (G_LIKELY(io->status == NVME_SUCCESS)) {
+		if (G_LIKELY(io->op <= BDEV_WRITE)) {
+			ng->counts.ops[io->op]++;
+			ng->counts.bytes[io->op] += req->data_len;
+		}
 		nvmf_request_complete(req, NVME_SUCCESS);
-	else
+	} else {
+		nvmf_ns_count(ng, io);
 		nvmf_io_fail(req, io->status);
+	}
 	if (ng->inflight == 0 && ng->state == NVMF_NS_DRAINING)
 		ng->drained(ng);
 }
@@ -130,7 +135,7 @@ static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
 		nvmf_io_fail(req, status);
 		return;
 	}
-	if (!ng->channel->bdev->can_place || !req->qpair->can_place) {
+	if (!ng->channel->can_place || !req->qpair->can_place) {
 		nvmf_request_get_buffer(req, req->data_len, read_buffer_ready);
 		return;
 	}
@@ -243,18 +248,29 @@ static void exec_other(struct nvmf_request *req, struct nvmf_ns_group *ng)
 	}
 }
 
-void nvmf_io_exec(struct nvmf_request *req)
+/* Something has to be looked at. NULL: the command has been answered. */
+static __attribute__((noinline)) struct nvmf_ns_group *look(struct nvmf_request *req)
 {
 	uint16_t status;
 	struct nvmf_ns_group *ng = nvmf_io_find_ns(req, &status);
+
+	if (ng == NULL)
+		exec_elsewhere(req, status);
+	return ng;
+}
+
+void nvmf_io_exec(struct nvmf_request *req)
+{
+	struct nvmf_ns_group *ng = nvmf_qpair_plain_ns(req->qpair, req->cmd.nsid);
 
 	if (G_UNLIKELY((req->cmd.flags & NVME_CMD_FUSE_MASK) != 0)) {
 		nvmf_io_fused(req);
 		return;
 	}
 	if (G_UNLIKELY(ng == NULL)) {
-		exec_elsewhere(req, status);
-		return;
+		ng = look(req);
+		if (ng == NULL)
+			return;
 	}
 	switch (req->cmd.opcode) {
 	case NVME_CMD_READ:

@@ -44,6 +44,7 @@ static void set_state(struct reactor *r, struct nvmf_ns_group *ng, uint32_t nsid
 {
 	trace_write(r->trace, TRACE_NS_STATE, nsid, (uint64_t)ng->state << 8 | state);
 	ng->state = (uint8_t)state;
+	nvmf_ns_look_again(ng);
 }
 
 struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks)

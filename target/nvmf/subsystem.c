@@ -24,7 +24,8 @@ static void add_sgroup(struct reactor *r, void *arg)
 {
 	struct nvmf_subsystem *s = arg;
 	struct nvmf_group *g = nvmf_group_of(s->tgt, r);
-	struct nvmf_sgroup *sg = g_malloc0(sizeof(*sg) + s->max_namespaces * sizeof(sg->ns[0]));
+	size_t size = sizeof(struct nvmf_sgroup) + s->max_namespaces * sizeof(struct nvmf_ns_group);
+	struct nvmf_sgroup *sg = g_aligned_alloc0(1, size, 64);
 
 	sg->group = g;
 	sg->subsystem = s;
@@ -238,7 +239,7 @@ static void drop_sgroup(struct reactor *r, void *arg)
 	struct deletion *d = arg;
 	struct nvmf_group *g = nvmf_group_of(d->s->tgt, r);
 
-	g_free(g_ptr_array_index(g->sgroups, d->s->index));
+	g_aligned_free(g_ptr_array_index(g->sgroups, d->s->index));
 	g->sgroups->pdata[d->s->index] = NULL;
 }
 
