@@ -56,12 +56,14 @@ void trace_free(struct trace *trace);
 
 static inline void trace_write(struct trace *t, enum trace_event event, uint64_t a, uint64_t b)
 {
-	struct trace_record *rec = &t->ring[t->next & t->mask];
+	uint32_t seq = t->next;
+	struct trace_record *rec = &t->ring[seq & t->mask];
 
+	t->next = seq + 1;
 	rec->time = *t->now;
 	rec->event = (uint16_t)event;
 	rec->reactor = t->reactor;
-	rec->seq = t->next++;
+	rec->seq = seq;
 	rec->a = a;
 	rec->b = b;
 }

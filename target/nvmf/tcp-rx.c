@@ -351,6 +351,13 @@ static bool take_h2c(struct tcp_conn *c, uint32_t hdr_len, uint32_t data_len)
 
 /* --- other PDUs ---------------------------------------------------------------------------------- */
 
+static uint8_t data_offset(const struct tcp_conn *c, unsigned align)
+{
+	unsigned len = sizeof(struct nvme_tcp_data) + hdgst_len(c);
+
+	return (uint8_t)((len + align - 1) / align * align);
+}
+
 static bool take_icreq(struct tcp_conn *c)
 {
 	struct nvme_tcp_icreq ic;
@@ -363,9 +370,10 @@ static bool take_icreq(struct tcp_conn *c)
 	if (ic.digest & ~3)
 		return broken(c, NVME_TCP_FES_INVALID_HEADER, FIELD(nvme_tcp_icreq, digest));
 	c->rx_off += sizeof(ic);
-	c->hpda = (uint8_t)((ic.hpda + 1) * 4);
 	c->hdgst = ic.digest & 1;
 	c->ddgst = ic.digest & 2;
+	c->plain = !c->hdgst && !c->ddgst;
+	c->pdo = data_offset(c, (ic.hpda + 1u) * 4);
 	c->q.can_place = !c->ddgst;
 	c->state = TCP_READY;
 	tcp_send_icresp(c, c->q.transport->options.max_io_size);
@@ -474,16 +482,32 @@ static inline bool capsule_is_short(struct tcp_conn *c, uint32_t hdr_len, uint32
 	return true;
 }
 
+/* check_header() for most commands: without digests, with no data or data right behind it. */
+static inline bool is_plain(const struct tcp_conn *c, const struct nvme_tcp_hdr *h,
+			    uint32_t *data_len)
+{
+	static const struct nvme_tcp_hdr plain = { .type = NVME_TCP_CAPSULE_CMD,
+						   .hlen = sizeof(struct nvme_tcp_capsule_cmd) };
+
+	if (!c->plain || memcmp(h, &plain, offsetof(struct nvme_tcp_hdr, pdo)) != 0)
+		return false;
+	*data_len = h->plen - (uint32_t)sizeof(struct nvme_tcp_capsule_cmd);
+	return *data_len == 0 ||
+	       (h->pdo == sizeof(struct nvme_tcp_capsule_cmd) && *data_len <= capsule_limit(c));
+}
+
 /* Takes one header apart. False: more bytes are needed, or parsing stops. */
 static inline bool take_header(struct tcp_conn *c)
 {
 	struct nvme_tcp_hdr h;
-	uint32_t hdr_len = 0, data_len = 0;
+	uint32_t hdr_len = sizeof(struct nvme_tcp_capsule_cmd), data_len = 0;
 
 	if (pending(c) < sizeof(h))
 		return false;
 	memcpy(&h, rx_at(c), sizeof(h));
-	if (!check_header(c, &h, &hdr_len, &data_len) || pending(c) < hdr_len)
+	if (G_UNLIKELY(!is_plain(c, &h, &data_len)) && !check_header(c, &h, &hdr_len, &data_len))
+		return false;
+	if (pending(c) < hdr_len)
 		return false;
 	if (h.type == NVME_TCP_CAPSULE_CMD && capsule_is_short(c, hdr_len, data_len))
 		return false;

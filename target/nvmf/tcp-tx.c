@@ -70,7 +70,7 @@ static void make_data(struct tcp_conn *c, struct tcp_req *r)
 {
 	struct nvme_tcp_data *d = (struct nvme_tcp_data *)r->hdr;
 	uint8_t hlen = sizeof(*d) + (c->hdgst ? NVME_TCP_DIGEST_LEN : 0);
-	uint8_t pdo = (uint8_t)((hlen + c->hpda - 1u) / c->hpda * c->hpda);
+	uint8_t pdo = c->pdo;
 	uint32_t len = r->req.data_len;
 
 	d->hdr.type = NVME_TCP_C2H_DATA;

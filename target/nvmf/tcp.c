@@ -45,8 +45,10 @@ void tcp_req_drop_rx(struct tcp_req *r)
 
 void tcp_req_free(struct tcp_conn *c, struct tcp_req *r)
 {
-	tcp_req_drop_rx(r);
-	nvmf_request_release(&r->req);
+	if (r->rx != NULL)
+		tcp_req_drop_rx(r);
+	if (r->state != TCP_REQ_TX || r->tx_data) /* else tcp_complete() has */
+		nvmf_request_release(&r->req);
 	r->state = TCP_REQ_FREE;
 	if (r == &c->first && c->reqs != NULL)
 		return; /* its time is over */
@@ -82,7 +84,7 @@ static void accepted(struct net_listener *listener, struct net_stream *stream, v
 		return;
 	}
 	c->stream = stream;
-	c->hpda = 4;
+	c->pdo = sizeof(struct nvme_tcp_data);
 	c->rx_size = TCP_RX_SIZE_ADMIN;
 	c->small = (struct buf){ .data = c->small_data, .size = sizeof(c->small_data), .refs = 1 };
 	c->tx_tail = &c->tx_head;

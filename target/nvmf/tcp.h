@@ -85,8 +85,9 @@ struct tcp_conn {
 	struct net_stream *stream;
 	uint8_t state; /* enum tcp_state */
 	bool hdgst, ddgst;
+	bool plain; /* ready, and without either */
 	bool success_flag; /* C2HData may carry the completion */
-	uint8_t hpda;      /* alignment of data in PDUs to the host, bytes */
+	uint8_t pdo;       /* of data in PDUs to the host: header and digest, aligned as it asked */
 
 	struct buf *rx;   /* of the pool, or &small, or NULL */
 	struct buf small; /* never in the pool; its first reference is the connection's */
