@@ -28,6 +28,9 @@ struct value {
 	uint64_t ended; /* the first of its operations that ended; NEVER: none has */
 	uint64_t last;	/* when the last of its operations began */
 	uint32_t hash;	/* VALUE_HASH */
+	uint64_t stamp_lba, stamp_id; /* VALUE_STAMP: other ones than its own when it was copied */
+	uint64_t swapped;	      /* write of a Compare and Write that replaced just this */
+	uint64_t after;		      /* it replaced what had been there since then: nothing between */
 	bool certain;	/* it has been there: acknowledged, or seen */
 	bool durable;	/* and a loss of power cannot undo that */
 	uint64_t acked; /* 0: not yet */
@@ -133,6 +136,23 @@ static bool over_for_good(const struct cell *cell, const struct value *v, uint64
 	return false;
 }
 
+/* What a read that begins now finds, where that is certain; else NULL. */
+static const struct value *only_value(const struct cell *cell, uint64_t now)
+{
+	const struct value *found = NULL;
+
+	for (unsigned i = 0; i < cell->values->len; i++) {
+		const struct value *v = &g_array_index(cell->values, struct value, i);
+
+		if (over(cell, v, now + 1))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = v;
+	}
+	return found;
+}
+
 /* Values that are over for all reads to come; marked first, since they decide over each other. */
 static void forget(struct oracle_block *o, struct cell *cell)
 {
@@ -152,14 +172,31 @@ static void forget(struct oracle_block *o, struct cell *cell)
 
 /* --- writes -------------------------------------------------------------------------- */
 
-struct oracle_write *oracle_block_write_begin(struct oracle_block_ns *ns, uint64_t path,
-					      enum oracle_write_kind kind, uint64_t lba,
-					      uint32_t blocks)
+/* What it leaves in the i-th of its blocks. */
+static void set_left(const struct oracle_write *w, struct value *v, uint32_t i, uint64_t source)
+{
+	const struct value *from;
+
+	v->stamp_lba = w->lba + i;
+	v->stamp_id = w->id;
+	if (w->kind != ORACLE_COPY)
+		return;
+	from = only_value(cell_get(w->ns, source + i), w->ns->o->now);
+	g_assert(from != NULL);
+	v->kind = from->kind;
+	v->stamp_lba = from->stamp_lba;
+	v->stamp_id = from->stamp_id;
+}
+
+static struct oracle_write *begin_write(struct oracle_block_ns *ns, uint64_t path,
+					enum oracle_write_kind kind, uint64_t lba, uint32_t blocks,
+					uint64_t source)
 {
 	struct oracle_block *o = ns->o;
 	struct oracle_write *w = g_new(struct oracle_write, 1);
 	struct value v = { .kind = kind == ORACLE_WRITE ? VALUE_STAMP : VALUE_ZERO,
 			   .ended = NEVER };
+	struct cell *cell;
 
 	*w = (struct oracle_write){ .ns = ns,
 				    .id = ++o->next_id,
@@ -170,11 +207,33 @@ struct oracle_write *oracle_block_write_begin(struct oracle_block_ns *ns, uint64
 				    .kind = kind };
 	v.id = w->id;
 	v.begun = v.last = w->begun;
-	for (uint32_t i = 0; i < blocks; i++)
-		g_array_append_val(cell_get(ns, lba + i)->values, v);
+	for (uint32_t i = 0; i < blocks; i++) {
+		cell = cell_get(ns, lba + i);
+		set_left(w, &v, i, source);
+		g_array_append_val(cell->values, v);
+	}
 	g_ptr_array_add(o->writes, w);
 	o->stats.writes++;
 	return w;
+}
+
+struct oracle_write *oracle_block_write_begin(struct oracle_block_ns *ns, uint64_t path,
+					      enum oracle_write_kind kind, uint64_t lba,
+					      uint32_t blocks)
+{
+	return begin_write(ns, path, kind, lba, blocks, 0);
+}
+
+struct oracle_write *oracle_block_copy_begin(struct oracle_block_ns *ns, uint64_t path,
+					     uint64_t from, uint64_t lba, uint32_t blocks)
+{
+	for (uint32_t i = 0; i < blocks; i++) {
+		const struct value *v = only_value(cell_get(ns, from + i), ns->o->now);
+
+		if (v == NULL || (v->kind != VALUE_STAMP && v->kind != VALUE_ZERO))
+			return NULL;
+	}
+	return begin_write(ns, path, ORACLE_COPY, lba, blocks, from);
 }
 
 uint64_t oracle_block_write_id(const struct oracle_write *w)
@@ -385,22 +444,34 @@ static void seen(struct oracle_block *o, struct value *v, uint64_t begun)
 }
 
 /*
- * Which write's zeros they are cannot be told when it may be several; then nothing
+ * Which write's zeros they are (or which copy of a block) cannot be told when it may be several; then nothing
  * is learned of it.
  */
-static bool seen_zero(struct oracle_block *o, struct cell *cell, uint64_t begun)
+static struct value *find_like(struct cell *cell, uint64_t begun, enum value_kind kind,
+			       const struct oracle_stamp *stamp, unsigned *n)
 {
 	struct value *found = NULL;
-	unsigned n = 0;
 
+	*n = 0;
 	for (unsigned i = 0; i < cell->values->len; i++) {
 		struct value *v = &g_array_index(cell->values, struct value, i);
 
-		if (v->kind != VALUE_ZERO || over(cell, v, MAX(begun, v->begun)))
+		if (v->kind != kind || over(cell, v, MAX(begun, v->begun)) ||
+		    (kind == VALUE_STAMP &&
+		     (v->stamp_id != stamp->id || v->stamp_lba != stamp->lba)))
 			continue;
-		n++;
+		++*n;
 		found = v;
 	}
+	return found;
+}
+
+static bool seen_like(struct oracle_block *o, struct cell *cell, uint64_t begun,
+		      enum value_kind kind, const struct oracle_stamp *stamp)
+{
+	unsigned n;
+	struct value *found = find_like(cell, begun, kind, stamp, &n);
+
 	if (n == 1)
 		seen(o, found, begun);
 	return n > 0;
@@ -467,23 +538,47 @@ static char *wrong(const struct oracle_block_ns *ns, const struct cell *cell, ui
 			       lba, stamp->id, may);
 }
 
+/*
+ * A Compare and Write replaced what it had compared: no other write may have come
+ * in between. One that began after the old value was there and ended before the
+ * new one was read did just that.
+ */
+static char *check_between(struct cell *cell, uint64_t lba, const struct oracle_stamp *stamp,
+			   uint64_t begun)
+{
+	const struct value *v = find_id(cell, stamp->id);
+
+	if (v == NULL || v->after == 0 || stamp->lba != lba)
+		return NULL;
+	for (unsigned i = 0; i < cell->values->len; i++) {
+		const struct value *u = &g_array_index(cell->values, struct value, i);
+
+		if (u != v && u->stamp_id == v->stamp_id && u->stamp_lba == lba)
+			return NULL; /* copied away and back: it may be that one */
+	}
+	for (unsigned i = 0; i < cell->values->len; i++) {
+		const struct value *u = &g_array_index(cell->values, struct value, i);
+
+		if (u != v && u->certain && u->begun > v->after && u->ended < begun)
+			return g_strdup_printf("B.between: LBA %" PRIu64 ": write %" PRIu64
+					       " came between Compare and Write %" PRIu64,
+					       lba, u->id, v->id);
+	}
+	return NULL;
+}
+
 static char *check_block(struct oracle_block_ns *ns, uint64_t begun, uint64_t lba,
 			 const void *block)
 {
 	struct cell *cell = cell_get(ns, lba);
 	struct oracle_stamp stamp;
 	enum oracle_stamp_kind kind = oracle_stamp_read(block, ns->block_size, &stamp);
-	struct value *v = NULL;
 
 	ns->o->stats.blocks_read++;
-	if (kind == ORACLE_STAMP_GOOD && stamp.lba == lba &&
-	    memcmp(stamp.uuid, ns->uuid, sizeof(ns->uuid)) == 0 && stamp.id != 0)
-		v = find_id(cell, stamp.id);
-	if (v != NULL && v->kind == VALUE_STAMP && !over(cell, v, MAX(begun, v->begun))) {
-		seen(ns->o, v, begun);
-		return NULL;
-	}
-	if (kind == ORACLE_STAMP_ZERO && seen_zero(ns->o, cell, begun))
+	if (kind == ORACLE_STAMP_GOOD && memcmp(stamp.uuid, ns->uuid, sizeof(ns->uuid)) == 0 &&
+	    seen_like(ns->o, cell, begun, VALUE_STAMP, &stamp))
+		return check_between(cell, lba, &stamp, begun);
+	if (kind == ORACLE_STAMP_ZERO && seen_like(ns->o, cell, begun, VALUE_ZERO, NULL))
 		return NULL;
 	if (seen_before(ns->o, cell, begun, block, ns->block_size))
 		return NULL;
@@ -502,6 +597,104 @@ char *oracle_block_read_check(struct oracle_block_ns *ns, uint64_t begun, uint64
 	oracle_block_read_failed(ns, lba, blocks); /* it is over */
 	for (uint32_t i = 0; i < blocks; i++)
 		forget(ns->o, cell_get(ns, lba + i));
+	return text;
+}
+
+/* --- Compare, and Compare and Write -------------------------------------------------------- */
+
+void oracle_block_guess(struct oracle_block_ns *ns, uint64_t lba, uint32_t blocks, void *data)
+{
+	for (uint32_t i = 0; i < blocks; i++) {
+		const struct cell *cell = cell_get(ns, lba + i);
+		uint8_t *block = (uint8_t *)data + (size_t)i * ns->block_size;
+		struct oracle_stamp stamp;
+		const struct value *v = only_value(cell, ns->o->now);
+
+		if (v == NULL)
+			v = &g_array_index(cell->values, struct value, cell->values->len - 1);
+		memset(block, 0, ns->block_size);
+		if (v->kind != VALUE_STAMP)
+			continue;
+		memcpy(stamp.uuid, ns->uuid, sizeof(stamp.uuid));
+		stamp.lba = v->stamp_lba;
+		stamp.id = v->stamp_id;
+		oracle_stamp_fill(block, ns->block_size, &stamp);
+	}
+}
+
+/* All the time it was, and is, just this. */
+static bool must_be(struct oracle_block_ns *ns, uint64_t begun, uint64_t lba, const void *block)
+{
+	const struct cell *cell = cell_get(ns, lba);
+	struct oracle_stamp stamp;
+	enum oracle_stamp_kind kind = oracle_stamp_read(block, ns->block_size, &stamp);
+
+	for (unsigned i = 0; i < cell->values->len; i++) {
+		const struct value *v = &g_array_index(cell->values, struct value, i);
+
+		if (over(cell, v, MAX(begun, v->begun)))
+			continue;
+		if (!(v->kind == VALUE_ZERO && kind == ORACLE_STAMP_ZERO) &&
+		    !(v->kind == VALUE_STAMP && kind == ORACLE_STAMP_GOOD &&
+		      v->stamp_lba == stamp.lba && v->stamp_id == stamp.id))
+			return false;
+	}
+	return memcmp(stamp.uuid, ns->uuid, sizeof(ns->uuid)) == 0 || kind == ORACLE_STAMP_ZERO;
+}
+
+char *oracle_block_differs(struct oracle_block_ns *ns, uint64_t begun, uint64_t lba,
+			   uint32_t blocks, const void *data)
+{
+	bool all = true;
+
+	ns->o->now++;
+	for (uint32_t i = 0; i < blocks && all; i++)
+		all = must_be(ns, begun, lba + i, (const uint8_t *)data + (size_t)i * ns->block_size);
+	oracle_block_read_failed(ns, lba, blocks); /* it is over */
+	return all ? g_strdup_printf("B.compare: LBA %" PRIu64 ", %u blocks: Compare failed, "
+				     "but all of them are what it compared with",
+				     lba, blocks)
+		   : NULL;
+}
+
+/* The value that was compared is replaced by this write, and by no other one. */
+static char *swap_block(struct oracle_write *w, uint64_t begun, uint64_t lba, const void *block)
+{
+	struct cell *cell = cell_get(w->ns, lba);
+	struct oracle_stamp stamp;
+	struct value *v, *mine = find_id(cell, w->id);
+	unsigned n;
+
+	if (mine == NULL || oracle_stamp_read(block, w->ns->block_size, &stamp) != ORACLE_STAMP_GOOD)
+		return NULL;
+	v = find_like(cell, begun, VALUE_STAMP, &stamp, &n);
+	if (n != 1)
+		return NULL;
+	if (v->swapped != 0)
+		return g_strdup_printf("B.swap: LBA %" PRIu64 ": write %" PRIu64
+				       " was replaced by Compare and Write %" PRIu64
+				       ", and again by %" PRIu64,
+				       lba, v->id, v->swapped, w->id);
+	v->swapped = w->id;
+	mine->after = v->ended;
+	return NULL;
+}
+
+char *oracle_block_swap_ack(struct oracle_write *w, uint64_t begun, const void *data)
+{
+	struct oracle_block_ns *ns = w->ns;
+	char *text = NULL;
+
+	ns->o->now++;
+	for (uint32_t i = 0; i < w->blocks && text == NULL; i++) {
+		const uint8_t *block = (const uint8_t *)data + (size_t)i * ns->block_size;
+
+		text = check_block(ns, begun, w->lba + i, block);
+		if (text == NULL)
+			text = swap_block(w, begun, w->lba + i, block);
+	}
+	oracle_block_read_failed(ns, w->lba, w->blocks); /* it is over */
+	oracle_block_write_ack(w);
 	return text;
 }
 

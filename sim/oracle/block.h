@@ -59,6 +59,7 @@ enum oracle_write_kind {
 	ORACLE_WRITE,  /* stamped data */
 	ORACLE_ZEROES, /* reads as zeros after it */
 	ORACLE_TRIM,   /* reads as zeros, or as before */
+	ORACLE_COPY,   /* reads as its source: oracle_block_copy_begin() */
 };
 
 /*
@@ -69,6 +70,12 @@ enum oracle_write_kind {
 struct oracle_write *oracle_block_write_begin(struct oracle_block_ns *ns, uint64_t path,
 					      enum oracle_write_kind kind, uint64_t lba,
 					      uint32_t blocks);
+/*
+ * The same blocks from another place. Nobody else writes to the source until it ends.
+ * NULL: what is there now cannot be told.
+ */
+struct oracle_write *oracle_block_copy_begin(struct oracle_block_ns *ns, uint64_t path,
+					     uint64_t from, uint64_t lba, uint32_t blocks);
 uint64_t oracle_block_write_id(const struct oracle_write *w);
 /* Fills data, which is all of the write's blocks. */
 void oracle_block_stamp(const struct oracle_write *w, void *data);
@@ -92,6 +99,19 @@ void oracle_block_read_failed(struct oracle_block_ns *ns, uint64_t lba, uint32_t
 /* NULL when the data may be what was read, else a text that says why not: free it. */
 char *oracle_block_read_check(struct oracle_block_ns *ns, uint64_t begun, uint64_t lba,
 			      uint32_t blocks, const void *data);
+
+/* --- comparing: a read, of which only is known whether it equals data ---------------------- */
+
+/* Fills data with what the blocks may be. */
+void oracle_block_guess(struct oracle_block_ns *ns, uint64_t lba, uint32_t blocks, void *data);
+/* Instead of read_check, when the blocks were not equal. A text when they must have been. */
+char *oracle_block_differs(struct oracle_block_ns *ns, uint64_t begun, uint64_t lba,
+			   uint32_t blocks, const void *data);
+/*
+ * Compare and Write has succeeded: the write's blocks were data, and nothing came
+ * between. For the read that began with it, and instead of write_ack.
+ */
+char *oracle_block_swap_ack(struct oracle_write *w, uint64_t begun, const void *data);
 
 /*
  * Reads all of the namespace by fn (into a block's buffer; false: it failed) and

@@ -70,7 +70,7 @@ static bool check_reserved(struct wire_conn *c, const uint8_t *sqe)
 static bool check_fuse(struct wire_conn *c, const uint8_t *sqe)
 {
 	uint8_t fuse = sqe[1] & 0x03;
-	bool pair = c->connected && c->qid != 0 &&
+	bool pair = (c->judge != JUDGE_ALL || (c->connected && c->qid != 0)) &&
 		    ((fuse == 1 && sqe[0] == 0x05) || (fuse == 2 && sqe[0] == 0x01));
 
 	return wire_check(c, ORACLE_HOST, R_CMD_FUSE, fuse == 0 || pair || sqe[0] == OP_FABRICS,

@@ -181,6 +181,7 @@ static void draw_load(struct draw *d, unsigned i, unsigned nsid)
 	l->zeroes = draw_chance(rng, 25);
 	if (l->reads + l->writes == 0)
 		l->reads = 1;
+	l->more_ppm = draw_chance(rng, 35) ? draw_log(rng, 20000, 600000) : 0;
 	l->fua_ppm = draw_chance(rng, 30) ? 100000 : 0;
 	l->probe_ppm = draw_chance(rng, 30) ? 20000 : 0;
 	l->think = draw_chance(rng, 30) ? draw_log(rng, 10, 5000) * WORLD_US : 0;

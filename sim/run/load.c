@@ -27,6 +27,7 @@ struct slot {
 	struct oracle_write *write;
 	struct oracle_block_ns *flushed; /* by a flush, begun at `begun` */
 	struct run_range range;
+	struct run_more more;
 	uint64_t since;		   /* it was submitted */
 	struct run_path_io path;
 	uint32_t block_size;	   /* of the namespace, when it was submitted */
@@ -135,6 +136,22 @@ static void end_flush(struct slot *slot)
 	slot->flushed = NULL;
 }
 
+static void end_more(struct slot *slot)
+{
+	const struct run_target *t = slot->load->h->target;
+	struct run *run = slot->load->run;
+
+	run_more_end(&slot->more, slot->ns_changes == t->ns_changes && !run->s->corrupts,
+		     slot->ns_maps == t->ns_maps);
+	if (slot->more.in_doubt)
+		run_range_keep(run->ranges, &slot->range, slot->load->h);
+	if ((slot->io.status & 0x7ff) == NVME_SC_COMPARE_FAILURE)
+		slot->io.status = NVME_SUCCESS; /* it is an answer as good as any */
+	if (slot->write == NULL) /* there is nothing else to end */
+		slot->ns = NULL;
+	slot->reads = false;
+}
+
 /* Oracle A: whether it was refused agrees with the size, where that is certain. */
 static void check_size(struct slot *slot)
 {
@@ -241,8 +258,12 @@ static void io_done(struct host_io *io)
 	struct run_load *load = slot->load;
 	struct run *run = load->run;
 
+	if (run_more_waits(&slot->more))
+		return;
 	slot->busy = false;
 	run_violation(run, "X", oracle_exact_completed(run->exact, slot->queue, slot->id));
+	if (slot->more.kind != RUN_MORE_NONE)
+		end_more(slot);
 	if (slot->write != NULL)
 		end_write(slot);
 	else if (slot->flushed != NULL)
@@ -391,6 +412,19 @@ static bool get_range(struct slot *slot, bool write, uint64_t ns_blocks)
 	return false;
 }
 
+static int submit_more(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
+{
+	struct run_load *load = slot->load;
+
+	slot->more.h = load->h;
+	slot->more.ns = slot->ns;
+	slot->more.ns_blocks = ns_blocks;
+	slot->more.block_size = slot->block_size;
+	slot->more.io = &slot->io;
+	slot->reads = false;
+	return run_more_submit(&slot->more, &load->rng, q, slot->data, &slot->range, &slot->write);
+}
+
 static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 {
 	struct run_load *load = slot->load;
@@ -402,6 +436,8 @@ static int submit(struct slot *slot, struct host_qpair *q, uint64_t ns_blocks)
 	slot->reads = slot->probe || slot->only_read || kind < s->reads;
 	if (slot->probe || slot->only_read)
 		return host_read(q, &slot->io);
+	if (slot->ns != NULL && s->more_ppm > 0 && world_rng_chance(&load->rng, (uint32_t)s->more_ppm))
+		return submit_more(slot, q, ns_blocks);
 	if (kind >= s->reads + s->writes && kind < data)
 		slot->io.blocks = (uint32_t)world_rng_range(&load->rng, slot->io.blocks,
 							    MIN(65536, ns_blocks - slot->io.lba));
@@ -613,8 +649,10 @@ void run_loads_free(struct run *run)
 	for (unsigned i = 0; i < run->loads->len; i++) {
 		struct run_load *load = run->loads->pdata[i];
 
-		for (unsigned j = 0; j < load->nslots; j++)
+		for (unsigned j = 0; j < load->nslots; j++) {
+			g_free(load->slots[j].more.expect);
 			g_free(load->slots[j].data);
+		}
 		g_free(load->slots);
 		g_free(load);
 	}

@@ -5,7 +5,7 @@ struct map {
 	struct oracle_block_ns *ns;
 	uint64_t blocks;
 	uint16_t *readers;
-	uint8_t *writers;
+	uint8_t *writers, *meeting; /* of the writers, those that may meet */
 };
 
 struct kept {
@@ -25,6 +25,7 @@ static void map_free(void *p)
 
 	g_free(m->readers);
 	g_free(m->writers);
+	g_free(m->meeting);
 	g_free(m);
 }
 
@@ -65,15 +66,18 @@ bool run_range_get(struct run_ranges *r, const struct run_range *range, uint64_t
 		m->blocks = ns_blocks;
 		m->readers = g_new0(uint16_t, ns_blocks);
 		m->writers = g_new0(uint8_t, ns_blocks);
+		m->meeting = g_new0(uint8_t, ns_blocks);
 		g_ptr_array_add(r->maps, m);
 	}
 	if (range->lba + range->blocks > m->blocks)
 		return false;
 	for (uint64_t i = range->lba; i < range->lba + range->blocks; i++) {
-		if (m->writers[i] > 0 || (range->write && m->readers[i] > 0))
+		if (m->writers[i] > (range->meets ? m->meeting[i] : 0) ||
+		    m->writers[i] == UINT8_MAX || (range->write && m->readers[i] > 0))
 			return false;
 	}
 	for (uint64_t i = range->lba; i < range->lba + range->blocks; i++) {
+		m->meeting[i] += range->meets;
 		if (range->write)
 			m->writers[i]++;
 		else
@@ -89,6 +93,7 @@ void run_range_put(struct run_ranges *r, struct run_range *range)
 	if (m == NULL)
 		return;
 	for (uint64_t i = range->lba; i < range->lba + range->blocks; i++) {
+		m->meeting[i] -= range->meets;
 		if (range->write)
 			m->writers[i]--;
 		else

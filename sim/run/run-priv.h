@@ -223,6 +223,7 @@ struct run_range {
 	uint64_t lba;
 	uint32_t blocks;
 	bool write;
+	bool meets; /* a write that others of the kind may meet */
 };
 struct run_ranges *run_ranges_new(void);
 void run_ranges_free(struct run_ranges *r);
@@ -233,6 +234,42 @@ void run_range_put(struct run_ranges *r, struct run_range *range);
 void run_range_keep(struct run_ranges *r, struct run_range *range, struct run_host *h);
 /* No controller of that host but the one it has is left at the target. */
 void run_ranges_fenced(struct run *run, struct run_host *h);
+
+/* load-more.c: Compare, fused pairs, Verify, Copy. */
+enum run_more_kind {
+	RUN_MORE_NONE,
+	RUN_MORE_COMPARE,
+	RUN_MORE_PAIR,
+	RUN_MORE_VERIFY,
+	RUN_MORE_COPY
+};
+struct run_more {
+	enum run_more_kind kind; /* NONE: as any other I/O of the load */
+	struct run_host *h;
+	struct oracle_block_ns *ns;
+	uint64_t ns_blocks;
+	uint32_t block_size;
+	struct host_io *io; /* the first, or only one: nsid, lba, blocks and done are set */
+	struct host_io other;
+	struct iovec iov, other_iov;
+	struct oracle_write *write; /* of a pair */
+	uint64_t begun;
+	uint8_t *expect;
+	struct nvme_copy_range sources[2];
+	struct run_range source;
+	unsigned left;
+	bool in_doubt; /* at the end: nobody knows whether it has written, or will */
+};
+/*
+ * data: as many bytes as io's blocks. Results as of host_submit(), -EBUSY: others are
+ * there. Takes range. *write: of one that ends as others of the load.
+ */
+int run_more_submit(struct run_more *m, struct world_rng *rng, struct host_qpair *q, void *data,
+		    struct run_range *range, struct oracle_write **write);
+/* io is done. True: the other half of the pair is not. */
+bool run_more_waits(struct run_more *m);
+/* known: B can judge it. mapped: under the id is still what was there before. */
+void run_more_end(struct run_more *m, bool known, bool mapped);
 
 /* faults.c */
 bool run_is_calm(const struct run *run);

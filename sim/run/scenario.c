@@ -393,6 +393,7 @@ static const struct codec_field load_fields[] = {
 	NUM(struct scn_load, writes, .max = 1000),
 	NUM(struct scn_load, zeroes, .max = 1000, .about = "Write Zeroes or Dataset Management, of any length"),
 	NUM(struct scn_load, flushes, .max = 1000),
+	NUM(struct scn_load, more_ppm, .max = PPM, .about = "Compare, Compare and Write, Verify and Copy, instead"),
 	NUM(struct scn_load, fua_ppm, .max = PPM),
 	BOOL(struct scn_load, overlap, .about = "reads and writes of a block at the same time"),
 	TIME(struct scn_load, think, .max = 1000 * WORLD_SEC),

@@ -199,6 +199,7 @@ struct scn_load {
 	uint64_t ios;	      /* to do; 0: until heal_at */
 	uint64_t lba, blocks; /* the range; blocks 0: all of the namespace */
 	uint64_t depth, max_blocks;
+	uint64_t more_ppm; /* instead of any of these: Compare, pairs, Verify, Copy */
 	uint64_t reads, writes, zeroes, flushes; /* weights; zeroes: of up to all blocks */
 	uint64_t fua_ppm;
 	bool overlap;	    /* reads and writes of the same blocks at the same time */
