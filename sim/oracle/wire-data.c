@@ -114,6 +114,10 @@ void wire_c2h(struct wire_conn *c, struct wire_stream *s)
 			cmd != NULL && cmd->xfer == 2 && cmd->sgl_len > 0, "CID %04xh %s", cid,
 			cmd == NULL ? "is idle" : "wants no data"))
 		return;
+	/* The change may have come after the command. */
+	if (c->qid != 0 && cmd->opcode == 0x02 &&
+	    g_hash_table_contains(c->o->loose_blocks, GUINT_TO_POINTER(le32(cmd->sqe + 4))))
+		cmd->want = UNKNOWN;
 	limit = MIN(cmd->sgl_len, cmd->want);
 	if (!wire_check(c, ORACLE_TARGET, R_C2H_LAST, !cmd->sent_last, "data behind the last") ||
 	    !wire_check(c, ORACLE_TARGET, R_C2H_RANGE, at == cmd->sent && len <= limit - cmd->sent,
