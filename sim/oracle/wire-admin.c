@@ -201,7 +201,9 @@ static void event(struct wire_conn *c, uint32_t dw0)
 	    !wire_check(c, ORACLE_TARGET, R_AER_MASKED, !(ctrl->masked >> i & 1),
 			"%08x, log page %02xh was not read since", dw0, log))
 		return;
-	ctrl->masked |= (uint8_t)(1 << i);
+	/* A read that was sent before it came may unmask it only now. */
+	if (ctrl->reads[i] == 0)
+		ctrl->masked |= (uint8_t)(1 << i);
 	/* A read under way may have emptied the list before, or get what is told here. */
 	if (log == LOG_CHANGED_NS)
 		ctrl->ns_told = ctrl->ns_reads == 0;
@@ -215,10 +217,20 @@ static void unmask(struct wire_ctrl *ctrl, uint8_t log)
 	}
 }
 
+static void count_reads(struct wire_ctrl *ctrl, const struct wire_cmd *cmd, int by)
+{
+	G_STATIC_ASSERT(G_N_ELEMENTS(notices) == G_N_ELEMENTS(ctrl->reads));
+	for (unsigned i = 0; i < G_N_ELEMENTS(notices) && !(cmd->sqe[41] & 0x80); i++) {
+		if (notices[i].log == cmd->sqe[40])
+			ctrl->reads[i] += (unsigned)by;
+	}
+}
+
 static void log_submitted(struct wire_ctrl *ctrl, struct wire_cmd *cmd)
 {
 	bool keep = cmd->sqe[41] & 0x80; /* RAE */
 
+	count_reads(ctrl, cmd, 1);
 	if (!keep)
 		unmask(ctrl, cmd->sqe[40]);
 	if (cmd->sqe[40] != LOG_CHANGED_NS)
@@ -310,6 +322,8 @@ void wire_admin_completed(struct wire_conn *c, struct wire_cmd *cmd, const uint8
 	}
 	if (c->ctrl == NULL || c->qid != 0)
 		return;
+	if (admin(cmd, OP_GET_LOG))
+		count_reads(c->ctrl, cmd, -1);
 	if (admin(cmd, OP_GET_LOG) && cmd->sqe[40] == LOG_CHANGED_NS)
 		c->ctrl->ns_reads--;
 	if (is_cc_set(cmd)) {

@@ -162,6 +162,7 @@ struct wire_ctrl {
 	uint32_t aec_now, aec_may; /* enabled; possibly enabled */
 	unsigned aec_pending, naers;
 	uint8_t masked;	   /* bits by notice */
+	unsigned reads[6]; /* by notice: of its log page, that unmask it, under way */
 	bool ns_told;	   /* by a notice, and the list not read since */
 	unsigned ns_reads; /* of the list, under way */
 };
