@@ -11,6 +11,8 @@
 #include <inttypes.h>
 
 #define BDEV_NAME "Malloc%u"
+/* Calls made while the target was late are answered in any order; these come after all of them. */
+#define LAST_CALLS (100 * WORLD_MS)
 
 static struct scn_call *layer_call(struct draw *d, uint64_t at, const char *method,
 				   const char *params)
@@ -72,7 +74,7 @@ static void draw_limits(struct draw *d, const char *name)
 			   scenario_printf(d->s, "{\"name\": \"%s\", \"%s\": %" PRIu64 "}", name,
 					   keys[key], limit));
 	}
-	layer_call(d, d->s->heal_at, "bdev_set_qos_limit",
+	layer_call(d, d->s->heal_at + LAST_CALLS, "bdev_set_qos_limit",
 		   scenario_printf(d->s,
 				   "{\"name\": \"%s\", \"rw_ios_per_sec\": 0, "
 				   "\"rw_mbytes_per_sec\": 0, \"r_mbytes_per_sec\": 0, "
@@ -107,12 +109,12 @@ static void draw_errors(struct draw *d, unsigned i)
 			layer_call(d, MIN(d->s->heal_at, at + draw_log(rng, 1, 200) * WORLD_MS),
 				   "bdev_error_resume_pending", name);
 	}
-	layer_call(d, d->s->heal_at, "bdev_error_inject_error",
+	layer_call(d, d->s->heal_at + LAST_CALLS, "bdev_error_inject_error",
 		   scenario_printf(d->s,
 				   "{\"name\": \"EE_" BDEV_NAME
 				   "\", \"io_type\": \"clear\", \"error_type\": \"failure\"}",
 				   i));
-	layer_call(d, d->s->heal_at, "bdev_error_resume_pending", name);
+	layer_call(d, d->s->heal_at + 2 * LAST_CALLS, "bdev_error_resume_pending", name);
 }
 
 void draw_layer_calls(struct draw *d)
