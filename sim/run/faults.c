@@ -315,7 +315,8 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 		point(run, f);
 		break;
 	case SCN_F_SILENT:
-		silence(run, run_host_find(run, f->host)->node, until);
+		if (!run_host_find(run, f->host)->gone) /* that is for good */
+			silence(run, run_host_find(run, f->host)->node, until);
 		break;
 	case SCN_F_DEL_ADDR:
 		world_node_del_addr(node, f->name);
