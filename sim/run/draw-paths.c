@@ -194,8 +194,9 @@ static void draw_hidden(struct draw *d)
 	}
 	for (unsigned i = 0; i < n; i++) {
 		unsigned host = draw_chance(rng, 50) ? 0 : (unsigned)world_rng_below(rng, d->hosts);
+		uint64_t at = some_time(d);
 
-		show(d, some_time(d), host, draw_chance(rng, 60));
+		show(d, at, host, draw_chance(rng, 60));
 	}
 }
 
