@@ -143,8 +143,8 @@ static struct nvmf_ns *find_ns(struct nvmf_subsystem *s, uint32_t nsid, const ch
 	return ns;
 }
 
-void nvmf_ns_add_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn, nvmf_done done,
-		      void *arg)
+static void set_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn, bool remove,
+		     nvmf_done done, void *arg)
 {
 	GError *error = NULL;
 	struct nvmf_ns *ns = find_ns(s, nsid, hostnqn, &error);
@@ -155,26 +155,22 @@ void nvmf_ns_add_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostn
 		nvmf_fail_later(s->tgt, done, arg, error);
 		return;
 	}
-	changed = !find_host(ns, hostnqn, &i);
-	if (changed)
+	changed = find_host(ns, hostnqn, &i) == remove;
+	if (changed && remove)
+		g_ptr_array_remove_index(ns->hosts, i);
+	else if (changed)
 		g_ptr_array_add(ns->hosts, g_strdup(hostnqn));
-	change(ns, hostnqn, false, changed, done, arg);
+	change(ns, hostnqn, remove, changed, done, arg);
+}
+
+void nvmf_ns_add_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn, nvmf_done done,
+		      void *arg)
+{
+	set_host(s, nsid, hostnqn, false, done, arg);
 }
 
 void nvmf_ns_remove_host(struct nvmf_subsystem *s, uint32_t nsid, const char *hostnqn,
 			 nvmf_done done, void *arg)
 {
-	GError *error = NULL;
-	struct nvmf_ns *ns = find_ns(s, nsid, hostnqn, &error);
-	unsigned i;
-	bool changed;
-
-	if (ns == NULL) {
-		nvmf_fail_later(s->tgt, done, arg, error);
-		return;
-	}
-	changed = find_host(ns, hostnqn, &i);
-	if (changed)
-		g_ptr_array_remove_index(ns->hosts, i);
-	change(ns, hostnqn, true, changed, done, arg);
+	set_host(s, nsid, hostnqn, true, done, arg);
 }

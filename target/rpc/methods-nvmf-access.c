@@ -8,23 +8,6 @@
 
 #include "target/rpc/methods.h"
 
-/* Every structure begins with these two, so that one look-up serves all. */
-struct on_subsystem {
-	const char *nqn, *tgt_name;
-};
-
-#define NQN_PARAM                                                                                  \
-	RPC_PARAM("nqn", RPC_STR, RPC_REQUIRED, struct on_subsystem, nqn, .min = 1,                \
-		  .max = RPC_NQN_MAX)
-#define TGT_PARAM RPC_PARAM("tgt_name", RPC_STR, 0, struct on_subsystem, tgt_name)
-
-static struct nvmf_subsystem *subsystem_of(struct rpc_request *req)
-{
-	const struct on_subsystem *p = req->params;
-
-	return rpc_subsystem(req, p->tgt_name, p->nqn);
-}
-
 /* --- addresses ---------------------------------------------------------------------------- */
 
 const struct rpc_param rpc_address_params[] = {
@@ -100,15 +83,15 @@ enum nvme_ana_state rpc_ana_usual(const struct nvmf_listener *l)
 }
 
 struct set_state {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	struct rpc_address address;
 	unsigned ana_state;
 	uint32_t anagrpid;
 };
 
 static const struct rpc_param set_state_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	RPC_PARAM("listen_address", RPC_OBJECT, RPC_REQUIRED, struct set_state, address,
 		  .sub = rpc_address_params),
 	RPC_PARAM("ana_state", RPC_ENUM, RPC_REQUIRED, struct set_state, ana_state,
@@ -129,7 +112,7 @@ static char *state_waits(void *req)
 static void set_ana_state(struct rpc_request *req)
 {
 	const struct set_state *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	struct nvmf_trid trid;
 
 	if (s && rpc_parse_address(req, &p->address, &trid))
@@ -139,15 +122,15 @@ static void set_ana_state(struct rpc_request *req)
 }
 
 struct set_group {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	uint32_t nsid, anagrpid;
 };
 
 static const struct rpc_param set_group_params[] = {
-	NQN_PARAM,
+	RPC_PARAM_NQN,
 	RPC_PARAM("nsid", RPC_U32, RPC_REQUIRED, struct set_group, nsid, .min = 1),
 	RPC_PARAM("anagrpid", RPC_U32, RPC_REQUIRED, struct set_group, anagrpid, .min = 1),
-	TGT_PARAM,
+	RPC_PARAM_TGT,
 	{ 0 },
 };
 
@@ -163,7 +146,7 @@ static char *group_waits(void *req)
 static void set_ns_ana_group(struct rpc_request *req)
 {
 	const struct set_group *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 
 	if (s)
 		nvmf_subsystem_set_ns_ana_group(s, p->nsid, p->anagrpid, rpc_patience_done,
@@ -173,24 +156,24 @@ static void set_ns_ana_group(struct rpc_request *req)
 /* --- hosts of a namespace ------------------------------------------------------------------ */
 
 struct ns_host {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	uint32_t nsid;
 	const char *host;
 };
 
 static const struct rpc_param ns_host_params[] = {
-	NQN_PARAM,
+	RPC_PARAM_NQN,
 	RPC_PARAM("nsid", RPC_U32, RPC_REQUIRED, struct ns_host, nsid, .min = 1),
 	RPC_PARAM("host", RPC_STR, RPC_REQUIRED, struct ns_host, host, .min = 1,
 		  .max = RPC_NQN_MAX),
-	TGT_PARAM,
+	RPC_PARAM_TGT,
 	{ 0 },
 };
 
 static void ns_add_host(struct rpc_request *req)
 {
 	const struct ns_host *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 
 	if (s)
 		nvmf_ns_add_host(s, p->nsid, p->host, rpc_done, req);
@@ -208,7 +191,7 @@ static char *ns_host_waits(void *req)
 static void ns_remove_host(struct rpc_request *req)
 {
 	const struct ns_host *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 
 	if (s)
 		nvmf_ns_remove_host(s, p->nsid, p->host, rpc_patience_done,

@@ -5,23 +5,6 @@
 
 #include "target/rpc/methods.h"
 
-/* Every structure begins with these two, so that one look-up serves all. */
-struct on_subsystem {
-	const char *nqn, *tgt_name;
-};
-
-#define NQN_PARAM                                                                                  \
-	RPC_PARAM("nqn", RPC_STR, RPC_REQUIRED, struct on_subsystem, nqn, .min = 1,                \
-		  .max = RPC_NQN_MAX)
-#define TGT_PARAM RPC_PARAM("tgt_name", RPC_STR, 0, struct on_subsystem, tgt_name)
-
-static struct nvmf_subsystem *subsystem_of(struct rpc_request *req)
-{
-	const struct on_subsystem *p = req->params;
-
-	return rpc_subsystem(req, p->tgt_name, p->nqn);
-}
-
 /* error is looked at when `ok` has been evaluated: pass its address. */
 static void end(struct rpc_request *req, bool ok, GError **error)
 {
@@ -105,13 +88,13 @@ static void nvmf_create_transport(struct rpc_request *req)
 /* --- subsystems ------------------------------------------------------------------------------ */
 
 struct create_subsystem {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	struct nvmf_subsystem_options o;
 };
 
 static const struct rpc_param create_subsystem_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	RPC_PARAM("serial_number", RPC_STR, 0, struct create_subsystem, o.serial_number, .max = 20),
 	RPC_PARAM("model_number", RPC_STR, 0, struct create_subsystem, o.model_number, .max = 40),
 	RPC_PARAM("max_namespaces", RPC_U32, 0, struct create_subsystem, o.max_namespaces,
@@ -150,12 +133,12 @@ static void nvmf_create_subsystem(struct rpc_request *req)
 	end(req, nvmf_subsystem_create(req->server->nvmf, &p->o, &error) != NULL, &error);
 }
 
-static const struct rpc_param on_subsystem_params[] = { NQN_PARAM, TGT_PARAM, { 0 } };
+static const struct rpc_param on_subsystem_params[] = { RPC_PARAM_NQN, RPC_PARAM_TGT, { 0 } };
 
 /* req, and its parameters, are there as long as it waits. */
 static char *subsystem_waits(void *req)
 {
-	const struct on_subsystem *p = ((struct rpc_request *)req)->params;
+	const struct rpc_on_subsystem *p = ((struct rpc_request *)req)->params;
 
 	return g_strdup_printf("%s serves nobody any more, but still waits for I/O of its hosts",
 			       p->nqn);
@@ -163,7 +146,7 @@ static char *subsystem_waits(void *req)
 
 static void nvmf_delete_subsystem(struct rpc_request *req)
 {
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 
 	if (!s)
 		return;
@@ -179,7 +162,7 @@ static void nvmf_delete_subsystem(struct rpc_request *req)
  * ------------------------------------------------------------------------------------ */
 
 struct on_listener {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	struct rpc_address address;
 	unsigned ana_state;
 };
@@ -189,8 +172,8 @@ struct on_listener {
 		  .sub = rpc_address_params)
 
 static const struct rpc_param add_listener_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	ADDRESS_PARAM,
 	RPC_CHECKED("secure_channel", RPC_BOOL, RPC_FIXED),
 	RPC_PARAM("ana_state", RPC_ENUM, 0, struct on_listener, ana_state,
@@ -201,8 +184,8 @@ static const struct rpc_param add_listener_params[] = {
 };
 
 static const struct rpc_param remove_listener_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	ADDRESS_PARAM,
 	{ 0 },
 };
@@ -211,7 +194,7 @@ static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
 {
 	const struct on_listener *p = req->params;
 	enum nvme_ana_state state = rpc_ana_state(p->ana_state);
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	g_autoptr(GError) error = NULL;
 	struct nvmf_trid trid;
 
@@ -235,15 +218,15 @@ static char *listener_waits(void *req)
 {
 	const struct on_listener *p = ((struct rpc_request *)req)->params;
 
-	return g_strdup_printf("%s does not listen on %s:%s any more, but I/O of the hosts that came "
-			       "in there still waits",
-			       p->on.nqn, p->address.traddr,
-			       p->address.trsvcid ? p->address.trsvcid : "");
+	return g_strdup_printf(
+		"%s does not listen on %s:%s any more, but I/O of the hosts that came "
+		"in there still waits",
+		p->on.nqn, p->address.traddr, p->address.trsvcid ? p->address.trsvcid : "");
 }
 
 static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
 {
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	const struct on_listener *p = req->params;
 	struct nvmf_trid trid;
 
@@ -277,14 +260,14 @@ static const struct rpc_param ns_params[] = {
 };
 
 struct add_ns {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	struct ns ns;
 	uint32_t nsid; /* result */
 };
 
 static const struct rpc_param add_ns_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	RPC_PARAM("namespace", RPC_OBJECT, RPC_REQUIRED, struct add_ns, ns, .sub = ns_params),
 	{ 0 },
 };
@@ -302,7 +285,7 @@ static void ns_added(void *arg, const GError *error)
 
 static void nvmf_subsystem_add_ns_method(struct rpc_request *req)
 {
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	struct add_ns *p = req->params;
 	struct nvmf_ns_options o = {
 		.bdev_name = p->ns.bdev_name,
@@ -327,13 +310,13 @@ static void nvmf_subsystem_add_ns_method(struct rpc_request *req)
 }
 
 struct remove_ns {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	uint32_t nsid;
 };
 
 static const struct rpc_param remove_ns_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	RPC_PARAM("nsid", RPC_U32, RPC_REQUIRED, struct remove_ns, nsid, .min = 1),
 	{ 0 },
 };
@@ -350,7 +333,7 @@ static char *ns_waits(void *req)
 static void nvmf_subsystem_remove_ns_method(struct rpc_request *req)
 {
 	const struct remove_ns *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 
 	if (s)
 		nvmf_subsystem_remove_ns(s, p->nsid, rpc_patience_done,
@@ -361,7 +344,7 @@ static void nvmf_subsystem_remove_ns_method(struct rpc_request *req)
  * --------------------------------------------------------------------------------------------- */
 
 struct on_host {
-	struct on_subsystem on;
+	struct rpc_on_subsystem on;
 	const char *host;
 	uint64_t timeout_ms;
 	bool allow_any_host;
@@ -370,19 +353,21 @@ struct on_host {
 #define HOST_PARAM                                                                                 \
 	RPC_PARAM("host", RPC_STR, RPC_REQUIRED, struct on_host, host, .min = 1, .max = RPC_NQN_MAX)
 
-static const struct rpc_param add_host_params[] = { NQN_PARAM, TGT_PARAM, HOST_PARAM, { 0 } };
+static const struct rpc_param add_host_params[] = {
+	RPC_PARAM_NQN, RPC_PARAM_TGT, HOST_PARAM, { 0 }
+};
 
 static const struct rpc_param remove_host_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	HOST_PARAM,
 	RPC_PARAM("timeout_ms", RPC_U64, 0, struct on_host, timeout_ms, .max = 86400000),
 	{ 0 },
 };
 
 static const struct rpc_param allow_any_host_params[] = {
-	NQN_PARAM,
-	TGT_PARAM,
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
 	RPC_PARAM("allow_any_host", RPC_BOOL, RPC_REQUIRED, struct on_host, allow_any_host),
 	{ 0 },
 };
@@ -390,7 +375,7 @@ static const struct rpc_param allow_any_host_params[] = {
 static void nvmf_subsystem_add_host_method(struct rpc_request *req)
 {
 	const struct on_host *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	g_autoptr(GError) error = NULL;
 
 	if (s)
@@ -400,7 +385,7 @@ static void nvmf_subsystem_add_host_method(struct rpc_request *req)
 static void nvmf_subsystem_allow_any_host_method(struct rpc_request *req)
 {
 	const struct on_host *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	g_autoptr(GError) error = NULL;
 
 	if (s)
@@ -451,7 +436,7 @@ static char *host_waits(void *req)
 static void nvmf_subsystem_remove_host_method(struct rpc_request *req)
 {
 	const struct on_host *p = req->params;
-	struct nvmf_subsystem *s = subsystem_of(req);
+	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	struct reactor *r = req->server->reactor;
 	struct host_removal *removal;
 
@@ -484,7 +469,7 @@ const struct rpc_method rpc_methods_nvmf[] = {
 	METHOD("nvmf_create_subsystem", nvmf_create_subsystem, create_subsystem_params,
 	       struct create_subsystem),
 	METHOD("nvmf_delete_subsystem", nvmf_delete_subsystem, on_subsystem_params,
-	       struct on_subsystem),
+	       struct rpc_on_subsystem),
 	METHOD("nvmf_subsystem_add_listener", nvmf_subsystem_add_listener_method,
 	       add_listener_params, struct on_listener, .relaxed = true),
 	METHOD("nvmf_subsystem_remove_listener", nvmf_subsystem_remove_listener_method,

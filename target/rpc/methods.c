@@ -5,10 +5,17 @@
 #include <string.h>
 
 const struct rpc_method *const rpc_method_tables[] = {
-	rpc_methods_framework, rpc_methods_bdev, rpc_methods_bdev_file,
-	rpc_methods_bdev_layers, rpc_methods_bdev_stat,  rpc_methods_nvmf,
-	rpc_methods_nvmf_show, rpc_methods_nvmf_access, rpc_methods_nvmf_discovery,
-	rpc_methods_trace, NULL,
+	rpc_methods_framework,
+	rpc_methods_bdev,
+	rpc_methods_bdev_file,
+	rpc_methods_bdev_layers,
+	rpc_methods_bdev_stat,
+	rpc_methods_nvmf,
+	rpc_methods_nvmf_show,
+	rpc_methods_nvmf_access,
+	rpc_methods_nvmf_discovery,
+	rpc_methods_trace,
+	NULL,
 };
 
 void rpc_config_add(JsonArray *config, const char *method, JsonObject *params)
@@ -64,4 +71,11 @@ struct nvmf_subsystem *rpc_subsystem(struct rpc_request *req, const char *tgt_na
 	rpc_fail_with(req, RPC_INVALID_PARAMS, message, "%s",
 		      s ? "it is being deleted" : "nvmf_get_subsystems lists those there are");
 	return NULL;
+}
+
+struct nvmf_subsystem *rpc_subsystem_of(struct rpc_request *req)
+{
+	const struct rpc_on_subsystem *p = req->params;
+
+	return rpc_subsystem(req, p->tgt_name, p->nqn);
 }

@@ -66,6 +66,22 @@ bool rpc_check_tgt(struct rpc_request *req, const char *tgt_name);
 struct nvmf_subsystem *rpc_subsystem(struct rpc_request *req, const char *tgt_name,
 				     const char *nqn);
 
+/*
+ * Parameters of a method about a subsystem begin with these two, so that one look-up
+ * serves all.
+ */
+struct rpc_on_subsystem {
+	const char *nqn, *tgt_name;
+};
+
+#define RPC_PARAM_NQN                                                                              \
+	RPC_PARAM("nqn", RPC_STR, RPC_REQUIRED, struct rpc_on_subsystem, nqn, .min = 1,            \
+		  .max = RPC_NQN_MAX)
+#define RPC_PARAM_TGT RPC_PARAM("tgt_name", RPC_STR, 0, struct rpc_on_subsystem, tgt_name)
+
+/* The one that req->params names. NULL: the request has been failed. */
+struct nvmf_subsystem *rpc_subsystem_of(struct rpc_request *req);
+
 /* An address as users give it. */
 struct rpc_address {
 	const char *trtype, *adrfam, *traddr, *trsvcid;
