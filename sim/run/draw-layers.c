@@ -14,19 +14,6 @@
 /* Calls made while the target was late are answered in any order; these come after all of them. */
 #define LAST_CALLS (100 * WORLD_MS)
 
-static struct scn_call *layer_call(struct draw *d, uint64_t at, const char *method,
-				   const char *params)
-{
-	struct scn_call *c = scenario_add_call(d->s, at == 0);
-
-	c->at = at;
-	c->method = method;
-	c->params = params;
-	if (at > 0)
-		c->reply = SCN_ANY; /* the namespace may have gone, and its bdev with it */
-	return c;
-}
-
 const char *draw_layers(struct draw *d, unsigned i)
 {
 	const char *name = scenario_printf(d->s, BDEV_NAME, i);
@@ -36,8 +23,8 @@ const char *draw_layers(struct draw *d, unsigned i)
 	if (!d->admin)
 		return name;
 	if (draw_chance(rng, 10)) {
-		layer_call(d, 0, "bdev_error_create",
-			   scenario_printf(d->s, "{\"base_name\": \"%s\"}", name));
+		draw_call(d, 0, "bdev_error_create",
+			  scenario_printf(d->s, "{\"base_name\": \"%s\"}", name));
 		d->error_bdevs |= 1u << i;
 		name = scenario_printf(d->s, "EE_%s", name);
 	}
@@ -45,14 +32,14 @@ const char *draw_layers(struct draw *d, unsigned i)
 		const char *delay = scenario_printf(d->s, "Delay%u", i);
 		uint64_t read = draw_log(rng, 1, 2000), write = draw_log(rng, 1, 2000);
 
-		layer_call(d, 0, "bdev_delay_create",
-			   scenario_printf(d->s,
-					   "{\"name\": \"%s\", \"base_bdev_name\": \"%s\", "
-					   "\"avg_read_latency\": %" PRIu64
-					   ", \"p99_read_latency\": %" PRIu64
-					   ", \"avg_write_latency\": %" PRIu64
-					   ", \"p99_write_latency\": %" PRIu64 "}",
-					   delay, name, read, read * 10, write, write * 10));
+		draw_call(d, 0, "bdev_delay_create",
+			  scenario_printf(d->s,
+					  "{\"name\": \"%s\", \"base_bdev_name\": \"%s\", "
+					  "\"avg_read_latency\": %" PRIu64
+					  ", \"p99_read_latency\": %" PRIu64
+					  ", \"avg_write_latency\": %" PRIu64
+					  ", \"p99_write_latency\": %" PRIu64 "}",
+					  delay, name, read, read * 10, write, write * 10));
 		name = delay;
 	}
 	d->limited[i] = draw_chance(rng, 20);
@@ -70,16 +57,16 @@ static void draw_limits(struct draw *d, const char *name)
 		unsigned key = (unsigned)world_rng_below(rng, G_N_ELEMENTS(keys));
 		uint64_t limit = draw_chance(rng, 20) ? 0 : draw_log(rng, 1, key == 0 ? 50000 : 8);
 
-		layer_call(d, world_rng_range(rng, 1, d->s->heal_at - 1), "bdev_set_qos_limit",
-			   scenario_printf(d->s, "{\"name\": \"%s\", \"%s\": %" PRIu64 "}", name,
-					   keys[key], limit));
+		draw_call(d, world_rng_range(rng, 1, d->s->heal_at - 1), "bdev_set_qos_limit",
+			  scenario_printf(d->s, "{\"name\": \"%s\", \"%s\": %" PRIu64 "}", name,
+					  keys[key], limit));
 	}
-	layer_call(d, d->s->heal_at + LAST_CALLS, "bdev_set_qos_limit",
-		   scenario_printf(d->s,
-				   "{\"name\": \"%s\", \"rw_ios_per_sec\": 0, "
-				   "\"rw_mbytes_per_sec\": 0, \"r_mbytes_per_sec\": 0, "
-				   "\"w_mbytes_per_sec\": 0}",
-				   name));
+	draw_call(d, d->s->heal_at + LAST_CALLS, "bdev_set_qos_limit",
+		  scenario_printf(d->s,
+				  "{\"name\": \"%s\", \"rw_ios_per_sec\": 0, "
+				  "\"rw_mbytes_per_sec\": 0, \"r_mbytes_per_sec\": 0, "
+				  "\"w_mbytes_per_sec\": 0}",
+				  name));
 }
 
 static void draw_errors(struct draw *d, unsigned i)
@@ -98,23 +85,23 @@ static void draw_errors(struct draw *d, unsigned i)
 		unsigned k = (unsigned)world_rng_below(rng, G_N_ELEMENTS(kinds));
 		uint64_t at = world_rng_range(rng, 1, d->s->heal_at - 1);
 
-		layer_call(d, at, "bdev_error_inject_error",
-			   scenario_printf(d->s,
-					   "{\"name\": \"EE_" BDEV_NAME
-					   "\", \"io_type\": \"%s\", \"error_type\": \"%s\", "
-					   "\"num\": %" PRIu64
-					   ", \"nvme_sct\": 2, \"nvme_sc\": 129}",
-					   i, kinds[k].io, kinds[k].error, draw_log(rng, 1, 50)));
+		draw_call(d, at, "bdev_error_inject_error",
+			  scenario_printf(d->s,
+					  "{\"name\": \"EE_" BDEV_NAME
+					  "\", \"io_type\": \"%s\", \"error_type\": \"%s\", "
+					  "\"num\": %" PRIu64
+					  ", \"nvme_sct\": 2, \"nvme_sc\": 129}",
+					  i, kinds[k].io, kinds[k].error, draw_log(rng, 1, 50)));
 		if (draw_chance(rng, 50))
-			layer_call(d, MIN(d->s->heal_at, at + draw_log(rng, 1, 200) * WORLD_MS),
-				   "bdev_error_resume_pending", name);
+			draw_call(d, MIN(d->s->heal_at, at + draw_log(rng, 1, 200) * WORLD_MS),
+				  "bdev_error_resume_pending", name);
 	}
-	layer_call(d, d->s->heal_at + LAST_CALLS, "bdev_error_inject_error",
-		   scenario_printf(d->s,
-				   "{\"name\": \"EE_" BDEV_NAME
-				   "\", \"io_type\": \"clear\", \"error_type\": \"failure\"}",
-				   i));
-	layer_call(d, d->s->heal_at + 2 * LAST_CALLS, "bdev_error_resume_pending", name);
+	draw_call(d, d->s->heal_at + LAST_CALLS, "bdev_error_inject_error",
+		  scenario_printf(d->s,
+				  "{\"name\": \"EE_" BDEV_NAME
+				  "\", \"io_type\": \"clear\", \"error_type\": \"failure\"}",
+				  i));
+	draw_call(d, d->s->heal_at + 2 * LAST_CALLS, "bdev_error_resume_pending", name);
 }
 
 void draw_layer_calls(struct draw *d)

@@ -18,19 +18,6 @@ static const char *const ports[] = { "4420", "4421" };
 	"\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "                    \
 	"\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"%s\"}"
 
-static struct scn_call *path_call(struct draw *d, uint64_t at, const char *method,
-				  const char *params)
-{
-	struct scn_call *c = scenario_add_call(d->s, at == 0);
-
-	c->at = at;
-	c->method = method;
-	c->params = params;
-	if (at > 0)
-		c->reply = SCN_ANY; /* what it is about may have gone */
-	return c;
-}
-
 /* --- who there is -------------------------------------------------------------------------- */
 
 void draw_whether_ana(struct draw *d)
@@ -65,13 +52,13 @@ const char *draw_ana_group(struct draw *d)
 void draw_ways(struct draw *d)
 {
 	if (d->second)
-		path_call(d, 0, "nvmf_subsystem_add_listener",
+		draw_call(d, 0, "nvmf_subsystem_add_listener",
 			  scenario_printf(d->s, "{" LISTENER "}", ports[1]));
 	if (!d->hidden)
 		return;
-	path_call(d, 0, "bdev_malloc_create",
+	draw_call(d, 0, "bdev_malloc_create",
 		  "{\"name\": \"Hidden\", \"num_blocks\": 1024, \"block_size\": 512}");
-	path_call(d, 0, "nvmf_subsystem_add_ns",
+	draw_call(d, 0, "nvmf_subsystem_add_ns",
 		  scenario_printf(d->s,
 				  "{\"nqn\": \"" DRAW_NQN
 				  "\", \"namespace\": {\"bdev_name\": \"Hidden\", \"nsid\": %u, "
@@ -96,7 +83,7 @@ void draw_way(struct draw *d, struct scn_host *h, unsigned i)
 static void set_state(struct draw *d, uint64_t at, const char *port, const char *state,
 		      unsigned group)
 {
-	path_call(d, at, "nvmf_subsystem_listener_set_ana_state",
+	draw_call(d, at, "nvmf_subsystem_listener_set_ana_state",
 		  group == 0 ? scenario_printf(d->s, "{" LISTENER ", \"ana_state\": \"%s\"}", port,
 					       state)
 			     : scenario_printf(d->s,
@@ -124,7 +111,7 @@ static void regroup(struct draw *d, uint64_t at)
 				? HIDDEN_NSID
 				: 1 + (unsigned)world_rng_below(rng, d->namespaces);
 
-	path_call(d, at, "nvmf_subsystem_set_ns_ana_group",
+	draw_call(d, at, "nvmf_subsystem_set_ns_ana_group",
 		  scenario_printf(d->s,
 				  "{\"nqn\": \"" DRAW_NQN "\", \"nsid\": %u, \"anagrpid\": %" PRIu64
 				  "}",
@@ -162,7 +149,7 @@ static void draw_states(struct draw *d)
 
 static void show(struct draw *d, uint64_t at, unsigned host, bool shows)
 {
-	path_call(d, at, shows ? "nvmf_ns_add_host" : "nvmf_ns_remove_host",
+	draw_call(d, at, shows ? "nvmf_ns_add_host" : "nvmf_ns_remove_host",
 		  scenario_printf(d->s,
 				  "{\"nqn\": \"" DRAW_NQN
 				  "\", \"nsid\": %u, \"host\": \"nqn.2014-08.org.nvmexpress:uuid:"
@@ -210,15 +197,15 @@ static void draw_filters(struct draw *d)
 	uint64_t at = some_time(d);
 	unsigned n = (unsigned)draw_log(rng, 1, 8);
 
-	path_call(d, at, "nvmf_create_subsystem", "{\"nqn\": \"" DRAW_NQN2 "\"}");
+	draw_call(d, at, "nvmf_create_subsystem", "{\"nqn\": \"" DRAW_NQN2 "\"}");
 	for (unsigned i = 0; i < n; i++) {
 		at += draw_log(rng, 1, 50) * WORLD_MS;
-		path_call(d, at, "nvmf_subsystem_allow_any_host",
+		draw_call(d, at, "nvmf_subsystem_allow_any_host",
 			  draw_chance(rng, 50)
 				  ? "{\"nqn\": \"" DRAW_NQN2 "\", \"allow_any_host\": true}"
 				  : "{\"nqn\": \"" DRAW_NQN2 "\", \"allow_any_host\": false}");
 	}
-	path_call(d, at + WORLD_MS, "nvmf_delete_subsystem", "{\"nqn\": \"" DRAW_NQN2 "\"}");
+	draw_call(d, at + WORLD_MS, "nvmf_delete_subsystem", "{\"nqn\": \"" DRAW_NQN2 "\"}");
 }
 
 /* --- reads that wait ---------------------------------------------------------------------------

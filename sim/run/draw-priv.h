@@ -34,6 +34,11 @@ uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
 
 /* Of nvmf_subsystem_add_host and the like. */
 const char *draw_host_params(struct draw *d, unsigned i);
+/*
+ * An administrator's call; at 0 one of the setup, later one that may be refused, since
+ * what it is about may have gone.
+ */
+struct scn_call *draw_call(struct draw *d, uint64_t at, const char *method, const char *params);
 void draw_faults(struct draw *d);
 /* Perhaps puts bdevs on top of Malloc<i>: the name of the upper one. And what is done to them. */
 const char *draw_layers(struct draw *d, unsigned i);

@@ -40,6 +40,18 @@ static struct scn_call *setup(struct draw *d, const char *method, const char *pa
 	return c;
 }
 
+struct scn_call *draw_call(struct draw *d, uint64_t at, const char *method, const char *params)
+{
+	struct scn_call *c = scenario_add_call(d->s, at == 0);
+
+	c->at = at;
+	c->method = method;
+	c->params = params;
+	if (at > 0)
+		c->reply = SCN_ANY;
+	return c;
+}
+
 const char *draw_host_params(struct draw *d, unsigned i)
 {
 	return scenario_printf(d->s,
