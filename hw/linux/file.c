@@ -359,10 +359,11 @@ static void *watcher_main(void *arg)
 
 	pthread_setname_np(pthread_self(), "weft-watch");
 	pthread_mutex_lock(&files->lock);
-	clock_gettime(CLOCK_MONOTONIC, &next);
 	while (!files->stop) {
 		bool any;
 
+		/* From now: a process that was stopped for long has nothing to make up for. */
+		clock_gettime(CLOCK_MONOTONIC, &next);
 		next.tv_sec++;
 		while (!files->stop &&
 		       pthread_cond_timedwait(&files->tick, &files->lock, &next) != ETIMEDOUT)
