@@ -113,9 +113,9 @@ static inline unsigned roce_qpn_shard(uint32_t qpn, unsigned nshards)
 
 /*
  * A datagram came to one of the port's addresses, for a QP of this shard: the UDP
- * payload. tos as received (ECN marks). icrc_good: the binding has checked it (it
- * may know more of the IP header); else the caller vouches for it. data is not
- * kept; answers are sent in the next run, and so are completions' events.
+ * payload, whose ICRC the binding has checked as far as it can see the IP header.
+ * tos as received (ECN marks). data is not kept; answers and events are sent and
+ * told in the next run.
  */
 void roce_shard_receive(struct roce_shard *shard, const struct net_addr *from,
 			const struct net_addr *to, uint8_t tos, const void *data, size_t len,
