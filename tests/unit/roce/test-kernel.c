@@ -150,6 +150,46 @@ static void test_all(void)
 		g_assert_cmpuint(sight.messages[messages[i] & 31], >, 0);
 }
 
+/* The first packet is a REQ; what tshark and its sender say of it. */
+static void test_first(void)
+{
+	struct pcap_packet packet;
+	struct roce_packet p;
+	struct roce_cm_ip ip;
+	struct roce_cm cm;
+	struct pcap pcap;
+
+	if (!is_sample) {
+		g_test_skip("not the sample");
+		return;
+	}
+	pcap_open(&pcap, file);
+	g_assert_true(pcap_next(&pcap, &packet));
+	g_assert_cmpint(roce_packet_parse(&p, packet.ip + 28, packet.len - 28), ==, ROCE_OK);
+	g_assert_cmpint(roce_cm_decode(&cm, p.payload, p.payload_len), ==, ROCE_CM_OK);
+	g_assert_cmphex(cm.mad.tid, ==, 0x000000023e0fd437);
+	g_assert_cmphex(cm.req.local_id, ==, 0x37d40f3e);
+	g_assert_cmphex(cm.req.service_id, ==, roce_cm_service_id(ROCE_IP_PROTO_TCP, 4420));
+	g_assert_cmphex(cm.req.qpn, ==, 0x11);
+	g_assert_cmphex(cm.req.psn, ==, 0xb14f6d);
+	g_assert_cmphex(cm.req.responder_resources, ==, 0x80);
+	g_assert_cmpuint(cm.req.initiator_depth, ==, 0);
+	g_assert_cmpuint(cm.req.retry_count, ==, 7);
+	g_assert_cmpuint(cm.req.rnr_retry_count, ==, 7);
+	g_assert_cmpuint(cm.req.max_cm_retries, ==, 15);
+	g_assert_cmpuint(roce_cm_mtu_bytes(cm.req.mtu), ==, 4096);
+	g_assert_true(cm.req.flow_control && !cm.req.srq);
+	g_assert_cmphex(cm.req.primary.flow_label, ==, 0xa2280);
+	g_assert_cmpuint(cm.req.primary.packet_rate, ==, 0);
+	g_assert_cmpuint(cm.req.primary.hop_limit, ==, 64);
+	g_assert_cmpuint(cm.req.primary.ack_timeout, ==, 19);
+	g_assert_true(roce_cm_ip_decode(&ip, cm.private_data, cm.private_len));
+	g_assert_cmphex(ip.port, ==, 0xd744);
+	/* NVMe/RDMA: record format, queue id, host's queue sizes. */
+	g_assert_cmpmem(cm.private_data + ROCE_CM_IP_LEN, 8, "\0\0\0\0\x20\0\x1f\0", 8);
+	pcap_close(&pcap);
+}
+
 /* Whether a byte of the packet may change on the way. */
 static bool may_change(const uint8_t *ip, size_t at, size_t byte)
 {
@@ -213,6 +253,7 @@ int main(int argc, char **argv)
 	if (!file)
 		g_error("ROCE_KERNEL_PCAP or --pcap= must name a capture");
 	g_test_add_func("/roce/kernel/all", test_all);
+	g_test_add_func("/roce/kernel/first", test_first);
 	g_test_add_func("/roce/kernel/bits", test_bits);
 	return g_test_run();
 }
