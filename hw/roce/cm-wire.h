@@ -129,7 +129,7 @@ struct roce_cm_req {
 	uint8_t remote_response_timeout; /* exponent */
 	uint8_t transport;		 /* 0: RC */
 	bool flow_control;
-	uint32_t psn;
+	uint32_t psn;			/* of the first request that the sender of this expects */
 	uint8_t local_response_timeout; /* exponent */
 	uint8_t retry_count;		/* 3 bits */
 	uint16_t pkey;
@@ -145,7 +145,8 @@ struct roce_cm_req {
 
 struct roce_cm_rep {
 	uint32_t local_id, remote_id;
-	uint32_t qkey, qpn, eecn, psn;
+	uint32_t qkey, qpn, eecn;
+	uint32_t psn; /* of the first request that the sender of this expects */
 	uint8_t responder_resources, initiator_depth;
 	uint8_t ack_delay; /* exponent */
 	uint8_t failover;  /* 0: the alternate path is accepted */
