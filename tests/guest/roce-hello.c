@@ -13,6 +13,7 @@
  * A line on standard output for each packet; exit status 0 when all was said.
  */
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <errno.h>
 #include <glib.h>
 #include <linux/if_ether.h>
@@ -24,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hw/linux/net-internal.h"
 #include "hw/roce/bytes.h"
 #include "hw/roce/cm-wire.h"
 #include "hw/roce/icrc.h"
@@ -60,22 +62,35 @@ static uint64_t get_le(const uint8_t *p, int n)
 
 /* ---- packets ---- */
 
+static bool is_v6(const struct hello *h)
+{
+	return h->us.family == NET_INET6;
+}
+
+static size_t addr_len(const struct hello *h)
+{
+	return is_v6(h) ? 16 : 4;
+}
+
 static void open_sockets(struct hello *h, const char *address, const char *interface)
 {
 	const int dont_fragment = IP_PMTUDISC_DO;
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(ROCE_UDP_PORT) };
-	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET };
+	struct sockaddr_storage in;
+	socklen_t len;
 
-	if (!net_addr_parse(&h->us, address, "4791", NULL) || h->us.family != NET_INET)
-		g_error("%s is no IPv4 address", address);
-	memcpy(&in.sin_addr, h->us.ip, 4);
+	if (!net_addr_parse(&h->us, address, "4791", NULL) ||
+	    sockaddr_from_net(&h->us, &in, &len) != 0)
+		g_error("\"%s\" is not a numeric IP address", address);
+	ll.sll_protocol = htons(is_v6(h) ? ETH_P_IPV6 : ETH_P_IP);
 	ll.sll_ifindex = (int)if_nametoindex(interface);
-	h->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	h->raw = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_IP));
+	h->udp = socket(in.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	h->raw = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, ll.sll_protocol);
 	if (h->udp < 0 || h->raw < 0 ||
-	    setsockopt(h->udp, IPPROTO_IP, IP_MTU_DISCOVER, &dont_fragment, sizeof(dont_fragment)) <
-		    0 ||
-	    bind(h->udp, (struct sockaddr *)&in, sizeof(in)) < 0 ||
+	    setsockopt(h->udp, is_v6(h) ? IPPROTO_IPV6 : IPPROTO_IP,
+		       is_v6(h) ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &dont_fragment,
+		       sizeof(dont_fragment)) < 0 ||
+	    bind(h->udp, (struct sockaddr *)&in, len) < 0 ||
 	    bind(h->raw, (struct sockaddr *)&ll, sizeof(ll)) < 0)
 		g_error("%s on %s: %s", address, interface, g_strerror(errno));
 }
@@ -83,50 +98,55 @@ static void open_sockets(struct hello *h, const char *address, const char *inter
 static void send_packet(struct hello *h, struct roce_packet *p, const void *payload, size_t len)
 {
 	const struct iovec iov = { (void *)payload, len };
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(ROCE_UDP_PORT) };
+	struct sockaddr_storage to;
 	struct roce_icrc_flow flow;
 	uint8_t buf[ROCE_PACKET_MAX];
 	size_t packet_len;
+	socklen_t to_len;
 
 	p->pkey = ROCE_PKEY_DEFAULT;
 	g_assert_cmpint(roce_packet_build(p, &iov, 1, buf, sizeof(buf), &packet_len), ==, ROCE_OK);
 	roce_icrc_flow_init(&flow, &h->us, &h->peer);
 	roce_packet_seal(buf, packet_len, &flow);
-	memcpy(&to.sin_addr, h->peer.ip, 4);
-	if (sendto(h->udp, buf, packet_len, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+	g_assert_cmpint(sockaddr_from_net(&h->peer, &to, &to_len), ==, 0);
+	if (sendto(h->udp, buf, packet_len, 0, (struct sockaddr *)&to, to_len) < 0)
 		g_error("sendto: %s", g_strerror(errno));
 	printf("sent %s psn %#x\n", roce_opcode_info(p->opcode)->name, p->psn);
+}
+
+/* Whether an IP packet goes to our address and port. */
+static bool is_ours(const struct hello *h, const uint8_t *ip, size_t len)
+{
+	const size_t head = is_v6(h) ? 40 : 20;
+
+	return len >= head + 8 && ip[is_v6(h) ? 6 : 9] == IPPROTO_UDP &&
+	       roce_get16(ip + head + 2) == ROCE_UDP_PORT &&
+	       memcmp(ip + head - addr_len(h), h->us.ip, addr_len(h)) == 0;
 }
 
 /* The next RoCEv2 packet to us, into buf. */
 static void receive(struct hello *h, struct roce_packet *p, uint8_t *buf, size_t size)
 {
-	for (;;) {
-		struct pollfd wait = { .fd = h->raw, .events = POLLIN };
-		struct sockaddr_ll from;
-		socklen_t from_len = sizeof(from);
-		enum roce_ip_error ip_error;
-		enum roce_error error;
-		size_t at, udp_len;
-		ssize_t n;
+	struct pollfd wait = { .fd = h->raw, .events = POLLIN };
+	enum roce_ip_error ip_error;
+	enum roce_error error;
+	size_t at, udp_len;
+	ssize_t n;
 
+	do {
 		if (poll(&wait, 1, WAIT_MS) <= 0)
 			g_error("nothing comes for %d s", WAIT_MS / 1000);
-		n = recvfrom(h->raw, buf, size, 0, (struct sockaddr *)&from, &from_len);
-		if (n < 28 || from.sll_pkttype == PACKET_OUTGOING || buf[9] != IPPROTO_UDP ||
-		    roce_get16(buf + 22) != ROCE_UDP_PORT || memcmp(buf + 16, h->us.ip, 4) != 0)
-			continue;
-		ip_error = roce_ip_check(buf, (size_t)n, &at, &udp_len);
-		if (ip_error != ROCE_IP_OK)
-			g_error("%s", roce_ip_error_str(ip_error));
-		error = roce_packet_parse(p, buf + at, udp_len);
-		if (error != ROCE_OK)
-			g_error("%s", roce_error_str(error));
-		h->peer.family = NET_INET;
-		h->peer.port = ROCE_UDP_PORT;
-		memcpy(h->peer.ip, buf + 12, 4);
-		return;
-	}
+		n = recv(h->raw, buf, size, 0);
+	} while (n < 0 || !is_ours(h, buf, (size_t)n));
+	ip_error = roce_ip_check(buf, (size_t)n, &at, &udp_len);
+	if (ip_error != ROCE_IP_OK)
+		g_error("%s", roce_ip_error_str(ip_error));
+	error = roce_packet_parse(p, buf + at, udp_len);
+	if (error != ROCE_OK)
+		g_error("%s", roce_error_str(error));
+	h->peer.family = h->us.family;
+	h->peer.port = ROCE_UDP_PORT;
+	memcpy(h->peer.ip, buf + at - 8 - 2 * addr_len(h), addr_len(h));
 }
 
 /* ---- communication management ---- */
@@ -154,8 +174,9 @@ static void on_req(struct hello *h, const struct roce_cm *req)
 	const uint8_t *nvme;
 
 	g_assert_true(roce_cm_ip_decode(&ip, req->private_data, req->private_len));
-	g_assert_cmpmem(ip.to, 4, h->us.ip, 4);
-	g_assert_cmpmem(ip.from, 4, h->peer.ip, 4);
+	g_assert_cmpuint(ip.version, ==, is_v6(h) ? 6 : 4);
+	g_assert_cmpmem(ip.to, addr_len(h), h->us.ip, addr_len(h));
+	g_assert_cmpmem(ip.from, addr_len(h), h->peer.ip, addr_len(h));
 	g_assert_cmphex(req->req.service_id, ==, roce_cm_service_id(ROCE_IP_PROTO_TCP, 4420));
 	nvme = req->private_data + ROCE_CM_IP_LEN;
 	printf("REQ mtu %u, psn %#x, retries %u, rnr retries %u, responder resources %u, "
