@@ -145,6 +145,8 @@ struct roce_device {
 	struct roce_binding *binding;
 	struct roce_shard *shards; /* [params.nshards] */
 	_Atomic bool active;
+	struct net_addr addrs[16];
+	unsigned naddrs;
 	/* mr.c */
 	struct roce_region *_Atomic *regions; /* [params.attr.max_mr + max_mw + 1], by key >> 8 */
 	uint32_t nregions, last_region;

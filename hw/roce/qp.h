@@ -34,7 +34,7 @@ struct roce_wqe {
 	uint8_t opcode; /* enum ibv_wr_opcode */
 	uint8_t state;	/* enum roce_wqe_state */
 	bool signaled, fence, solicited, inlined;
-	uint32_t imm;	/* network byte order, as in the work request; or the key to invalidate */
+	uint32_t imm; /* network byte order, as in the work request; or the key to invalidate */
 	uint32_t rkey;
 	uint64_t va;
 	uint32_t len;
@@ -52,10 +52,12 @@ struct roce_wqe {
 /* A READ of the peer: answered, being answered, or to be answered. */
 struct roce_read {
 	uint32_t psn, npsn; /* of all its responses */
+	uint32_t start;	    /* where the peer asked to begin, last */
 	uint32_t at;	    /* the next response to send, from 0; npsn: done */
 	uint64_t va;
 	uint32_t rkey, len;
 	uint32_t msn;
+	bool answered; /* to its end, at least once */
 };
 
 enum roce_owed {
@@ -70,17 +72,18 @@ struct roce_requester {
 	uint32_t head; /* oldest that has not completed */
 	uint32_t next; /* the one being sent */
 	uint32_t tail;
-	uint32_t offset;  /* packets of next that have been sent */
-	uint32_t psn;	  /* of the next new packet */
-	uint32_t una;	  /* oldest unacknowledged */
-	uint32_t ssn;	  /* of the last message posted */
-	uint32_t done_ssn; /* messages completed */
-	uint32_t credit_ssn; /* SENDs up to this one have a receive waiting */
-	bool credits;	  /* the peer reports them */
-	uint8_t reads;	  /* READs on the way */
+	uint32_t offset;	      /* packets of next that have been sent */
+	uint32_t psn;		      /* of the next packet; behind max_psn while sending again */
+	uint32_t max_psn;	      /* beyond all that was ever sent */
+	uint32_t una;		      /* oldest unacknowledged */
+	uint32_t ssn;		      /* of the last message posted */
+	uint32_t done_ssn;	      /* messages completed */
+	uint32_t credit_ssn;	      /* SENDs up to this one have a receive waiting */
+	bool credits;		      /* the peer reports them */
+	uint8_t reads;		      /* READs on the way */
 	uint8_t retries, rnr_retries; /* left */
-	bool gone_back;	  /* a gap is being made up for: until una moves, no more is inferred */
-	uint32_t unasked; /* packets since the last that asked for an ACK */
+	bool gone_back;	     /* a gap is being made up for: until una moves, no more is inferred */
+	uint32_t unasked;    /* packets since the last that asked for an ACK */
 	uint64_t timeout_at; /* HW_NEVER: nothing is on the way */
 	uint64_t rnr_until;  /* 0: not waiting for a receiver */
 };
@@ -92,12 +95,12 @@ struct roce_responder {
 	struct roce_recv_ring ring;
 	struct roce_recv *recv; /* taken, for the message under way; room of its own */
 	bool has_recv;
-	uint32_t got;	 /* bytes of the message so far */
-	uint64_t va;	 /* WRITE under way: of its next byte */
+	uint32_t got; /* bytes of the message so far */
+	uint64_t va;  /* WRITE under way: of its next byte */
 	uint32_t rkey, left;
 	struct roce_read *reads; /* ring of max_dest_rd_atomic */
 	uint8_t nreads, first_read, max_reads;
-	uint8_t owed;	 /* enum roce_owed */
+	uint8_t owed; /* enum roce_owed */
 	uint8_t syndrome;
 	uint32_t owed_psn;
 	uint8_t rnr_timer;
@@ -109,6 +112,7 @@ struct roce_dcqcn {
 	uint32_t stage;
 	uint64_t alpha_at, raise_at;
 	uint64_t cnp_sent_at;
+	bool owe_cnp;
 	uint64_t next_send; /* nothing new before */
 };
 
@@ -166,12 +170,16 @@ bool roce_qp_send(struct roce_qp *qp, struct roce_packet *packet, struct iovec *
 /* --- qp.c ---------------------------------------------------------------------------------- */
 
 void roce_qp_tell(struct roce_qp *qp, enum ibv_event_type type);
-/* A request of the queue pair ends, in order; failure: the rest is flushed after it. */
-void roce_wqe_done(struct roce_qp *qp, struct roce_wqe *wqe, enum ibv_wc_status status);
-/* The send queue's oldest request fails with that: the queue pair goes into error. */
-void roce_qp_fail(struct roce_qp *qp, enum ibv_wc_status status);
-/* A receive ends. */
-void roce_recv_done(struct roce_qp *qp, uint64_t wr_id, const struct ibv_wc *wc);
+/* The oldest send request ends. */
+void roce_wqe_done(struct roce_qp *qp, enum ibv_wc_status status);
+/* Those at the head that needed nobody's answer end, too. */
+void roce_wqes_settle(struct roce_qp *qp);
+/* Request n fails with that, those before it are flushed: the queue pair goes into error. */
+void roce_qp_fail(struct roce_qp *qp, uint32_t n, enum ibv_wc_status status);
+/* A receive ends; wc has all but qp_num. */
+void roce_recv_done(struct roce_qp *qp, struct ibv_wc *wc);
+/* Takes the next receive into rsp.recv. False: there is none. */
+bool roce_recv_take(struct roce_qp *qp);
 
 /* --- requester.c ------------------------------------------------------------------------------ */
 
@@ -187,11 +195,13 @@ uint64_t roce_requester_deadline(const struct roce_qp *qp);
 /* Something is on the way: the ACK timeout runs anew; nothing is: it stops. */
 void roce_requester_clock(struct roce_qp *qp, uint64_t now);
 
-/* --- completer.c -------------------------------------------------------------------------------- */
+/* --- completer.c --------------------------------------------------------------------------------
+ */
 
 void roce_completer_receive(struct roce_qp *qp, const struct roce_packet *p, uint64_t now);
 
-/* --- responder.c, reply.c ------------------------------------------------------------------------ */
+/* --- responder.c, reply.c ------------------------------------------------------------------------
+ */
 
 void roce_responder_receive(struct roce_qp *qp, const struct roce_packet *p);
 bool roce_reply_wants(const struct roce_qp *qp);
@@ -203,7 +213,8 @@ void roce_owe_nak(struct roce_qp *qp, uint32_t psn, uint8_t syndrome);
 void roce_responder_fail(struct roce_qp *qp, uint32_t psn, enum roce_nak nak,
 			 enum ibv_event_type event);
 
-/* --- sge.c ------------------------------------------------------------------------------------------ */
+/* --- sge.c
+ * ------------------------------------------------------------------------------------------ */
 
 /*
  * [offset, offset + len) of the memory that n SGEs name, as pieces. Returns how many
@@ -215,7 +226,8 @@ int roce_sge_pieces(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_
 bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n,
 		      uint32_t offset, const uint8_t *data, uint32_t len);
 
-/* --- dcqcn.c ------------------------------------------------------------------------------------------ */
+/* --- dcqcn.c
+ * ------------------------------------------------------------------------------------------ */
 
 /* A marked packet of the peer arrived: true: it is to be told (CNP). */
 bool roce_dcqcn_marked(struct roce_qp *qp, uint64_t now);

@@ -80,7 +80,7 @@ struct roce_params {
 	enum rnic_kind kind;
 	unsigned nshards;	     /* 1..ROCE_MAX_SHARDS */
 	unsigned mtu;		     /* largest path MTU: 256, 512, 1024, 2048, 4096 */
-	struct ibv_device_attr attr; /* limits; zero ones: the defaults of roce_attr_default() */
+	struct ibv_device_attr attr; /* limits; max_qp 0: all as roce_attr_default() has them */
 	uint32_t max_inline;	     /* bytes */
 	uint8_t mac[6];		     /* GUIDs are made of it */
 	bool dcqcn;		     /* congestion control: ECN marks, CNPs, rate limiter */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Local memory that work requests name by lkey and IOVA. */
+#include <errno.h>
+#include <string.h>
+
+#include "hw/roce/qp.h"
+
+int roce_sge_pieces(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n,
+		    uint32_t offset, uint32_t len, int access, struct iovec *out, int max)
+{
+	int pieces = 0;
+
+	for (uint32_t i = 0; i < n && len > 0; i++) {
+		struct roce_region *region;
+		uint32_t take;
+		void *at;
+
+		if (offset >= sge[i].length) {
+			offset -= sge[i].length;
+			continue;
+		}
+		take = MIN(sge[i].length - offset, len);
+		region = roce_region_find(qp->shard->dev, sge[i].lkey);
+		at = region && !region->window ? roce_region_at(region, qp->pd, qp->qpn,
+								sge[i].addr + offset, take, access)
+					       : NULL;
+		if (!at || pieces == max)
+			return -EINVAL;
+		out[pieces++] = (struct iovec){ .iov_base = at, .iov_len = take };
+		len -= take;
+		offset = 0;
+	}
+	return len == 0 ? pieces : -EINVAL;
+}
+
+bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n,
+		      uint32_t offset, const uint8_t *data, uint32_t len)
+{
+	struct iovec to[ROCE_TX_IOV];
+	int pieces =
+		roce_sge_pieces(qp, sge, n, offset, len, IBV_ACCESS_LOCAL_WRITE, to, ROCE_TX_IOV);
+
+	for (int i = 0; i < pieces; i++) {
+		memcpy(to[i].iov_base, data, to[i].iov_len);
+		data += to[i].iov_len;
+	}
+	return pieces >= 0;
+}
