@@ -127,8 +127,9 @@ static void test_all(void)
 		ROCE_SEND_ONLY_INV,
 		ROCE_UD_SEND_ONLY,
 	};
-	static const uint8_t messages[] = { ROCE_CM_REQ, ROCE_CM_REP,  ROCE_CM_RTU,
-					    ROCE_CM_REJ, ROCE_CM_DREQ, ROCE_CM_DREP };
+	static const uint8_t messages[] = { ROCE_CM_REQ,     ROCE_CM_REP,  ROCE_CM_RTU,
+					    ROCE_CM_REJ,     ROCE_CM_DREQ, ROCE_CM_DREP,
+					    ROCE_CM_SIDR_REP };
 	struct sight sight = { 0 };
 	struct pcap_packet packet;
 	struct pcap pcap;
@@ -140,7 +141,7 @@ static void test_all(void)
 	g_test_message("%u packets, %u of IPv6, %u padded", sight.packets, sight.v6, sight.padded);
 	if (!is_sample)
 		return;
-	g_assert_cmpuint(sight.packets, ==, 72);
+	g_assert_cmpuint(sight.packets, ==, 74);
 	g_assert_cmpuint(sight.v6, >, 10);
 	g_assert_cmpuint(sight.v6, <, sight.packets - 10);
 	g_assert_cmpuint(sight.padded, >, 3);
