@@ -113,6 +113,11 @@ void roce_device_set_port(struct roce_device *dev, bool active)
 	atomic_store(&dev->active, active);
 }
 
+bool roce_device_port_active(const struct roce_device *dev)
+{
+	return atomic_load(&dev->active);
+}
+
 /* --- addresses ---------------------------------------------------------------------------- */
 
 static unsigned find_addr(const struct roce_device *dev, const struct net_addr *addr)

@@ -103,6 +103,7 @@ unsigned roce_device_addrs(const struct roce_device *dev, struct net_addr *out, 
 
 /* The link is there or not: while it is not nothing is sent, timers go on. */
 void roce_device_set_port(struct roce_device *dev, bool active);
+bool roce_device_port_active(const struct roce_device *dev);
 
 static inline unsigned roce_qpn_shard(uint32_t qpn, unsigned nshards)
 {
