@@ -412,7 +412,7 @@ void cm_disconnected(struct rnic_id *id)
 	cm_tell(id, RDMA_CM_EVENT_DISCONNECTED, 0, NULL);
 }
 
-int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t rq_psn, uint8_t responder,
+int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint8_t responder,
 		  uint8_t initiator, uint8_t rnr_retry)
 {
 	struct roce_qp *qp = id->qp->qp;
@@ -420,13 +420,13 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t rq_psn, uint8_
 		.local = id->local,
 		.remote = id->remote,
 		.dest_qpn = dest_qpn,
-		.rq_psn = rq_psn,
+		.rq_psn = roce_qp_first_psn(qp),
 		.mtu = roce_cm_mtu_bytes(id->req.mtu),
 		.max_dest_rd_atomic = responder,
 		.min_rnr_timer = RNR_TIMER,
 	};
 	struct roce_rts rts = {
-		.sq_psn = roce_qp_first_psn(qp),
+		.sq_psn = peer_psn,
 		.timeout = id->req.primary.ack_timeout,
 		.retry_count = id->req.retry_count,
 		.rnr_retry = rnr_retry,

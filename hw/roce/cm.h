@@ -129,8 +129,11 @@ void cm_stop_timer(struct rnic_id *id);
 void cm_disconnected(struct rnic_id *id);
 /* RTU, or the first packet of the peer. */
 void cm_established(struct rnic_id *id);
-/* QP to RTR and RTS, as both sides have agreed. 0 or a negative errno. */
-int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t rq_psn, uint8_t responder,
+/*
+ * QP to RTR and RTS, as both sides have agreed. The PSN that each says in REQ or REP is the
+ * first it expects to receive. 0 or a negative errno.
+ */
+int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint8_t responder,
 		  uint8_t initiator, uint8_t rnr_retry);
 /* The table of peers. Main reactor. */
 struct cm_peer *cm_peer_find(struct soft *soft, const struct net_addr *addr, uint32_t remote_id);

@@ -210,7 +210,7 @@ int roce_qp_rtr(struct roce_qp *qp, const struct roce_rtr *rtr);
 int roce_qp_rts(struct roce_qp *qp, const struct roce_rts *rts);
 void roce_qp_error(struct roce_qp *qp);
 uint32_t roce_qp_num(const struct roce_qp *qp);
-uint32_t roce_qp_first_psn(const struct roce_qp *qp); /* drawn at create; for sq_psn */
+uint32_t roce_qp_first_psn(const struct roce_qp *qp); /* drawn at create: what the peer is told to begin with */
 enum ibv_qp_state roce_qp_state(const struct roce_qp *qp);
 int roce_qp_post_send(struct roce_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad);
 int roce_qp_post_recv(struct roce_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad);

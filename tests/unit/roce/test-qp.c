@@ -219,11 +219,11 @@ static void side_connect(struct side *s, const struct side *peer)
 	struct roce_rtr rtr = { .local = s->addr,
 				.remote = peer->addr,
 				.dest_qpn = roce_qp_num(peer->qp),
-				.rq_psn = roce_qp_first_psn(peer->qp),
+				.rq_psn = roce_qp_first_psn(s->qp),
 				.mtu = MTU,
 				.max_dest_rd_atomic = 4,
 				.min_rnr_timer = 1 };
-	struct roce_rts rts = { .sq_psn = roce_qp_first_psn(s->qp),
+	struct roce_rts rts = { .sq_psn = roce_qp_first_psn(peer->qp),
 				.timeout = 6,
 				.retry_count = 7,
 				.rnr_retry = 7,
