@@ -52,12 +52,10 @@ static void stale(struct rnic_ctx *ctx, uint32_t local_id)
 static void to_owner(struct soft *soft, uint32_t local_id,
 		     void (*fn)(struct rnic_ctx *ctx, uint32_t local_id))
 {
-	struct rnic_ctx *ctx = soft->ctxs[CM_ID_INDEX(local_id)];
-
-	if (ctx && ctx->index == 0)
-		fn(ctx, local_id);
-	else if (ctx)
-		cm_post(ctx, local_id, fn);
+	if (CM_ID_INDEX(local_id) == 0)
+		fn(soft->ctxs[0], local_id);
+	else
+		cm_post(soft, CM_ID_INDEX(local_id), local_id, fn);
 }
 
 /* What is wrong with the request as such; 0: nothing. */
@@ -200,7 +198,6 @@ static void take_dreq(struct rnic_id *id, const struct roce_cm *cm)
 	if (id->qp && cm->ids.remote_qpn != roce_qp_num(id->qp->qp))
 		return;
 	id->tid = cm->mad.tid;
-	cm_stop_timer(id);
 	cm_send_ids(id, ROCE_CM_DREP);
 	cm_disconnected(id);
 }
@@ -263,7 +260,7 @@ static void take(struct rnic_ctx *ctx, uint32_t local_id, const struct net_addr 
 
 struct mad_msg {
 	struct msg msg;
-	struct rnic_ctx *ctx;
+	struct soft *soft;
 	uint32_t local_id;
 	struct net_addr from, to;
 	uint8_t mad[ROCE_MAD_LEN];
@@ -272,26 +269,31 @@ struct mad_msg {
 static void forwarded(struct msg *msg, struct reactor *reactor)
 {
 	struct mad_msg *m = (struct mad_msg *)msg;
+	struct rnic_ctx *ctx = m->soft->ctxs[CM_ID_INDEX(m->local_id)];
 	struct roce_cm cm;
 
 	(void)reactor;
-	if (roce_cm_decode(&cm, m->mad, sizeof(m->mad)) == ROCE_CM_OK)
-		take(m->ctx, m->local_id, &m->from, &m->to, &cm, m->mad);
+	if (ctx && roce_cm_decode(&cm, m->mad, sizeof(m->mad)) == ROCE_CM_OK)
+		take(ctx, m->local_id, &m->from, &m->to, &cm, m->mad);
 	g_free(m);
 }
 
-static void forward(struct rnic_ctx *ctx, uint32_t local_id, const struct net_addr *from,
+static void forward(struct soft *soft, uint32_t local_id, const struct net_addr *from,
 		    const struct net_addr *to, const uint8_t *mad)
 {
-	struct mad_msg *m = g_new0(struct mad_msg, 1);
+	struct reactor *reactor = atomic_load(&soft->reactors[CM_ID_INDEX(local_id)]);
+	struct mad_msg *m;
 
+	if (!reactor)
+		return;
+	m = g_new0(struct mad_msg, 1);
 	m->msg.fn = forwarded;
-	m->ctx = ctx;
+	m->soft = soft;
 	m->local_id = local_id;
 	m->from = *from;
 	m->to = *to;
 	memcpy(m->mad, mad, sizeof(m->mad));
-	reactor_post(ctx->reactor, &m->msg);
+	reactor_post(reactor, &m->msg);
 }
 
 /* Our id in a message that answers one of ours. */
@@ -313,7 +315,6 @@ void cm_received(void *user, const struct net_addr *from, const struct net_addr 
 		 const uint8_t *mad, uint64_t now)
 {
 	struct soft *soft = user;
-	struct rnic_ctx *ctx;
 	struct roce_cm cm;
 
 	(void)now;
@@ -333,9 +334,8 @@ void cm_received(void *user, const struct net_addr *from, const struct net_addr 
 	default: /* no datagram service, no alternate paths */
 		return;
 	}
-	ctx = soft->ctxs[CM_ID_INDEX(our_id(&cm))];
-	if (ctx && ctx->index > 0)
-		forward(ctx, our_id(&cm), from, to, mad);
+	if (CM_ID_INDEX(our_id(&cm)) > 0)
+		forward(soft, our_id(&cm), from, to, mad);
 	else
 		take(soft->ctxs[0], our_id(&cm), from, to, &cm, mad);
 }

@@ -18,7 +18,8 @@ bool cm_same_host(const struct net_addr *a, const struct net_addr *b)
 
 struct cm_msg {
 	struct msg msg;
-	struct rnic_ctx *ctx;
+	struct soft *soft;
+	unsigned index; /* of the context, which may have been closed when it arrives */
 	uint32_t local_id;
 	void (*fn)(struct rnic_ctx *ctx, uint32_t local_id);
 };
@@ -26,22 +27,29 @@ struct cm_msg {
 static void run_msg(struct msg *msg, struct reactor *reactor)
 {
 	struct cm_msg *m = (struct cm_msg *)msg;
+	struct rnic_ctx *ctx = m->soft->ctxs[m->index];
 
 	(void)reactor;
-	m->fn(m->ctx, m->local_id);
+	if (ctx)
+		m->fn(ctx, m->local_id);
 	g_free(m);
 }
 
-void cm_post(struct rnic_ctx *ctx, uint32_t local_id,
+void cm_post(struct soft *soft, unsigned index, uint32_t local_id,
 	     void (*fn)(struct rnic_ctx *ctx, uint32_t local_id))
 {
-	struct cm_msg *m = g_new0(struct cm_msg, 1);
+	struct reactor *reactor = atomic_load(&soft->reactors[index]);
+	struct cm_msg *m;
 
+	if (!reactor)
+		return;
+	m = g_new0(struct cm_msg, 1);
 	m->msg.fn = run_msg;
-	m->ctx = ctx;
+	m->soft = soft;
+	m->index = index;
 	m->local_id = local_id;
 	m->fn = fn;
-	reactor_post(ctx->reactor, &m->msg);
+	reactor_post(reactor, &m->msg);
 }
 
 /* --- peers: main reactor ----------------------------------------------------------------- */
@@ -206,8 +214,6 @@ static void drop_events(struct rnic_id *id)
 
 void cm_id_free(struct rnic_id *id)
 {
-	struct soft *soft = id->ctx->soft;
-
 	if (id->state == CM_LISTEN)
 		free_listener(id);
 	answered(id);
@@ -217,12 +223,25 @@ void cm_id_free(struct rnic_id *id)
 	if (id->local_id & CM_ID_MAIN) {
 		if (id->ctx->index == 0)
 			forget_peer(id->ctx, id->local_id);
-		else if (soft->ctxs[0])
-			cm_post(soft->ctxs[0], id->local_id, forget_peer);
+		else
+			cm_post(id->ctx->soft, 0, id->local_id, forget_peer);
 	}
 	id->destroyed = true;
 	if (!id->telling)
 		g_free(id);
+}
+
+/* It has events: its turn comes with the next pass. */
+static void to_tell(struct rnic_id *id)
+{
+	struct rnic_ctx *ctx = id->ctx;
+	struct roce_binding *binding = &ctx->soft->io->binding;
+
+	id->to_tell = true;
+	id->telling_next = NULL;
+	*ctx->tell_last = id;
+	ctx->tell_last = &id->telling_next;
+	binding->ops->wake(binding, ctx->index);
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */
@@ -238,6 +257,8 @@ static void arrive(struct msg *msg, struct reactor *reactor)
 
 	(void)reactor;
 	join(m->id->ctx, m->id);
+	if (m->id->events)
+		to_tell(m->id);
 	g_free(m);
 }
 
@@ -270,7 +291,6 @@ void cm_move(struct rnic_id *id, struct rnic_ctx *ctx, const struct rnic_id_cb *
 void cm_tell_about(struct rnic_id *id, enum rdma_cm_event_type type, int status,
 		   const struct rdma_conn_param *param, struct rnic_id *about)
 {
-	struct rnic_ctx *ctx = id->ctx;
 	struct cm_event *e = g_new0(struct cm_event, 1);
 
 	e->event.type = type;
@@ -284,12 +304,8 @@ void cm_tell_about(struct rnic_id *id, enum rdma_cm_event_type type, int status,
 	}
 	*id->events_last = e;
 	id->events_last = &e->next;
-	if (id->to_tell)
-		return;
-	id->to_tell = true;
-	id->telling_next = NULL;
-	*ctx->tell_last = id;
-	ctx->tell_last = &id->telling_next;
+	if (!id->to_tell)
+		to_tell(id);
 }
 
 void cm_tell(struct rnic_id *id, enum rdma_cm_event_type type, int status,
@@ -299,19 +315,15 @@ void cm_tell(struct rnic_id *id, enum rdma_cm_event_type type, int status,
 }
 
 /* One event; the id may be gone afterwards. */
-static void tell_one(struct rnic_ctx *ctx, struct rnic_id *id)
+static void tell_one(struct rnic_id *id)
 {
 	struct cm_event *e = id->events;
 
 	id->events = e->next;
-	if (!id->events) {
+	if (id->events)
+		to_tell(id);
+	else
 		id->events_last = &id->events;
-	} else {
-		id->to_tell = true;
-		id->telling_next = NULL;
-		*ctx->tell_last = id;
-		ctx->tell_last = &id->telling_next;
-	}
 	id->telling = true;
 	id->cb->event(id, &e->event, id->user);
 	id->telling = false;
@@ -331,7 +343,7 @@ unsigned cm_tell_all(struct rnic_ctx *ctx)
 		if (!ctx->tell)
 			ctx->tell_last = &ctx->tell;
 		id->to_tell = false;
-		tell_one(ctx, id);
+		tell_one(id);
 	}
 	return n;
 }
@@ -390,13 +402,14 @@ static void timer_fired(struct timer *timer, struct reactor *reactor)
 /* --- states
  * ------------------------------------------------------------------------------------------ */
 
-void cm_established(struct rnic_id *id)
+bool cm_established(struct rnic_id *id)
 {
 	if (id->state != CM_REP_SENT)
-		return;
+		return false;
 	cm_stop_timer(id);
 	id->state = CM_ESTABLISHED;
 	cm_tell(id, RDMA_CM_EVENT_ESTABLISHED, 0, NULL);
+	return true;
 }
 
 void cm_disconnected(struct rnic_id *id)
@@ -435,7 +448,9 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint
 	int rc;
 
 	/* Equal for the connection, different between connections: switches spread by it. */
-	rtr.local.port = (uint16_t)(0xc000 | (roce_qp_num(qp) & 0x3fff));
+	rtr.local.port = id->ctx->soft->io->source_port;
+	if (rtr.local.port == 0)
+		rtr.local.port = (uint16_t)(0xc000 | (roce_qp_num(qp) & 0x3fff));
 	rtr.remote.port = ROCE_UDP_PORT;
 	rc = roce_qp_rtr(qp, &rtr);
 	return rc < 0 ? rc : roce_qp_rts(qp, &rts);
@@ -444,35 +459,67 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint
 /* --- what users ask for
  * ---------------------------------------------------------------------------------- */
 
+static bool is_ours(const struct soft *soft, const struct net_addr *addr)
+{
+	struct net_addr addrs[16];
+	unsigned n = roce_device_addrs(soft->dev, addrs, G_N_ELEMENTS(addrs));
+	bool ours = false;
+
+	for (unsigned i = 0; i < n; i++)
+		ours |= cm_same_host(&addrs[i], addr);
+	return ours;
+}
+
+/* A wildcard and an address of its family are in each other's way, as with sockets. */
+static bool in_use(const struct soft *soft, const struct net_addr *addr, uint16_t port)
+{
+	for (guint i = 0; i < soft->listeners->len; i++) {
+		const struct net_addr *other =
+			&((const struct rnic_id *)soft->listeners->pdata[i])->local;
+
+		if (other->port == port && other->family == addr->family &&
+		    (cm_same_host(other, addr) || net_addr_is_any(other) || net_addr_is_any(addr)))
+			return true;
+	}
+	return false;
+}
+
+/* 0: none is free. */
+static uint16_t free_port(const struct soft *soft, const struct net_addr *addr, uint32_t first)
+{
+	for (unsigned i = 0; i < 16384; i++) {
+		uint16_t port = (uint16_t)(49152 + (first + i) % 16384);
+
+		if (!in_use(soft, addr, port))
+			return port;
+	}
+	return 0;
+}
+
 int cm_listen(struct rnic_ctx *ctx, const struct net_addr *addr, int backlog,
 	      const struct rnic_id_cb *cb, void *user, struct rnic_id **out)
 {
 	struct soft *soft = ctx->soft;
-	struct net_addr addrs[16];
-	unsigned n = roce_device_addrs(soft->dev, addrs, G_N_ELEMENTS(addrs));
-	bool ours = net_addr_is_any(addr);
+	uint16_t port = addr->port;
 	struct rnic_id *id;
 
 	if (ctx->index != 0)
 		return -EINVAL;
+	if (addr->family == NET_UNIX)
+		return -EAFNOSUPPORT;
 	if (soft->gone)
 		return -ENODEV;
-	for (unsigned i = 0; i < n; i++)
-		ours |= cm_same_host(&addrs[i], addr);
-	if (!ours)
+	if (!net_addr_is_any(addr) && !is_ours(soft, addr))
 		return -EADDRNOTAVAIL;
-	for (guint i = 0; i < soft->listeners->len; i++) {
-		const struct rnic_id *other = soft->listeners->pdata[i];
-
-		if (other->local.port == addr->port && cm_same_host(&other->local, addr))
-			return -EADDRINUSE;
-	}
+	if (port == 0)
+		port = free_port(soft, addr, ctx->next_id / CM_ID_STEP);
+	if (port == 0 || in_use(soft, addr, port))
+		return -EADDRINUSE;
 	id = cm_id_new(ctx, cb, user);
 	id->state = CM_LISTEN;
 	id->local = *addr;
+	id->local.port = port;
 	id->backlog = backlog > 0 ? backlog : 128;
-	if (addr->port == 0)
-		id->local.port = (uint16_t)(49152 + (id->local_id / CM_ID_STEP) % 16384);
 	g_ptr_array_add(soft->listeners, id);
 	*out = id;
 	return 0;
@@ -482,13 +529,19 @@ int cm_resolve(struct rnic_ctx *ctx, const struct net_addr *dst, const struct ne
 	       unsigned timeout_ms, const struct rnic_id_cb *cb, void *user, struct rnic_id **out)
 {
 	struct soft *soft = ctx->soft;
-	struct net_addr local;
+	struct net_addr local = { .family = dst->family };
 	struct rnic_id *id;
 	int rc;
 
 	(void)timeout_ms; /* a routing table answers at once */
+	if (dst->family == NET_UNIX || (src && src->family != dst->family))
+		return -EAFNOSUPPORT;
 	if (soft->gone)
 		return -ENODEV;
+	if (src && !net_addr_is_any(src) && !is_ours(soft, src))
+		return -EADDRNOTAVAIL;
+	if (src && net_addr_is_any(src))
+		src = NULL;
 	rc = src ? 0 : soft->io->ops->route(soft->io, dst, &local);
 	id = cm_id_new(ctx, cb, user);
 	id->active = true;

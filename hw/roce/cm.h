@@ -102,7 +102,9 @@ struct soft {
 	struct hw_rnic rnic;
 	struct roce_io *io;
 	struct roce_device *dev;
-	struct rnic_ctx *ctxs[ROCE_MAX_SHARDS];
+	struct rnic_ctx *ctxs[ROCE_MAX_SHARDS]; /* each its reactor's */
+	/* Of those that have ever been opened: others may post to them. */
+	struct reactor *_Atomic reactors[ROCE_MAX_SHARDS];
 	struct rnic_watcher *watchers;
 	bool gone;
 	GHashTable *peers;    /* struct cm_peer*, a set */
@@ -127,8 +129,8 @@ void cm_set_timer(struct rnic_id *id, uint64_t ns);
 void cm_stop_timer(struct rnic_id *id);
 /* The connection has ended, whoever did it: QP in error, DISCONNECTED, timewait. */
 void cm_disconnected(struct rnic_id *id);
-/* RTU, or the first packet of the peer. */
-void cm_established(struct rnic_id *id);
+/* RTU, or the first packet of the peer. False: it was established before. */
+bool cm_established(struct rnic_id *id);
 /*
  * QP to RTR and RTS, as both sides have agreed. The PSN that each says in REQ or REP is the
  * first it expects to receive. 0 or a negative errno.
@@ -143,8 +145,8 @@ void cm_peer_add(struct rnic_id *id);
 struct rnic_id *cm_id_of_req(struct rnic_id *listener, const struct net_addr *from,
 			     const struct net_addr *to, const struct roce_cm *cm);
 struct rnic_id *cm_find(struct rnic_ctx *ctx, uint32_t local_id);
-/* Any reactor: fn(ctx, local_id) on that of ctx. */
-void cm_post(struct rnic_ctx *ctx, uint32_t local_id,
+/* Any reactor: fn(context, local_id) on the context's, unless it is closed by then. */
+void cm_post(struct soft *soft, unsigned index, uint32_t local_id,
 	     void (*fn)(struct rnic_ctx *ctx, uint32_t local_id));
 bool cm_same_host(const struct net_addr *a, const struct net_addr *b);
 

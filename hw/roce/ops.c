@@ -171,8 +171,9 @@ static void qp_event(struct roce_qp *roce, enum ibv_event_type type, void *user)
 	struct rnic_qp *qp = user;
 
 	(void)roce;
-	if (type == IBV_EVENT_COMM_EST && qp->id)
-		cm_established(qp->id);
+	/* Known already to who asked for the connection, or when the RTU came first. */
+	if (type == IBV_EVENT_COMM_EST && !cm_established(qp->id))
+		return;
 	if (qp->cb && qp->cb->event)
 		qp->cb->event(qp, type, qp->user);
 }

@@ -298,7 +298,7 @@ void roce_responder_receive(struct roce_qp *qp, const struct roce_packet *p)
 	struct roce_responder *rsp = &qp->rsp;
 	int32_t ahead = roce_psn_diff(p->psn, rsp->epsn);
 
-	if (qp->state == IBV_QPS_RTR && !qp->established) {
+	if (!qp->established) {
 		qp->established = true;
 		roce_qp_tell(qp, IBV_EVENT_COMM_EST);
 	}

@@ -92,6 +92,7 @@ int soft_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ctx
 	ctx->engine.fd = io->ops->fd(io, ctx->index);
 	reactor_add_engine(reactor, &ctx->engine);
 	soft->ctxs[ctx->index] = ctx;
+	atomic_store(&soft->reactors[ctx->index], reactor);
 	*out = ctx;
 	return 0;
 }
@@ -177,8 +178,11 @@ void roce_soft_port(struct hw_rnic *rnic, bool active)
 static void tell_ids(struct rnic_ctx *ctx, uint32_t local_id)
 {
 	(void)local_id;
-	for (struct rnic_id *id = ctx->all; id; id = id->next)
+	for (struct rnic_id *id = ctx->all; id; id = id->next) {
+		if (id->qp)
+			roce_qp_error(id->qp->qp);
 		cm_tell(id, RDMA_CM_EVENT_DEVICE_REMOVAL, 0, NULL);
+	}
 }
 
 void roce_soft_address(struct hw_rnic *rnic, const struct net_addr *addr, bool there)
@@ -200,8 +204,7 @@ void roce_soft_remove(struct hw_rnic *rnic)
 	soft->gone = true;
 	roce_device_set_port(soft->dev, false);
 	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
-		if (soft->ctxs[i])
-			cm_post(soft->ctxs[i], 0, tell_ids);
+		cm_post(soft, i, 0, tell_ids);
 	for (struct rnic_watcher *w = soft->watchers, *next; w; w = next) {
 		next = w->next;
 		w->removing(w, (struct rnic_device *)soft);

@@ -33,6 +33,11 @@ struct roce_io_ops {
 struct roce_io {
 	struct roce_binding binding;
 	const struct roce_io_ops *ops;
+	/*
+	 * The UDP port that all packets leave from, which the ICRC covers; 0: the binding
+	 * uses what roce_tx.from says, which differs between connections.
+	 */
+	uint16_t source_port;
 };
 
 /*
