@@ -141,6 +141,77 @@ bool roce_icrc_good(const struct roce_icrc_flow *flow, const void *packet, size_
 	return roce_icrc(flow, &iov, 1) == roce_get32le((const uint8_t *)packet + iov.iov_len);
 }
 
+/* ---- identifications that are not known ---- */
+
+#define POLYNOMIAL 0xedb88320u /* the bit of x^0 is the highest */
+/* From the end of the identification and flags to the BTH. */
+#define BEHIND_ID (IP4_LEN - 8 + UDP_LEN)
+
+struct roce_icrc_ids {
+	uint32_t n;
+	uint32_t back[]; /* x^-8 to the power of so many bytes and the four themselves */
+};
+
+static uint32_t times_x(uint32_t a)
+{
+	return a >> 1 ^ (a & 1 ? POLYNOMIAL : 0);
+}
+
+static uint32_t over_x(uint32_t a)
+{
+	return a >> 31 ? (a ^ POLYNOMIAL) << 1 | 1 : a << 1;
+}
+
+/* The product of two polynomials, modulo the CRC's. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = 1u << 31; bit > 0; bit >>= 1) {
+		product ^= b & -(uint32_t)((a & bit) != 0);
+		b = times_x(b);
+	}
+	return product;
+}
+
+struct roce_icrc_ids *roce_icrc_ids_new(size_t max_len)
+{
+	struct roce_icrc_ids *ids = g_malloc(sizeof(*ids) + (max_len + 1) * sizeof(ids->back[0]));
+	uint32_t back = 1u << 31;
+
+	ids->n = (uint32_t)max_len + 1;
+	for (unsigned i = 0; i < 32 + 8 * BEHIND_ID; i++)
+		back = over_x(back);
+	for (uint32_t len = 0; len < ids->n; len++) {
+		ids->back[len] = back;
+		for (unsigned i = 0; i < 8; i++)
+			back = over_x(back);
+	}
+	return ids;
+}
+
+void roce_icrc_ids_free(struct roce_icrc_ids *ids)
+{
+	g_free(ids);
+}
+
+bool roce_icrc_good_any_id(const struct roce_icrc_ids *ids, const struct roce_icrc_flow *flow,
+			   const void *packet, size_t len)
+{
+	const size_t body = len - ROCE_ICRC_LEN;
+	const struct iovec iov = { (void *)packet, body };
+	uint32_t difference;
+
+	if (len < ROCE_PACKET_MIN || body >= ids->n)
+		return false;
+	difference = roce_icrc(flow, &iov, 1) ^ roce_get32le((const uint8_t *)packet + body);
+	if (difference == 0)
+		return true;
+	/* As little-endian bytes: what is different in the identification, then in the flags. */
+	difference = multiply(difference, ids->back[body]);
+	return (difference >> 16 & ~(uint32_t)(ROCE_IP_DF >> 8)) == 0;
+}
+
 /* ---- whole IP packets ---- */
 
 /* Checks the IP header. Returns its length in *ip_len, the packet's in *len. */

@@ -7,9 +7,9 @@
  * and the six reserved bits beside them in the BTH.
  *
  * It covers the identification and flags of IPv4, which a UDP socket does not
- * see in what it receives: such a receiver can check IPv6 packets, and IPv4 ones
- * only from a sender known to use one identification, 0 with DF. What such a
- * socket sends has those when it is not connected and IP_MTU_DISCOVER is
+ * see in what it receives: such a receiver can check IPv6 packets exactly, and IPv4
+ * ones up to that identification (roce_icrc_good_any_id). What such a socket sends
+ * has identification 0 and DF when it is not connected and IP_MTU_DISCOVER is
  * IP_PMTUDISC_DO.
  *
  * Pure functions; numbers in host byte order, addresses in network byte order.
@@ -55,6 +55,22 @@ void roce_frame_seal(struct roce_frame *f, const struct roce_icrc_flow *flow,
 void roce_packet_seal(void *packet, size_t len, const struct roce_icrc_flow *flow);
 /* Whether the last four bytes of a UDP payload are its ICRC; false when it is too short. */
 bool roce_icrc_good(const struct roce_icrc_flow *flow, const void *packet, size_t len);
+
+/*
+ * The same for one who cannot see the identification and flags of IPv4: good is a packet whose ICRC
+ * some identification explains, with DF or without. A CRC is linear: what those four bytes change
+ * in it tells what they are, whatever the rest is, so that of 2^32 differences 2^17 are taken. A
+ * packet broken on its way is found in all but one of 2^15 cases; the UDP checksum, where the
+ * sender makes one, still stands in between.
+ */
+struct roce_icrc_ids;
+
+/* For UDP payloads up to max_len. */
+struct roce_icrc_ids *roce_icrc_ids_new(size_t max_len);
+void roce_icrc_ids_free(struct roce_icrc_ids *ids);
+/* As roce_icrc_good(); flow is one of IPv4. */
+bool roce_icrc_good_any_id(const struct roce_icrc_ids *ids, const struct roce_icrc_flow *flow,
+			   const void *packet, size_t len);
 
 /* What is known of a received IP packet. */
 enum roce_ip_error {

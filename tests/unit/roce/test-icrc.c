@@ -159,6 +159,45 @@ static void test_flow(void)
 	g_assert_true(roce_icrc_good(&other, ip + 48, len));
 }
 
+/*
+ * Any identification, with DF or without, is taken, of all lengths; no other flag, and
+ * of packets broken at random about one in 2^15.
+ */
+static void test_any_id(void)
+{
+	g_autofree uint8_t *ip = g_malloc0(8192);
+	struct roce_icrc_ids *ids = roce_icrc_ids_new(4096 + 64);
+	struct roce_icrc_flow flow, sent;
+	g_autoptr(GRand) rand = g_rand_new_with_seed(5);
+	unsigned taken = 0;
+
+	for (size_t payload = 0; payload <= 4096;
+	     payload = payload < 40 ? payload + 1 : 2 * payload) {
+		size_t len = make(ip, false, payload, &flow) - 28;
+
+		for (unsigned i = 0; i < 40; i++) {
+			const uint16_t id = (uint16_t)g_rand_int(rand);
+			const uint16_t bad = (uint16_t)(1 << g_rand_int_range(rand, 0, 14));
+
+			sent = flow;
+			roce_icrc_flow_set_id(&sent, id, i % 2 ? ROCE_IP_DF : 0);
+			roce_packet_seal(ip + 28, len, &sent);
+			g_assert_true(roce_icrc_good_any_id(ids, &flow, ip + 28, len));
+			roce_icrc_flow_set_id(&sent, id, bad | ROCE_IP_DF);
+			roce_packet_seal(ip + 28, len, &sent);
+			g_assert_false(roce_icrc_good_any_id(ids, &flow, ip + 28, len));
+		}
+	}
+	for (unsigned i = 0; i < 1u << 18; i++) {
+		roce_put32(ip + 28 + 12, g_rand_int(rand));
+		taken += roce_icrc_good_any_id(ids, &flow, ip + 28, 100);
+	}
+	g_assert_cmpuint(taken, <, 24);
+	g_assert_false(roce_icrc_good_any_id(ids, &flow, ip + 28, 15));
+	g_assert_false(roce_icrc_good_any_id(ids, &flow, ip + 28, 4096 + 100));
+	roce_icrc_ids_free(ids);
+}
+
 static void broken(const uint8_t *ip, size_t len, enum roce_ip_error want)
 {
 	g_autofree uint8_t *exact = g_memdup2(ip, MAX(len, 1));
@@ -217,6 +256,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/roce/icrc/lengths", test_lengths);
 	g_test_add_func("/roce/icrc/pieces", test_pieces);
 	g_test_add_func("/roce/icrc/flow", test_flow);
+	g_test_add_func("/roce/icrc/any-id", test_any_id);
 	g_test_add_func("/roce/icrc/broken", test_broken);
 	return g_test_run();
 }

@@ -37,6 +37,27 @@ static void flow_of(struct roce_icrc_flow *flow, const uint8_t *ip, size_t at)
 		roce_icrc_flow_set_id(flow, roce_get16(ip + 4), roce_get16(ip + 6));
 }
 
+/* As a socket sees it: without identification and flags. The kernel counts the first up. */
+static void check_any_id(const uint8_t *ip, const struct roce_icrc_flow *flow, const uint8_t *data,
+			 size_t len)
+{
+	struct roce_icrc_ids *ids = roce_icrc_ids_new(ROCE_PACKET_MAX);
+	g_autofree uint8_t *broken = g_memdup2(data, len);
+	struct roce_icrc_flow socket = *flow;
+
+	if (ip[0] >> 4 == 4) {
+		roce_icrc_flow_set_id(&socket, 0, ROCE_IP_DF);
+		g_assert_true(roce_icrc_good_any_id(ids, &socket, data, len));
+		for (size_t i = 0; i < len; i++) {
+			broken[i] ^= 0x10;
+			/* Bits that switches change are not covered. */
+			g_assert_true(roce_icrc_good_any_id(ids, &socket, broken, len) == (i == 4));
+			broken[i] ^= 0x10;
+		}
+	}
+	roce_icrc_ids_free(ids);
+}
+
 /* Into one buffer, and around the payload where it is. */
 static void write_again(const struct roce_packet *p, const struct roce_icrc_flow *flow,
 			const uint8_t *data, size_t len)
@@ -94,6 +115,7 @@ static void check(const uint8_t *ip, size_t ip_len, struct sight *sight)
 		g_error("packet %u: %s", sight->packets + 1, roce_ip_error_str(ip_error));
 	flow_of(&flow, ip, at);
 	g_assert_true(roce_icrc_good(&flow, ip + at, len));
+	check_any_id(ip, &flow, ip + at, len);
 	error = roce_packet_parse(&p, ip + at, len);
 	if (error != ROCE_OK)
 		g_error("packet %u: %s", sight->packets + 1, roce_error_str(error));
