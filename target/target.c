@@ -11,7 +11,11 @@ struct target *target_new(const struct hw *hw, const struct target_options *opti
 {
 	struct target *t = g_new0(struct target, 1);
 	struct nvmf_tgt_options nvmf_options = { .name = "nvmf_tgt" };
-	struct rpc_options rpc_options = { .path = options->rpc_path, .pid = options->pid };
+	struct rpc_options rpc_options = {
+		.path = options->rpc_path,
+		.pid = options->pid,
+		.wait_for_rpc = options->wait_for_rpc,
+	};
 
 	t->options = *options;
 	t->options.core.cpus = NULL; /* the core has its own copy */

@@ -18,6 +18,7 @@ struct target_options {
 	struct core_options core;
 	const char *rpc_path; /* UNIX socket; NULL: no RPC socket */
 	int64_t pid;          /* of this process, as RPC users see it; 0 in a world */
+	bool wait_for_rpc;    /* start with framework_start_init */
 };
 
 struct target {

@@ -9,17 +9,15 @@
 
 #include "target/rpc/server.h"
 
-#define WRONG_STATE                                                                                \
+#define TOO_LATE                                                                                   \
 	"Method may only be called before framework is initialized. Use --wait-for-rpc command "   \
 	"line parameter and then issue this RPC before the framework_start_init RPC."
+#define TOO_EARLY                                                                                  \
+	"Method may only be called after framework is initialized using framework_start_init RPC."
 
-const struct rpc_method *rpc_method_find(const char *name)
+bool rpc_method_is_current(const struct rpc_server *server, const struct rpc_method *method)
 {
-	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
-		for (const struct rpc_method *m = *table; m->name; m++)
-			if (strcmp(m->name, name) == 0)
-				return m;
-	return NULL;
+	return (method->states & server->state) != 0;
 }
 
 /* --- end -------------------------------------------------------------------------- */
@@ -121,6 +119,9 @@ static void unknown_method(struct rpc_request *req, const char *method)
 	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
 		for (const struct rpc_method *m = *table; m->name; m++)
 			g_ptr_array_add(names, (char *)m->name);
+	for (const struct rpc_alias *alias = rpc_aliases; alias->name; alias++)
+		if (rpc_method_find(alias->name))
+			g_ptr_array_add(names, (char *)alias->name);
 	g_ptr_array_add(names, NULL);
 	near = rpc_nearest(method, (const char *const *)names->pdata);
 	if (near)
@@ -131,9 +132,29 @@ static void unknown_method(struct rpc_request *req, const char *method)
 			      "there is no such method; rpc_get_methods lists them");
 }
 
+/* True: it may not be called now, and that has been said. */
+static bool wrong_state(struct rpc_request *req)
+{
+	const struct rpc_server *server = req->server;
+	const char *name = req->method->name;
+
+	if (rpc_method_is_current(server, req->method))
+		return false;
+	if (server->state == RPC_RUNTIME)
+		rpc_fail_with(req, -1, TOO_LATE, "%s configures what is running already", name);
+	else
+		rpc_fail_with(req, -1, TOO_EARLY,
+			      server->wait_for_rpc
+				      ? "%s needs what framework_start_init starts"
+				      : "%s has to wait until the startup configuration has begun "
+					"to run",
+			      name);
+	return true;
+}
+
 static void start(struct rpc_request *req, const char *method, const struct jv *params)
 {
-	const struct rpc_method *m = rpc_method_find(method);
+	const struct rpc_method *m = rpc_method_find_as(method, &req->called_as);
 	g_autoptr(GError) error = NULL;
 
 	if (!m) {
@@ -141,11 +162,11 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		return;
 	}
 	req->method = m;
-	if (!(m->states & RPC_RUNTIME)) {
-		rpc_fail_with(req, -1, WRONG_STATE, "%s configures what is running already",
-			      method);
+	if (req->called_as)
+		rpc_server_warn_old(req->server, req->called_as,
+				    m->name == req->called_as ? "a choice of others" : m->name);
+	if (wrong_state(req))
 		return;
-	}
 	req->params = g_malloc0(MAX(m->params_size, 1));
 	if (m->defaults)
 		m->defaults(req->params);

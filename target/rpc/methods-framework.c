@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The process as a whole: version, methods, reactors, saved configuration, log
+ * The process as a whole: version, reactors, saved configuration, log
  * levels, notifications.
  */
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define COMPAT_MINOR 5
 #define VERSION_SUFFIX "-weft" WEFT_VERSION
 
-/* --- version, methods -------------------------------------------------------------------- */
+/* --- version -------------------------------------------------------------------- */
 
 static void spdk_get_version(struct rpc_request *req)
 {
@@ -29,28 +29,6 @@ static void spdk_get_version(struct rpc_request *req)
 	json_object_set_string_member(fields, "suffix", VERSION_SUFFIX);
 	json_object_set_object_member(o, "fields", fields);
 	rpc_reply_object(req, o);
-}
-
-struct get_methods {
-	bool current, include_aliases;
-};
-
-static const struct rpc_param get_methods_params[] = {
-	RPC_PARAM("current", RPC_BOOL, 0, struct get_methods, current),
-	RPC_PARAM("include_aliases", RPC_BOOL, 0, struct get_methods, include_aliases),
-	{ 0 },
-};
-
-static void rpc_get_methods(struct rpc_request *req)
-{
-	const struct get_methods *p = req->params;
-	JsonArray *array = json_array_new();
-
-	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
-		for (const struct rpc_method *m = *table; m->name; m++)
-			if (!p->current || (m->states & RPC_RUNTIME))
-				json_array_add_string_element(array, m->name);
-	rpc_reply_array(req, array);
 }
 
 /* --- reactors --------------------------------------------------------------------------------- */
@@ -194,26 +172,6 @@ static void thread_get_stats(struct rpc_request *req)
 	collect(req, reply_threads);
 }
 
-/* --- initialisation ------------------------------------------------------------------------------
- */
-
-static bool look_loaded(struct rpc_request *req, bool give_up)
-{
-	if (req->server->loading && !give_up)
-		return false;
-	if (give_up && req->server->loading)
-		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
-	else
-		rpc_reply_true(req);
-	return true;
-}
-
-static void framework_wait_init(struct rpc_request *req)
-{
-	if (!look_loaded(req, false))
-		rpc_wait(req, look_loaded);
-}
-
 /* --- configuration
  * ---------------------------------------------------------------------------------- */
 
@@ -354,16 +312,6 @@ static void notify_get_notifications(struct rpc_request *req)
 const struct rpc_method rpc_methods_framework[] = {
 	{ .name = "spdk_get_version",
 	  .call = spdk_get_version,
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "rpc_get_methods",
-	  .call = rpc_get_methods,
-	  .params = get_methods_params,
-	  .params_size = sizeof(struct get_methods),
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	/* Never entered: in RUNTIME it answers that it comes too late (call.c). */
-	{ .name = "framework_start_init", .call = rpc_reply_true, .states = RPC_STARTUP },
-	{ .name = "framework_wait_init",
-	  .call = framework_wait_init,
 	  .states = RPC_STARTUP | RPC_RUNTIME },
 	{ .name = "framework_get_reactors",
 	  .call = framework_get_reactors,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 const struct rpc_method *const rpc_method_tables[] = {
+	rpc_methods_init,
 	rpc_methods_framework,
 	rpc_methods_bdev,
 	rpc_methods_bdev_file,

@@ -5,6 +5,8 @@
 #include "target/rpc/server.h"
 
 extern const struct rpc_method rpc_methods_framework[];
+extern const struct rpc_method rpc_methods_init[];
+extern const struct rpc_method rpc_methods_old[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_bdev_layers[];

@@ -49,11 +49,27 @@ struct rpc_method {
 
 /* Tables of the domains, NULL-terminated each; ends with NULL. */
 extern const struct rpc_method *const rpc_method_tables[];
+/*
+ * Methods of older releases that are more than another name of one of today: found
+ * by name like all, listed only with the aliases.
+ */
+extern const struct rpc_method *const rpc_old_method_tables[];
+
+/* An older name of a method. */
+struct rpc_alias {
+	const char *name; /* NULL ends the table */
+	const char *now;  /* may be a method that weft does not have: then neither is the alias */
+};
+
+extern const struct rpc_alias rpc_aliases[];
+/* By its name of today, or an older one. */
 const struct rpc_method *rpc_method_find(const char *name);
 
 struct rpc_request {
 	struct rpc_server *server;
 	const struct rpc_method *method;
+	/* The older name it was called by, constant; NULL: by its name of today. */
+	const char *called_as;
 	void *params; /* decoded */
 	/* For the method, until the request ends. */
 	void *scratch;
@@ -68,6 +84,12 @@ struct rpc_request {
 	void *owner;
 	bool ended;
 };
+
+/* It was called by an older name: the answer has the shape of that time. */
+static inline bool rpc_old_shape(const struct rpc_request *req)
+{
+	return req->called_as != NULL;
+}
 
 /* End of a request; exactly one of these, once. */
 void rpc_reply(struct rpc_request *req, JsonNode *result); /* takes result */
@@ -104,7 +126,9 @@ struct rpc_notification {
 
 struct rpc_options {
 	const char *path; /* socket; NULL: none */
-	int64_t pid;      /* of this process, for framework_get_reactors; 0 in a world */
+	int64_t pid;	  /* of this process, for framework_get_reactors; 0 in a world */
+	/* Stay in STARTUP until framework_start_init is called. */
+	bool wait_for_rpc;
 };
 
 /* Does not listen yet. */
@@ -119,3 +143,22 @@ bool rpc_server_listen(struct rpc_server *server, GError **error);
 void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *arg);
 /* Stopped, or never served. NULL allowed. */
 void rpc_server_free(struct rpc_server *server);
+
+/* --- start ------------------------------------------------------------------------------ */
+
+/*
+ * What runs the startup configuration says so three times: before its first entry
+ * (the server is in STARTUP then), when those entries have run whose methods may be
+ * called there, and at the end.
+ */
+void rpc_server_loading(struct rpc_server *server);
+/*
+ * done when the server is in RUNTIME: from inside if nobody wants to wait, else when
+ * framework_start_init is called; -ESHUTDOWN if the server is stopped before that.
+ */
+void rpc_server_start_init(struct rpc_server *server, void (*done)(void *arg, const GError *error),
+			   void *arg);
+/* All has run: framework_wait_init and framework_start_init answer. */
+void rpc_server_loaded(struct rpc_server *server);
+/* Whether method may be called as things are. */
+bool rpc_method_is_current(const struct rpc_server *server, const struct rpc_method *method);

@@ -34,6 +34,9 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->nvmf = nvmf;
 	server->path = g_strdup(options->path);
 	server->pid = options->pid;
+	server->wait_for_rpc = options->wait_for_rpc;
+	server->state = options->wait_for_rpc ? RPC_STARTUP : RPC_RUNTIME;
+	server->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	server->clients = g_ptr_array_new();
 	server->waiting = g_ptr_array_new();
 	bdev_layer_listen(bdevs, bdev_event, server);
@@ -159,10 +162,65 @@ void rpc_wait_cancel(struct rpc_request *req)
 	g_ptr_array_remove(req->server->waiting, req);
 }
 
+/* --- start ------------------------------------------------------------------------------ */
+
+static void init_ends(struct rpc_server *server, const GError *error)
+{
+	void (*done)(void *arg, const GError *error) = server->init_done;
+
+	server->init_done = NULL;
+	if (done)
+		done(server->init_arg, error);
+}
+
+static void to_runtime(struct rpc_server *server)
+{
+	server->state = RPC_RUNTIME;
+	init_ends(server, NULL);
+	wake(server, false);
+}
+
+void rpc_server_loading(struct rpc_server *server)
+{
+	server->loading = true;
+	server->state = RPC_STARTUP;
+}
+
+void rpc_server_start_init(struct rpc_server *server, void (*done)(void *arg, const GError *error),
+			   void *arg)
+{
+	server->init_done = done;
+	server->init_arg = arg;
+	if (server->stopping) {
+		g_autoptr(GError) error = NULL;
+
+		weft_error_set(&error, -ESHUTDOWN, NULL, "weftd is shutting down");
+		init_ends(server, error);
+	} else if (!server->wait_for_rpc || server->init_asked) {
+		to_runtime(server);
+	}
+}
+
+void rpc_server_init_asked(struct rpc_server *server)
+{
+	server->init_asked = true;
+	if (!server->loading || server->init_done)
+		to_runtime(server);
+}
+
 void rpc_server_loaded(struct rpc_server *server)
 {
 	server->loading = false;
 	wake(server, false);
+}
+
+void rpc_server_warn_old(struct rpc_server *server, const char *old, const char *now)
+{
+	if (!g_hash_table_contains(server->warned, old)) {
+		g_hash_table_add(server->warned, g_strdup(old));
+		log_warn(server->core->log, "rpc", "older name of a method", "name=%s now=%s", old,
+			 now);
+	}
 }
 
 /* --- end --------------------------------------------------------------------------------- */
@@ -179,6 +237,8 @@ void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *a
 	while (server->clients->len > 0)
 		rpc_client_close(server->clients->pdata[server->clients->len - 1]);
 	wake(server, true);
+	if (server->init_done)
+		rpc_server_start_init(server, server->init_done, server->init_arg);
 	look_for_end(server);
 }
 
@@ -193,6 +253,7 @@ void rpc_server_free(struct rpc_server *server)
 	g_ptr_array_unref(server->waiting);
 	for (unsigned i = 0; i < RPC_NOTIFICATIONS; i++)
 		g_free(server->notifications[i].ctx);
+	g_hash_table_unref(server->warned);
 	g_free(server->path);
 	g_free(server);
 }

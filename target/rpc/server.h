@@ -14,7 +14,14 @@ struct rpc_server {
 	struct nvmf_tgt *nvmf;
 	char *path;
 	int64_t pid;
-	bool loading; /* a configuration: framework_wait_init waits */
+	unsigned state; /* RPC_STARTUP or RPC_RUNTIME */
+	bool wait_for_rpc;
+	bool loading;	 /* a configuration: framework_wait_init waits */
+	bool init_asked; /* framework_start_init has been called */
+	/* The loader, after its entries for STARTUP; see rpc_server_start_init(). */
+	void (*init_done)(void *arg, const GError *error);
+	void *init_arg;
+	GHashTable *warned; /* older names that have been used */
 	struct net_listener *listener;
 	GPtrArray *clients; /* struct rpc_client* */
 	unsigned calls;	    /* not ended yet */
@@ -28,8 +35,13 @@ struct rpc_server {
 	void *stopped_arg;
 };
 
-/* A configuration has been loaded: framework_wait_init answers. */
-void rpc_server_loaded(struct rpc_server *server);
+/* framework_start_init: RUNTIME as soon as the loader, if there is one, agrees. */
+void rpc_server_init_asked(struct rpc_server *server);
+/* A method was called by an older name: said once in the log. */
+void rpc_server_warn_old(struct rpc_server *server, const char *old, const char *now);
+
+/* The same as rpc_method_find(), and which older name it is (else NULL). */
+const struct rpc_method *rpc_method_find_as(const char *name, const char **old);
 
 /* A call began or ended (server.c counts them for stop). */
 void rpc_server_call_begins(struct rpc_server *server);

@@ -193,6 +193,8 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 		  "Load this configuration (JSON, as save_config writes it)", "FILE" },
 		{ "rpc-socket", 'r', 0, G_OPTION_ARG_FILENAME, &o->rpc_path,
 		  "Listen for JSON-RPC there (" WEFTD_DEFAULT_SOCKET ")", "PATH" },
+		{ "wait-for-rpc", 0, 0, G_OPTION_ARG_NONE, &o->wait_for_rpc,
+		  "Start with framework_start_init, after calls that configure", NULL },
 		{ "cpumask", 'm', 0, G_OPTION_ARG_STRING, &raw->cpus,
 		  "One reactor on each of these processors: 0x3 or [0,2-3]", "CPUMASK" },
 		{ "spin", 0, 0, G_OPTION_ARG_STRING, &raw->spin,

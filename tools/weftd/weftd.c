@@ -152,6 +152,7 @@ static bool start(struct weftd *d)
 			  .log_level = o->log_level },
 		.rpc_path = o->rpc_path,
 		.pid = getpid(),
+		.wait_for_rpc = o->wait_for_rpc,
 	};
 	g_autoptr(GError) error = NULL;
 

@@ -15,6 +15,7 @@ struct weftd_options {
 	char *config; /* file, NULL: none */
 	char *rpc_path;
 	bool rpc_path_given;
+	gboolean wait_for_rpc;
 	int *cpus; /* NULL: one reactor, not pinned */
 	unsigned ncpus;
 	uint64_t spin_ns;
