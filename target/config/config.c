@@ -22,6 +22,19 @@ bool config_bad(const struct config *config, GError **error, unsigned line, cons
 	return weft_error_set(error, -EINVAL, NULL, "%s: %s", config->name, text);
 }
 
+void config_note(struct config *config, unsigned line, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (config->notes->len == CONFIG_MAX_NOTES)
+		return;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_ptr_array_add(config->notes, g_strdup_printf("line %u: %s", line, text));
+}
+
 /* --- entries ----------------------------------------------------------------------------- */
 
 static struct config_entry *append(struct config *config, const char *part, const char *method)
@@ -134,6 +147,7 @@ struct config *config_parse(const char *name, const char *text, size_t len, GErr
 	config->entries = g_array_new(FALSE, FALSE, sizeof(struct config_entry));
 	config->docs = g_ptr_array_new_with_free_func((GDestroyNotify)jv_doc_unref);
 	config->strings = g_string_chunk_new(4096);
+	config->notes = g_ptr_array_new_with_free_func(g_free);
 	if (parse(config, text, len, error))
 		return config;
 	config_free(config);
@@ -147,6 +161,7 @@ void config_free(struct config *config)
 	g_array_unref(config->entries);
 	g_ptr_array_unref(config->docs);
 	g_string_chunk_free(config->strings);
+	g_ptr_array_unref(config->notes);
 	g_free(config->name);
 	g_free(config);
 }

@@ -8,7 +8,6 @@
 #include "target/core/error.h"
 
 #define STR_MAX 1024
-#define NEAREST_MAX 64
 
 struct decoder {
 	const char *method;
@@ -26,49 +25,6 @@ static bool bad(GError **error, const char *format, ...)
 	g_autofree char *text = g_strdup_vprintf(format, args);
 	va_end(args);
 	return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s", text);
-}
-
-/* --- nearest name ------------------------------------------------------------------ */
-
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[NEAREST_MAX + 1];
-	size_t n = strlen(b);
-
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 0; a[i]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i + 1;
-		for (size_t j = 0; j < n; j++) {
-			unsigned change = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = MIN(change, 1 + MIN(row[j], diagonal));
-		}
-	}
-	return row[n];
-}
-
-const char *rpc_nearest(const char *text, const char *const *names)
-{
-	const char *best = NULL;
-	unsigned best_distance = UINT_MAX;
-
-	if (strlen(text) > NEAREST_MAX)
-		return NULL;
-	for (; *names; names++) {
-		if (strlen(*names) > NEAREST_MAX)
-			continue;
-
-		unsigned d = distance(text, *names);
-		if (d < best_distance) {
-			best = *names;
-			best_distance = d;
-		}
-	}
-	return best && best_distance <= 1 + strlen(best) / 3 ? best : NULL;
 }
 
 /* --- what a key takes ---------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "target/rpc/json.h"
+#include "target/rpc/nearest.h"
 
 /* The type of the member in the C structure is given after each. */
 enum rpc_type {
@@ -80,6 +81,3 @@ char *rpc_param_type_text(const struct rpc_param *p);
  */
 bool rpc_decode(const char *method, const struct rpc_param *table, bool relaxed,
 		const struct jv *params, void *base, GError **error);
-
-/* The name of names (NULL-terminated array) most like text, or NULL if none is near. */
-const char *rpc_nearest(const char *text, const char *const *names);
