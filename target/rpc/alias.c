@@ -100,6 +100,7 @@ const struct rpc_alias rpc_aliases[] = {
 };
 
 const struct rpc_method *const rpc_old_method_tables[] = {
+	rpc_methods_old,
 	NULL,
 };
 

@@ -111,10 +111,9 @@ void rpc_done(void *arg, const GError *error)
 
 /* --- start ------------------------------------------------------------------------- */
 
-static void unknown_method(struct rpc_request *req, const char *method)
+const char *rpc_method_near(const char *name)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	const char *near;
 
 	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
 		for (const struct rpc_method *m = *table; m->name; m++)
@@ -123,7 +122,13 @@ static void unknown_method(struct rpc_request *req, const char *method)
 		if (rpc_method_find(alias->name))
 			g_ptr_array_add(names, (char *)alias->name);
 	g_ptr_array_add(names, NULL);
-	near = rpc_nearest(method, (const char *const *)names->pdata);
+	return rpc_nearest(name, (const char *const *)names->pdata);
+}
+
+static void unknown_method(struct rpc_request *req, const char *method)
+{
+	const char *near = rpc_method_near(method);
+
 	if (near)
 		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
 			      "there is no such method. Did you mean %s?", near);
@@ -164,7 +169,7 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 	req->method = m;
 	if (req->called_as)
 		rpc_server_warn_old(req->server, req->called_as,
-				    m->name == req->called_as ? "a choice of others" : m->name);
+				    m->name == req->called_as ? "several" : m->name);
 	if (wrong_state(req))
 		return;
 	req->params = g_malloc0(MAX(m->params_size, 1));
@@ -185,7 +190,7 @@ void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
 	struct rpc_request *req = g_new0(struct rpc_request, 1);
 
 	req->server = server;
-	req->doc = jv_doc_ref(doc);
+	req->doc = doc ? jv_doc_ref(doc) : NULL;
 	req->done = done;
 	req->owner = owner;
 	req->task.fn = deliver;

@@ -85,6 +85,8 @@ char *rpc_param_type_text(const struct rpc_param *p)
 		return g_strdup("object");
 	case RPC_STRS:
 		return g_strdup_printf("array of at most %u strings", (unsigned)p->max);
+	case RPC_ARRAY:
+		return g_strdup_printf("array of at most %u elements", (unsigned)p->max);
 	default:
 		return number_text(p);
 	}
@@ -230,12 +232,12 @@ static bool decode_bytes(const struct decoder *d, const struct rpc_param *p, con
 	return true;
 }
 
-static bool decode_strs(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
-			const struct jv **out)
+static bool decode_array(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
+			 const struct jv **out)
 {
 	if (v->type != JV_ARRAY || v->count > p->max)
 		return wrong(d, p, v);
-	for (const struct jv *s = v->first; s; s = s->next)
+	for (const struct jv *s = v->first; s && p->type == RPC_STRS; s = s->next)
 		if (s->type != JV_STRING || s->len != strlen(s->str))
 			return wrong(d, p, s);
 	*out = v;
@@ -290,7 +292,8 @@ static bool decode_value(struct decoder *d, const struct rpc_param *p, const str
 	case RPC_OBJECT:
 		return decode_sub(d, p, v, at);
 	case RPC_STRS:
-		return decode_strs(d, p, v, (const struct jv **)at);
+	case RPC_ARRAY:
+		return decode_array(d, p, v, (const struct jv **)at);
 	case RPC_BOOL:
 		if (v->type != JV_BOOL)
 			return wrong(d, p, v);
@@ -361,7 +364,8 @@ static const struct rpc_param *find(const struct rpc_param *table, const struct 
 	if (v->key_len != strlen(v->key))
 		return NULL;
 	for (; table->name; table++)
-		if (strcmp(table->name, v->key) == 0)
+		if (strcmp(table->name, v->key) == 0 ||
+		    (table->old && strcmp(table->old, v->key) == 0))
 			return table;
 	return NULL;
 }
@@ -374,6 +378,14 @@ static void defaults(const struct rpc_param *table, uint8_t *base)
 		else if (p->def && !(p->flags & (RPC_IGNORED | RPC_FIXED)))
 			store(p, base + p->offset, p->def);
 	}
+}
+
+static bool given_twice(const struct decoder *d, const struct rpc_param *p)
+{
+	if (p->old)
+		return bad(d->error, "\"%s%s\" (formerly \"%s\") is given twice", d->path, p->name,
+			   p->old);
+	return bad(d->error, "\"%s%s\" is given twice", d->path, p->name);
 }
 
 static bool decode_object(struct decoder *d, const struct rpc_param *table, bool relaxed,
@@ -391,7 +403,7 @@ static bool decode_object(struct decoder *d, const struct rpc_param *table, bool
 
 		uint64_t bit = UINT64_C(1) << (p - table);
 		if (given & bit)
-			return bad(d->error, "\"%s%s\" is given twice", d->path, p->name);
+			return given_twice(d, p);
 		given |= bit;
 		if (!decode_value(d, p, v, base))
 			return false;

@@ -32,6 +32,7 @@ enum rpc_type {
 	RPC_HEX,    /* struct rpc_bytes: exactly max bytes as hexadecimal digits */
 	RPC_OBJECT, /* struct described by sub, embedded */
 	RPC_STRS,   /* const struct jv *: an array of at most max strings; absent: NULL */
+	RPC_ARRAY,  /* the same of anything: the method looks into it */
 };
 
 struct rpc_bytes {
@@ -49,6 +50,7 @@ enum {
 
 struct rpc_param {
 	const char *name; /* NULL ends a table */
+	const char *old;  /* what it was called in older releases: accepted as well */
 	enum rpc_type type;
 	unsigned flags;
 	size_t offset;

@@ -11,7 +11,8 @@
 /* --- addresses ---------------------------------------------------------------------------- */
 
 const struct rpc_param rpc_address_params[] = {
-	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct rpc_address, trtype, .max = 32),
+	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct rpc_address, trtype, .max = 32,
+		  .old = "transport"),
 	RPC_PARAM("adrfam", RPC_STR, 0, struct rpc_address, adrfam, .max = 32),
 	RPC_PARAM("traddr", RPC_STR, RPC_REQUIRED, struct rpc_address, traddr, .max = 255),
 	RPC_PARAM("trsvcid", RPC_STR, 0, struct rpc_address, trsvcid, .max = 31),

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "target/core/buf.h"
 #include "target/rpc/methods.h"
 
 static void set_u(JsonObject *o, const char *key, uint64_t value)
@@ -40,6 +41,19 @@ static JsonObject *transport_json(const struct nvmf_transport *t)
 	set_u(o, "kas", opts->kas);
 	set_u(o, "min_kato", opts->min_kato_ms);
 	return o;
+}
+
+/* What releases up to 21.10 showed as well; sizes and numbers of the pools there are. */
+static void add_old_transport(const struct rpc_server *server, const struct nvmf_transport *t,
+			      JsonObject *o)
+{
+	const struct nvmf_transport_options *opts = nvmf_transport_get_options(t);
+	uint64_t each = buf_pool_stats(server->reactor->bufs)->limit / opts->max_io_size;
+
+	set_u(o, "max_qpairs_per_ctrlr", opts->max_io_qpairs_per_ctrlr + 1u);
+	set_u(o, "io_unit_size", opts->max_io_size);
+	set_u(o, "num_shared_buffers", each * server->core->nreactors);
+	set_u(o, "buf_cache_size", each);
 }
 
 /* The identities of a namespace, as both the listing and the saved form have them. */
@@ -100,7 +114,16 @@ static JsonArray *namespaces_json(const struct nvmf_subsystem *s)
 	return array;
 }
 
-static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
+static JsonObject *listen_json(const struct nvmf_listener *l, bool old)
+{
+	JsonObject *o = rpc_trid_json(&l->trid);
+
+	if (old)
+		json_object_set_string_member(o, "transport", l->trid.trtype);
+	return o;
+}
+
+static JsonObject *subsystem_json(const struct nvmf_subsystem *s, bool old)
 {
 	JsonObject *o = json_object_new();
 	JsonArray *listeners = json_array_new(), *hosts = json_array_new();
@@ -108,11 +131,8 @@ static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
 
 	json_object_set_string_member(o, "nqn", s->nqn);
 	json_object_set_string_member(o, "subtype", nvme ? "NVMe" : "Discovery");
-	for (guint i = 0; i < s->listeners->len; i++) {
-		const struct nvmf_listener *l = s->listeners->pdata[i];
-
-		json_array_add_object_element(listeners, rpc_trid_json(&l->trid));
-	}
+	for (guint i = 0; i < s->listeners->len; i++)
+		json_array_add_object_element(listeners, listen_json(s->listeners->pdata[i], old));
 	json_object_set_array_member(o, "listen_addresses", listeners);
 	json_object_set_boolean_member(o, "allow_any_host", s->allow_any_host);
 	for (guint i = 0; i < s->hosts->len; i++) {
@@ -167,9 +187,16 @@ static void nvmf_get_transports(struct rpc_request *req)
 		return;
 	}
 	array = json_array_new();
-	for (guint i = 0; i < all->len; i++)
-		if (!one || one == all->pdata[i])
-			json_array_add_object_element(array, transport_json(all->pdata[i]));
+	for (guint i = 0; i < all->len; i++) {
+		JsonObject *o;
+
+		if (one && one != all->pdata[i])
+			continue;
+		o = transport_json(all->pdata[i]);
+		if (rpc_old_shape(req))
+			add_old_transport(req->server, all->pdata[i], o);
+		json_array_add_object_element(array, o);
+	}
 	rpc_reply_array(req, array);
 }
 
@@ -191,7 +218,7 @@ static void nvmf_get_subsystems(struct rpc_request *req)
 		if (!s)
 			return;
 		array = json_array_new();
-		json_array_add_object_element(array, subsystem_json(s));
+		json_array_add_object_element(array, subsystem_json(s, rpc_old_shape(req)));
 		rpc_reply_array(req, array);
 		return;
 	}
@@ -200,7 +227,8 @@ static void nvmf_get_subsystems(struct rpc_request *req)
 	all = nvmf_subsystems(req->server->nvmf);
 	array = json_array_new();
 	for (guint i = 0; i < all->len; i++)
-		json_array_add_object_element(array, subsystem_json(all->pdata[i]));
+		json_array_add_object_element(array,
+					      subsystem_json(all->pdata[i], rpc_old_shape(req)));
 	rpc_reply_array(req, array);
 }
 

@@ -17,6 +17,7 @@ struct create_transport {
 	const char *trtype, *tgt_name;
 	struct nvmf_transport_options o;
 	int32_t acceptor_backlog;
+	uint16_t max_qpairs; /* older: with the admin queue */
 };
 
 #define OPTION(name_, type_, ...)                                                                  \
@@ -29,7 +30,9 @@ static const struct rpc_param create_transport_params[] = {
 	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct create_transport, trtype, .max = 32),
 	RPC_PARAM("tgt_name", RPC_STR, 0, struct create_transport, tgt_name),
 	OPTION(max_queue_depth, RPC_U16),
-	OPTION(max_io_qpairs_per_ctrlr, RPC_U16),
+	OPTION(max_io_qpairs_per_ctrlr, RPC_U16, .min = 1),
+	RPC_PARAM("max_qpairs_per_ctrlr", RPC_U16, 0, struct create_transport, max_qpairs,
+		  .min = 2),
 	OPTION(in_capsule_data_size, RPC_U32),
 	OPTION(max_io_size, RPC_U32),
 	OPTION(max_aq_depth, RPC_U32),
@@ -65,6 +68,26 @@ static void create_transport_defaults(void *params)
 
 	nvmf_transport_options_default(&p->o);
 	p->acceptor_backlog = p->o.acceptor_backlog;
+	p->o.max_io_qpairs_per_ctrlr = 0; /* not given */
+}
+
+/* The older key counts the admin queue too. */
+static bool count_qpairs(struct rpc_request *req, struct create_transport *p)
+{
+	struct nvmf_transport_options defaults;
+	uint16_t *io = &p->o.max_io_qpairs_per_ctrlr;
+
+	if (p->max_qpairs > 0 && *io > 0 && *io != p->max_qpairs - 1) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"max_io_qpairs_per_ctrlr\" is %u and \"max_qpairs_per_ctrlr\", its "
+			      "older name that counts the admin queue too, is %u; give one of them",
+			      *io, p->max_qpairs);
+		return false;
+	}
+	nvmf_transport_options_default(&defaults);
+	if (*io == 0)
+		*io = p->max_qpairs > 0 ? p->max_qpairs - 1 : defaults.max_io_qpairs_per_ctrlr;
+	return true;
 }
 
 static void nvmf_create_transport(struct rpc_request *req)
@@ -81,6 +104,8 @@ static void nvmf_create_transport(struct rpc_request *req)
 		return;
 	}
 	p->o.acceptor_backlog = p->acceptor_backlog;
+	if (!count_qpairs(req, p))
+		return;
 	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL,
 	    &error);
 }

@@ -36,6 +36,7 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->pid = options->pid;
 	server->wait_for_rpc = options->wait_for_rpc;
 	server->state = options->wait_for_rpc ? RPC_STARTUP : RPC_RUNTIME;
+	server->old_options = json_object_new();
 	server->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	server->clients = g_ptr_array_new();
 	server->waiting = g_ptr_array_new();
@@ -253,6 +254,7 @@ void rpc_server_free(struct rpc_server *server)
 	g_ptr_array_unref(server->waiting);
 	for (unsigned i = 0; i < RPC_NOTIFICATIONS; i++)
 		g_free(server->notifications[i].ctx);
+	json_object_unref(server->old_options);
 	g_hash_table_unref(server->warned);
 	g_free(server->path);
 	g_free(server);

@@ -21,6 +21,8 @@ struct rpc_server {
 	/* The loader, after its entries for STARTUP; see rpc_server_start_init(). */
 	void (*init_done)(void *arg, const GError *error);
 	void *init_arg;
+	/* What set_nvmf_target_options and set_nvmf_target_config gave; see old.c. */
+	JsonObject *old_options;
 	GHashTable *warned; /* older names that have been used */
 	struct net_listener *listener;
 	GPtrArray *clients; /* struct rpc_client* */
