@@ -5,7 +5,7 @@
  */
 #include "target/target.h"
 
-#include "target/rpc/config.h"
+#include "target/config/load.h"
 
 struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error)
 {
@@ -40,7 +40,7 @@ fail:
 void target_load_config(struct target *t, const char *name, const char *text, size_t len,
 			void (*done)(void *arg, const GError *error), void *arg)
 {
-	rpc_load_config(t->rpc, name, text, len, done, arg);
+	config_load(t->rpc, name, text, len, done, arg);
 }
 
 /* --- end -------------------------------------------------------------------------- */

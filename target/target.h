@@ -32,7 +32,7 @@ struct target {
 /* Everything made, reactors running (in real time the main one runs with its main context). */
 struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error);
 /*
- * Loads a saved configuration; see rpc_load_config() in target/rpc/config.h. Once,
+ * Loads a saved configuration; see config_load() in target/config/load.h. Once,
  * before anything else calls methods.
  */
 void target_load_config(struct target *t, const char *name, const char *text, size_t len,

@@ -64,6 +64,8 @@ struct rpc_alias {
 extern const struct rpc_alias rpc_aliases[];
 /* By its name of today, or an older one. */
 const struct rpc_method *rpc_method_find(const char *name);
+/* The name there is that is most like name, or NULL. */
+const char *rpc_method_near(const char *name);
 
 struct rpc_request {
 	struct rpc_server *server;
@@ -107,7 +109,8 @@ void rpc_done(void *req, const GError *error);
 /* --- calls ---------------------------------------------------------------------------- */
 
 /*
- * Starts method(params). doc (a reference is taken) is what params lies in. done
+ * Starts method(params). doc (a reference is taken) is what params lies in, NULL
+ * with NULL params. done
  * is called once, from the done list; req is gone after it. Methods of the wrong
  * state, unknown ones and bad parameters end there too.
  */
