@@ -169,7 +169,7 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 	req->method = m;
 	if (req->called_as)
 		rpc_server_warn_old(req->server, req->called_as,
-				    m->name == req->called_as ? "a choice of others" : m->name);
+				    m->name == req->called_as ? "several" : m->name);
 	if (wrong_state(req))
 		return;
 	req->params = g_malloc0(MAX(m->params_size, 1));
