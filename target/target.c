@@ -13,13 +13,16 @@ struct target *target_new(const struct hw *hw, const struct target_options *opti
 	struct nvmf_tgt_options nvmf_options = { .name = "nvmf_tgt" };
 	struct rpc_options rpc_options = {
 		.path = options->rpc_path,
+		.has_group = options->rpc_has_group,
+		.group = options->rpc_group,
+		.tcp = options->rpc_tcp,
 		.pid = options->pid,
 		.wait_for_rpc = options->wait_for_rpc,
 	};
 
 	t->options = *options;
 	t->options.core.cpus = NULL; /* the core has its own copy */
-	t->options.rpc_path = NULL;
+	t->options.rpc_path = t->options.rpc_tcp = NULL;
 	t->core = core_new(hw, &options->core, error);
 	if (!t->core)
 		goto fail;
@@ -27,7 +30,7 @@ struct target *target_new(const struct hw *hw, const struct target_options *opti
 	t->nvmf = nvmf_tgt_new(t->core, t->bdevs, &nvmf_options);
 	t->rpc = rpc_server_new(t->core, t->bdevs, t->nvmf, &rpc_options);
 	/* Listening before the start: a socket in use is found while all is easy to undo. */
-	if (options->rpc_path && !rpc_server_listen(t->rpc, error))
+	if (!rpc_server_listen(t->rpc, error))
 		goto fail;
 	if (!core_start(t->core, error))
 		goto fail;

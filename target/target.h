@@ -17,6 +17,9 @@ struct rpc_server;
 struct target_options {
 	struct core_options core;
 	const char *rpc_path; /* UNIX socket; NULL: no RPC socket */
+	bool rpc_has_group;   /* that may use it */
+	uint32_t rpc_group;
+	const char *rpc_tcp;  /* loopback address and port for RPC as well; NULL: none */
 	int64_t pid;          /* of this process, as RPC users see it; 0 in a world */
 	bool wait_for_rpc;    /* start with framework_start_init */
 };

@@ -129,6 +129,10 @@ struct rpc_notification {
 
 struct rpc_options {
 	const char *path; /* socket; NULL: none */
+	/* Who may use it besides its owner: this group. */
+	bool has_group;
+	uint32_t group;
+	const char *tcp; /* "127.0.0.1:5260", a loopback address; NULL: none */
 	int64_t pid;	  /* of this process, for framework_get_reactors; 0 in a world */
 	/* Stay in STARTUP until framework_start_init is called. */
 	bool wait_for_rpc;
@@ -137,7 +141,7 @@ struct rpc_options {
 /* Does not listen yet. */
 struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 				  struct nvmf_tgt *nvmf, const struct rpc_options *options);
-/* Listens on options.path. Before the reactors run, or on the main one. */
+/* Listens on options.path and options.tcp. Before the reactors run, or on the main one. */
 bool rpc_server_listen(struct rpc_server *server, GError **error);
 /*
  * Closes the socket and the clients; done when the last call has ended (at once

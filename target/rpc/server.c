@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The server object: the listening socket, the list of clients, the ring of
- * notifications, requests that wait for something to happen, and the orderly end.
+ * The server object: its two states, the ring of notifications, requests that wait for something to
+ * happen, and the orderly end.
  */
 #include "target/rpc/server.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "target/rpc/client.h"
 
@@ -33,6 +32,9 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->bdevs = bdevs;
 	server->nvmf = nvmf;
 	server->path = g_strdup(options->path);
+	server->tcp = g_strdup(options->tcp);
+	server->has_group = options->has_group;
+	server->group = options->group;
 	server->pid = options->pid;
 	server->wait_for_rpc = options->wait_for_rpc;
 	server->state = options->wait_for_rpc ? RPC_STARTUP : RPC_RUNTIME;
@@ -42,67 +44,6 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->waiting = g_ptr_array_new();
 	bdev_layer_listen(bdevs, bdev_event, server);
 	return server;
-}
-
-/* --- clients --------------------------------------------------------------------------- */
-
-static void refuse_client(struct rpc_server *server, struct net_stream *stream)
-{
-	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-16,"
-				   "\"message\":\"Device or resource busy\",\"data\":"
-				   "\"64 clients are connected already\"}}";
-	struct rpc_client *c = rpc_client_new(server, stream);
-	struct iovec iov = { .iov_base = (char *)text, .iov_len = sizeof(text) - 1 };
-
-	log_warn(server->core->log, "rpc", "too many clients", "limit=%u", RPC_MAX_CLIENTS);
-	if (!c)
-		return;
-	/* As much as goes at once: it must not take a place. */
-	net_send(stream, &iov, 1, false);
-	rpc_client_close(c);
-}
-
-static void accepted(struct net_listener *listener, struct net_stream *stream, void *user)
-{
-	struct rpc_server *server = user;
-	struct rpc_client *c;
-
-	(void)listener;
-	if (server->clients->len >= RPC_MAX_CLIENTS) {
-		refuse_client(server, stream);
-		return;
-	}
-	c = rpc_client_new(server, stream);
-	if (c)
-		g_ptr_array_add(server->clients, c);
-}
-
-static void accept_failed(struct net_listener *listener, int err, void *user)
-{
-	struct rpc_server *server = user;
-
-	(void)listener;
-	log_warn(server->core->log, "rpc", "accept failed", "error=%s", g_strerror(-err));
-}
-
-bool rpc_server_listen(struct rpc_server *server, GError **error)
-{
-	static const struct net_listener_cb cb = { .accepted = accepted, .failed = accept_failed };
-	const struct hw_net_ops *ops = server->core->hw->net->ops;
-	struct net_listen_opts opts = { .mode = 0600 };
-	struct net_addr addr;
-	int rc;
-
-	if (strlen(server->path) >= sizeof(addr.path))
-		return weft_error_set(error, -ENAMETOOLONG, NULL,
-				      "RPC socket %s: a socket path has at most %zu bytes",
-				      server->path, sizeof(addr.path) - 1);
-	net_addr_unix(&addr, server->path);
-	rc = ops->listen(server->reactor->net, &addr, &opts, &cb, server, &server->listener);
-	if (rc < 0)
-		return weft_error_set(error, rc, NULL, "cannot listen on RPC socket %s: %s",
-				      server->path, g_strerror(-rc));
-	return true;
 }
 
 /* --- calls ------------------------------------------------------------------------------ */
@@ -232,9 +173,7 @@ void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *a
 	server->stopped = done;
 	server->stopped_arg = arg;
 	server->stop_task.fn = all_ended;
-	if (server->listener)
-		server->core->hw->net->ops->listener_close(server->listener);
-	server->listener = NULL;
+	rpc_server_close_listeners(server);
 	while (server->clients->len > 0)
 		rpc_client_close(server->clients->pdata[server->clients->len - 1]);
 	wake(server, true);
@@ -248,8 +187,7 @@ void rpc_server_free(struct rpc_server *server)
 	if (!server)
 		return;
 	g_assert(server->calls == 0);
-	if (server->listener)
-		server->core->hw->net->ops->listener_close(server->listener);
+	rpc_server_close_listeners(server);
 	g_ptr_array_unref(server->clients);
 	g_ptr_array_unref(server->waiting);
 	for (unsigned i = 0; i < RPC_NOTIFICATIONS; i++)
@@ -257,5 +195,6 @@ void rpc_server_free(struct rpc_server *server)
 	json_object_unref(server->old_options);
 	g_hash_table_unref(server->warned);
 	g_free(server->path);
+	g_free(server->tcp);
 	g_free(server);
 }

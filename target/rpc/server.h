@@ -12,7 +12,9 @@ struct rpc_server {
 	struct reactor *reactor; /* the main one */
 	struct bdev_layer *bdevs;
 	struct nvmf_tgt *nvmf;
-	char *path;
+	char *path, *tcp;
+	bool has_group;
+	uint32_t group;
 	int64_t pid;
 	unsigned state; /* RPC_STARTUP or RPC_RUNTIME */
 	bool wait_for_rpc;
@@ -24,7 +26,7 @@ struct rpc_server {
 	/* What set_nvmf_target_options and set_nvmf_target_config gave; see old.c. */
 	JsonObject *old_options;
 	GHashTable *warned; /* older names that have been used */
-	struct net_listener *listener;
+	struct net_listener *listeners[2]; /* of path and tcp; NULL: none */
 	GPtrArray *clients; /* struct rpc_client* */
 	unsigned calls;	    /* not ended yet */
 	/* Requests that wait for something to happen, in order; see rpc_wait(). */
@@ -44,6 +46,8 @@ void rpc_server_warn_old(struct rpc_server *server, const char *old, const char 
 
 /* The same as rpc_method_find(), and which older name it is (else NULL). */
 const struct rpc_method *rpc_method_find_as(const char *name, const char **old);
+
+void rpc_server_close_listeners(struct rpc_server *server);
 
 /* A call began or ended (server.c counts them for stop). */
 void rpc_server_call_begins(struct rpc_server *server);

@@ -2,6 +2,7 @@
 /* The command line. */
 #include "tools/weftd/weftd.h"
 
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,9 +160,24 @@ static bool parse_files(const char *text, enum linux_file_engine *engine)
 }
 
 struct raw {
-	char *cpus, *spin, *net, *files, *level;
+	char *cpus, *spin, *net, *files, *level, *group;
 	gboolean version;
 };
+
+/* By name or number. */
+static bool parse_group(const char *text, uint32_t *gid)
+{
+	const struct group *group = getgrnam(text);
+	guint64 number;
+
+	if (group)
+		*gid = group->gr_gid;
+	else if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32 - 1, &number, NULL))
+		*gid = (uint32_t)number;
+	else
+		return false;
+	return true;
+}
 
 static bool interpret(struct weftd_options *o, const struct raw *raw, GError **error)
 {
@@ -180,6 +196,9 @@ static bool interpret(struct weftd_options *o, const struct raw *raw, GError **e
 			return bad(error, "-L %s: error, warning, notice, info or debug expected",
 				   raw->level);
 	}
+	o->rpc_has_group = raw->group != NULL;
+	if (raw->group && !parse_group(raw->group, &o->rpc_group))
+		return bad(error, "--rpc-group %s: there is no such group", raw->group);
 	o->rpc_path_given = o->rpc_path != NULL;
 	if (!o->rpc_path)
 		o->rpc_path = g_strdup(WEFTD_DEFAULT_SOCKET);
@@ -193,6 +212,10 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 		  "Load this configuration (JSON, as save_config writes it)", "FILE" },
 		{ "rpc-socket", 'r', 0, G_OPTION_ARG_FILENAME, &o->rpc_path,
 		  "Listen for JSON-RPC there (" WEFTD_DEFAULT_SOCKET ")", "PATH" },
+		{ "rpc-group", 0, 0, G_OPTION_ARG_STRING, &raw->group,
+		  "Let this group use that socket too", "GROUP" },
+		{ "rpc-listen", 0, 0, G_OPTION_ARG_STRING, &o->rpc_listen,
+		  "Listen for JSON-RPC on this loopback address as well", "127.0.0.1:PORT" },
 		{ "wait-for-rpc", 0, 0, G_OPTION_ARG_NONE, &o->wait_for_rpc,
 		  "Start with framework_start_init, after calls that configure", NULL },
 		{ "cpumask", 'm', 0, G_OPTION_ARG_STRING, &raw->cpus,
@@ -232,6 +255,7 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 	g_free(raw.net);
 	g_free(raw.files);
 	g_free(raw.level);
+	g_free(raw.group);
 	*status = ok ? 0 : 1;
 	if (!ok)
 		g_printerr("weftd: %s\nweftd --help shows the options\n", error->message);
@@ -244,5 +268,6 @@ void weftd_options_clear(struct weftd_options *o)
 {
 	g_free(o->config);
 	g_free(o->rpc_path);
+	g_free(o->rpc_listen);
 	g_free(o->cpus);
 }

@@ -152,6 +152,9 @@ static bool start(struct weftd *d)
 			  .log_level = o->log_level },
 		.rpc_path = o->rpc_path,
 		.pid = getpid(),
+		.rpc_has_group = o->rpc_has_group,
+		.rpc_group = o->rpc_group,
+		.rpc_tcp = o->rpc_listen,
 		.wait_for_rpc = o->wait_for_rpc,
 	};
 	g_autoptr(GError) error = NULL;

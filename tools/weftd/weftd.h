@@ -15,6 +15,9 @@ struct weftd_options {
 	char *config; /* file, NULL: none */
 	char *rpc_path;
 	bool rpc_path_given;
+	bool rpc_has_group;
+	uint32_t rpc_group;
+	char *rpc_listen; /* NULL: no TCP */
 	gboolean wait_for_rpc;
 	int *cpus; /* NULL: one reactor, not pinned */
 	unsigned ncpus;
