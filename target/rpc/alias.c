@@ -2,11 +2,9 @@
 /*
  * Older names of methods (17.10 to 21.10), each of one of today that takes the same
  * parameters. All of them stand here; those whose method weft does not have do not
- * exist for anybody.
+ * exist for anybody. The target finds methods by them (find.c), weftctl commands.
  */
-#include <string.h>
-
-#include "target/rpc/methods.h"
+#include "target/rpc/alias.h"
 
 const struct rpc_alias rpc_aliases[] = {
 	{ "add_initiator_group", "iscsi_create_initiator_group" },
@@ -98,45 +96,3 @@ const struct rpc_alias rpc_aliases[] = {
 	{ "wait_subsystem_init", "framework_wait_init" },
 	{ 0 },
 };
-
-const struct rpc_method *const rpc_old_method_tables[] = {
-	rpc_methods_old,
-	NULL,
-};
-
-static const struct rpc_method *find(const struct rpc_method *const *table, const char *name)
-{
-	for (; *table; table++)
-		for (const struct rpc_method *m = *table; m->name; m++)
-			if (strcmp(m->name, name) == 0)
-				return m;
-	return NULL;
-}
-
-const struct rpc_method *rpc_method_find_as(const char *name, const char **old)
-{
-	const struct rpc_method *m = find(rpc_method_tables, name);
-
-	*old = NULL;
-	if (m)
-		return m;
-	m = find(rpc_old_method_tables, name);
-	if (m) {
-		*old = m->name;
-		return m;
-	}
-	for (const struct rpc_alias *alias = rpc_aliases; alias->name; alias++) {
-		if (strcmp(alias->name, name) == 0) {
-			*old = alias->name;
-			return find(rpc_method_tables, alias->now);
-		}
-	}
-	return NULL;
-}
-
-const struct rpc_method *rpc_method_find(const char *name)
-{
-	const char *old;
-
-	return rpc_method_find_as(name, &old);
-}

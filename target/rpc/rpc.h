@@ -18,6 +18,7 @@
 #include "target/core/core.h"
 #include "target/core/error.h"
 #include "target/nvmf/nvmf.h"
+#include "target/rpc/alias.h"
 #include "target/rpc/decode.h"
 #include "target/rpc/json.h"
 
@@ -55,13 +56,6 @@ extern const struct rpc_method *const rpc_method_tables[];
  */
 extern const struct rpc_method *const rpc_old_method_tables[];
 
-/* An older name of a method. */
-struct rpc_alias {
-	const char *name; /* NULL ends the table */
-	const char *now;  /* may be a method that weft does not have: then neither is the alias */
-};
-
-extern const struct rpc_alias rpc_aliases[];
 /* By its name of today, or an older one. */
 const struct rpc_method *rpc_method_find(const char *name);
 /* The name there is that is most like name, or NULL. */
