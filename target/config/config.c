@@ -97,15 +97,6 @@ bool config_parse_nvmetcli(struct config *config, struct jv_doc *doc, GError **e
 }
 #endif
 
-#ifdef CONFIG_WITHOUT_INI
-bool config_parse_ini(struct config *config, const char *text, size_t len, GError **error)
-{
-	(void)text;
-	(void)len;
-	return config_bad(config, error, 0, "not JSON, and INI is not read by this build");
-}
-#endif
-
 static bool parse_json(struct config *config, const char *text, size_t len, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
