@@ -101,6 +101,7 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	c->nssro = s->priv->was_reset;
 	c->state = NVMF_CTRLR_NEW;
 	g_ptr_array_insert(s->priv->ctrlrs, (int)place, c);
+	nvmf_event(s, NVMF_EVENT_CTRLR_CONNECT, "cntlid=%u host=%s", cntlid, c->hostnqn);
 	return c;
 }
 
@@ -121,6 +122,8 @@ static void unregister(struct reactor *r, void *arg)
 
 	(void)r;
 	g_ptr_array_remove(c->subsystem->priv->ctrlrs, c);
+	nvmf_event(c->subsystem, NVMF_EVENT_CTRLR_DISCONNECT, "cntlid=%u host=%s", c->cntlid,
+		   c->hostnqn);
 	nvmf_subsystem_ctrlr_gone(c->subsystem, c);
 	core_call(c->owner, free_ctrlr, c);
 }

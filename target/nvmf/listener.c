@@ -66,6 +66,7 @@ bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_tri
 	l->portid = port->portid;
 	l->ana = nvmf_ana_new(s->max_namespaces);
 	g_ptr_array_add(s->listeners, l);
+	nvmf_listener_event(l, NVMF_EVENT_LISTENER_ADD);
 	nvmf_discovery_changed(s->tgt);
 	return true;
 }
@@ -80,6 +81,7 @@ void nvmf_listener_free(void *listener)
 
 void nvmf_listener_drop(struct nvmf_subsystem *s, unsigned index)
 {
+	nvmf_listener_event(g_ptr_array_index(s->listeners, index), NVMF_EVENT_LISTENER_REMOVE);
 	nvmf_port_put(find_port(g_ptr_array_index(s->listeners, index)));
 	g_ptr_array_remove_index(s->listeners, index);
 }

@@ -124,6 +124,12 @@ static void free_ns(struct nvmf_ns *ns)
 	g_free(ns);
 }
 
+static void tell_event(const struct nvmf_ns *ns, enum nvmf_event event)
+{
+	nvmf_event(ns->subsystem, event, "nsid=%u bdev=%s", ns->nsid,
+		   bdev_desc_bdev(ns->desc)->name);
+}
+
 static void one_removed(struct reactor *r, void *arg)
 {
 	struct ns_op *op = arg;
@@ -131,6 +137,7 @@ static void one_removed(struct reactor *r, void *arg)
 	(void)r;
 	if (--op->left > 0)
 		return;
+	tell_event(op->ns, NVMF_EVENT_NS_REMOVE);
 	free_ns(op->ns);
 	finish(op);
 }
@@ -308,6 +315,7 @@ static void added(void *arg)
 	struct nvmf_ns *ns = op->ns;
 
 	ns->priv->adding = false;
+	tell_event(ns, NVMF_EVENT_NS_ADD);
 	if (op->nsid_out != NULL)
 		*op->nsid_out = op->nsid;
 	if (ns->priv->bdev_gone)

@@ -289,3 +289,32 @@ struct nvmf_group_stats {
 void nvmf_get_stats(struct nvmf_tgt *tgt,
 		    void (*done)(void *arg, const struct nvmf_group_stats *stats, unsigned n),
 		    void *arg);
+
+/* --- what happens --------------------------------------------------------------------- */
+
+/* X(id, name of its notification) */
+#define NVMF_EVENTS(X)                                          \
+	X(NVMF_EVENT_SUBSYSTEM_ADD, "nvmf_subsystem_add")       \
+	X(NVMF_EVENT_SUBSYSTEM_REMOVE, "nvmf_subsystem_remove") \
+	X(NVMF_EVENT_NS_ADD, "nvmf_ns_add")                     \
+	X(NVMF_EVENT_NS_REMOVE, "nvmf_ns_remove")               \
+	X(NVMF_EVENT_LISTENER_ADD, "nvmf_listener_add")         \
+	X(NVMF_EVENT_LISTENER_REMOVE, "nvmf_listener_remove")   \
+	X(NVMF_EVENT_HOST_ADD, "nvmf_host_add")                 \
+	X(NVMF_EVENT_HOST_REMOVE, "nvmf_host_remove")           \
+	X(NVMF_EVENT_ANA_CHANGE, "nvmf_ana_change")             \
+	X(NVMF_EVENT_CTRLR_CONNECT, "nvmf_ctrlr_connect")       \
+	X(NVMF_EVENT_CTRLR_DISCONNECT, "nvmf_ctrlr_disconnect")
+
+enum nvmf_event {
+#define X(id, name) id,
+	NVMF_EVENTS(X)
+#undef X
+};
+
+/*
+ * event is called for each: type is the name above (constant), ctx the NQN of the
+ * subsystem and, after a blank, key=value of what it is about. One listener.
+ */
+void nvmf_tgt_listen(struct nvmf_tgt *tgt,
+		     void (*event)(void *arg, const char *type, const char *ctx), void *arg);

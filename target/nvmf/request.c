@@ -12,7 +12,10 @@
 
 static uint64_t trace_id(const struct nvmf_request *req)
 {
-	return (uint64_t)req->qpair->qid << 16 | req->cmd.cid;
+	const struct nvmf_qpair *q = req->qpair;
+	uint64_t cntlid = q->ctrlr != NULL ? q->ctrlr->cntlid : 0;
+
+	return cntlid << 32 | (uint64_t)q->qid << 16 | req->cmd.cid;
 }
 
 /*

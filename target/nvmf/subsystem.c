@@ -142,6 +142,7 @@ struct nvmf_subsystem *nvmf_subsystem_create(struct nvmf_tgt *tgt,
 	if (!check_options(tgt, options, error))
 		return NULL;
 	s = nvmf_subsystem_make(tgt, NVMF_SUBTYPE_NVM, options);
+	nvmf_event(s, NVMF_EVENT_SUBSYSTEM_ADD, "%s", "");
 	nvmf_discovery_changed(tgt);
 	return s;
 }
@@ -260,6 +261,7 @@ static void dropped(void *arg)
 	struct nvmf_tgt *tgt = d->s->tgt;
 
 	tgt->subsystems->pdata[d->s->index] = NULL;
+	nvmf_event(d->s, NVMF_EVENT_SUBSYSTEM_REMOVE, "%s", "");
 	nvmf_subsystem_free(d->s);
 	d->done(d->arg, NULL);
 	g_free(d);
@@ -335,6 +337,7 @@ bool nvmf_subsystem_add_host(struct nvmf_subsystem *s, const char *hostnqn, GErr
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "host: %s", why);
 	if (!find_host(s, hostnqn, &i)) {
 		g_ptr_array_add(s->hosts, g_strdup(hostnqn));
+		nvmf_event(s, NVMF_EVENT_HOST_ADD, "host=%s", hostnqn);
 		nvmf_discovery_changed(s->tgt);
 	}
 	return true;
@@ -352,6 +355,7 @@ void nvmf_subsystem_remove_host(struct nvmf_subsystem *s, const char *hostnqn, n
 
 	if (find_host(s, hostnqn, &i)) {
 		g_ptr_array_remove_index(s->hosts, i);
+		nvmf_event(s, NVMF_EVENT_HOST_REMOVE, "host=%s", hostnqn);
 		nvmf_discovery_changed(s->tgt);
 	}
 	nvmf_subsystem_kill_ctrlrs(s, of_host, hostnqn, done, arg);
@@ -362,6 +366,7 @@ bool nvmf_subsystem_allow_any_host(struct nvmf_subsystem *s, bool allow, GError 
 	(void)error;
 	if (s->allow_any_host != allow) {
 		s->allow_any_host = allow;
+		nvmf_event(s, allow ? NVMF_EVENT_HOST_ADD : NVMF_EVENT_HOST_REMOVE, "host=*");
 		nvmf_discovery_changed(s->tgt);
 	}
 	return true;

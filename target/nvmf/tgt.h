@@ -19,6 +19,8 @@ struct nvmf_tgt {
 	uint64_t started;       /* when, ns */
 	uint64_t genctr;        /* discovery generation counter */
 	uint16_t next_portid;
+	void (*event)(void *arg, const char *type, const char *ctx); /* NULL: nobody listens */
+	void *event_arg;
 	bool shutting_down;
 	bool after_delete; /* shutdown waits for a deletion that was under way */
 	unsigned connections;   /* queue pairs in existence */
@@ -50,3 +52,8 @@ struct nvmf_ns_priv {
 	bool bdev_gone; /* while it was being added */
 	bool write_protected; /* by a host (feature 84h); ends with the namespace, or the target */
 };
+
+/* Tells the listener; format may be "". */
+void nvmf_event(const struct nvmf_subsystem *s, enum nvmf_event event, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+void nvmf_listener_event(const struct nvmf_listener *l, enum nvmf_event event);
