@@ -98,7 +98,7 @@ static void run_next(struct loader *l)
 		l->next++;
 	if (l->next < l->config->entries->len) {
 		e = entry_at(l, l->next++);
-		rpc_call(l->server, e->doc, e->method, e->params, entry_done, l);
+		rpc_call_part(l->server, e->doc, e->method, e->params, entry_done, l);
 	} else if (l->startup) {
 		rpc_server_start_init(l->server, started, l);
 	} else {

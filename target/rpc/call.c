@@ -43,6 +43,14 @@ static void end(struct rpc_request *req)
 	g_assert(!req->ended);
 	req->ended = true;
 	reactor_timer_cancel(req->server->reactor, &req->timer);
+	if (req->method && req->method->makes && req->server->keeper)
+		req->server->keeper->ended(req->server->keeper, req);
+	else
+		rpc_deliver(req);
+}
+
+void rpc_deliver(struct rpc_request *req)
+{
 	reactor_run_soon(req->server->reactor, &req->task);
 }
 
@@ -182,14 +190,15 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 	m->call(req);
 }
 
-void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
-	      const struct jv *params,
-	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
-	      void *owner)
+static void call(struct rpc_server *server, struct jv_doc *doc, const char *method,
+		 const struct jv *params, bool part,
+		 void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+		 void *owner)
 {
 	struct rpc_request *req = g_new0(struct rpc_request, 1);
 
 	req->server = server;
+	req->part = part;
 	req->doc = doc ? jv_doc_ref(doc) : NULL;
 	req->done = done;
 	req->owner = owner;
@@ -200,4 +209,20 @@ void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
 		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
 	else
 		start(req, method, params);
+}
+
+void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
+	      const struct jv *params,
+	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+	      void *owner)
+{
+	call(server, doc, method, params, false, done, owner);
+}
+
+void rpc_call_part(struct rpc_server *server, struct jv_doc *doc, const char *method,
+		   const struct jv *params,
+		   void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+		   void *owner)
+{
+	call(server, doc, method, params, true, done, owner);
 }

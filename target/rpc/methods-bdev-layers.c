@@ -338,7 +338,7 @@ bool rpc_config_bdev_layer(const struct bdev *bdev, JsonArray *config)
 #define METHOD(name_, call_, params_, struct_)                                                     \
 	{                                                                                          \
 		.name = name_, .call = call_, .params = params_, .params_size = sizeof(struct_),   \
-		.states = RPC_RUNTIME                                                              \
+		.states = RPC_RUNTIME, .makes = true                                                              \
 	}
 
 const struct rpc_method rpc_methods_bdev_layers[] = {

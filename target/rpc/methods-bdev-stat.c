@@ -496,6 +496,7 @@ const struct rpc_method rpc_methods_bdev_stat[] = {
 	  .params_size = sizeof(struct histogram),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_set_qos_limit",
+	  .makes = true,
 	  .call = bdev_set_qos_limit,
 	  .params = qos_params,
 	  .params_size = sizeof(struct qos),

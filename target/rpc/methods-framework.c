@@ -212,6 +212,24 @@ static const struct rpc_param get_config_params[] = {
 	{ 0 },
 };
 
+char *rpc_config_text(struct rpc_server *server)
+{
+	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+	JsonObject *all = json_object_new();
+	JsonArray *array = json_array_new();
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(subsystems); i++) {
+		JsonObject *o = json_object_new();
+
+		json_object_set_string_member(o, "subsystem", subsystems[i].name);
+		json_object_set_array_member(o, "config", subsystems[i].config(server));
+		json_array_add_object_element(array, o);
+	}
+	json_object_set_array_member(all, "subsystems", array);
+	json_node_take_object(root, all);
+	return json_to_string(root, TRUE);
+}
+
 static void framework_get_config(struct rpc_request *req)
 {
 	const struct get_config *p = req->params;

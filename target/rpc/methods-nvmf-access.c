@@ -202,7 +202,7 @@ static void ns_remove_host(struct rpc_request *req)
 #define METHOD(name_, call_, table_, type_)                                                        \
 	{                                                                                          \
 		.name = name_, .call = call_, .params = table_, .params_size = sizeof(type_),      \
-		.states = RPC_RUNTIME                                                              \
+		.states = RPC_RUNTIME, .makes = true                                                              \
 	}
 
 const struct rpc_method rpc_methods_nvmf_access[] = {

@@ -186,11 +186,13 @@ void rpc_config_discovery_filters(struct nvmf_tgt *tgt, JsonArray *config)
 
 const struct rpc_method rpc_methods_nvmf_discovery[] = {
 	{ .name = "nvmf_discovery_add_referral",
+	  .makes = true,
 	  .call = add_referral,
 	  .params = add_referral_params,
 	  .params_size = sizeof(struct referral),
 	  .states = RPC_RUNTIME },
 	{ .name = "nvmf_discovery_remove_referral",
+	  .makes = true,
 	  .call = remove_referral,
 	  .params = remove_referral_params,
 	  .params_size = sizeof(struct referral),

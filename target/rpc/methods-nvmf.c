@@ -485,7 +485,7 @@ static void nvmf_subsystem_remove_host_method(struct rpc_request *req)
 #define METHOD(name_, call_, table_, type_, ...)                                                   \
 	{                                                                                          \
 		.name = name_, .call = call_, .params = table_, .params_size = sizeof(type_),      \
-		.states = RPC_RUNTIME, ##__VA_ARGS__                                               \
+		.states = RPC_RUNTIME, .makes = true, ##__VA_ARGS__                                               \
 	}
 
 const struct rpc_method rpc_methods_nvmf[] = {

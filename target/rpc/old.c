@@ -257,7 +257,7 @@ static void set_bdev_qos_limit_iops(struct rpc_request *req)
 #define METHOD(name_, params_, struct_, states_)                                                   \
 	{                                                                                          \
 		.name = #name_, .call = name_, .params = params_, .params_size = sizeof(struct_),  \
-		.states = states_                                                                  \
+		.states = states_, .makes = true                                                                  \
 	}
 
 const struct rpc_method rpc_methods_old[] = {

@@ -46,6 +46,7 @@ struct rpc_method {
 	void (*defaults)(void *params); /* may be NULL */
 	bool relaxed;			/* unknown keys are ignored */
 	unsigned states;
+	bool makes; /* state that the saved configuration has */
 };
 
 /* Tables of the domains, NULL-terminated each; ends with NULL. */
@@ -78,6 +79,7 @@ struct rpc_request {
 	struct jv_doc *doc;
 	void (*done)(struct rpc_request *req, JsonNode *result, const GError *error);
 	void *owner;
+	bool part; /* of another call */
 	bool ended;
 };
 
@@ -112,6 +114,30 @@ void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
 	      const struct jv *params,
 	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
 	      void *owner);
+
+/* The same for a part of another call, which alone is kept. */
+void rpc_call_part(struct rpc_server *server, struct jv_doc *doc, const char *method,
+		   const struct jv *params,
+		   void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+		   void *owner);
+
+/*
+ * What keeps the configuration. It hears of calls that made state (or failed to)
+ * before their answers go out.
+ */
+struct rpc_keeper {
+	/* rpc_deliver(req) when its answer may go out: from inside, or later. */
+	void (*ended)(struct rpc_keeper *keeper, struct rpc_request *req);
+	/* State has changed outside of any call. */
+	void (*changed)(struct rpc_keeper *keeper);
+	/* How it stands, for config_get_status. */
+	void (*show)(struct rpc_keeper *keeper, JsonObject *o);
+};
+
+void rpc_deliver(struct rpc_request *req);
+
+/* The whole configuration, as save_config has it. Caller frees. */
+char *rpc_config_text(struct rpc_server *server);
 
 /* --- server ----------------------------------------------------------------------------- */
 

@@ -20,6 +20,8 @@ static void bdev_event(void *arg, const char *what, const struct bdev *bdev)
 	n->ctx = g_strdup(bdev->name);
 	n->id = server->next_notification++;
 	rpc_wake_waiting(server);
+	if (server->keeper)
+		server->keeper->changed(server->keeper);
 }
 
 struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,

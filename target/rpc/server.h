@@ -29,6 +29,8 @@ struct rpc_server {
 	struct net_listener *listeners[2]; /* of path and tcp; NULL: none */
 	GPtrArray *clients; /* struct rpc_client* */
 	unsigned calls;	    /* not ended yet */
+	unsigned parts;	    /* calls of several parts under way: what is there is half made */
+	struct rpc_keeper *keeper; /* NULL: nobody keeps the configuration */
 	/* Requests that wait for something to happen, in order; see rpc_wait(). */
 	GPtrArray *waiting;
 	struct rpc_notification notifications[RPC_NOTIFICATIONS]; /* ring */

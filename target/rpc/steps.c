@@ -83,7 +83,7 @@ static void run_call(struct rpc_steps *steps, const struct call *call)
 	struct jv_doc *doc = jv_parse(call->params, strlen(call->params), 0, &error);
 
 	g_assert_no_error(error);
-	rpc_call(steps->req->server, doc, call->method, jv_root(doc), called, steps);
+	rpc_call_part(steps->req->server, doc, call->method, jv_root(doc), called, steps);
 	jv_doc_unref(doc);
 }
 
@@ -101,6 +101,7 @@ static void run(struct rpc_steps *steps)
 		run_call(steps, &g_array_index(steps->all, struct step, steps->next++).call);
 		return;
 	}
+	steps->req->server->parts--;
 	rpc_done(steps->req, steps->failed);
 	g_clear_error(&steps->failed);
 	g_array_unref(steps->all);
@@ -109,5 +110,6 @@ static void run(struct rpc_steps *steps)
 
 void rpc_steps_run(struct rpc_steps *steps)
 {
+	steps->req->server->parts++;
 	run(steps);
 }
