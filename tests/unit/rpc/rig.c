@@ -7,11 +7,12 @@
 #include "target/rpc/framing.h"
 #include "target/rpc/json.h"
 
-struct rig *rig_new(uint64_t seed, unsigned nreactors)
+static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc)
 {
 	struct rig *rig = g_new0(struct rig, 1);
 	struct target_options options = { .core = { .nreactors = nreactors, .trace_records = 64 },
-					  .rpc_path = RIG_SOCKET };
+					  .rpc_path = RIG_SOCKET,
+					  .wait_for_rpc = wait_for_rpc };
 	struct core_options client_options = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
@@ -23,6 +24,16 @@ struct rig *rig_new(uint64_t seed, unsigned nreactors)
 	g_assert_no_error(error);
 	g_assert_true(core_start(rig->clients, &error));
 	return rig;
+}
+
+struct rig *rig_new(uint64_t seed, unsigned nreactors)
+{
+	return make(seed, nreactors, false);
+}
+
+struct rig *rig_new_waiting(uint64_t seed, unsigned nreactors)
+{
+	return make(seed, nreactors, true);
 }
 
 static void shut(void *arg)
