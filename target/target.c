@@ -12,6 +12,7 @@ struct target *target_new(const struct hw *hw, const struct target_options *opti
 	struct target *t = g_new0(struct target, 1);
 	struct nvmf_tgt_options nvmf_options = { .name = "nvmf_tgt" };
 	struct rpc_options rpc_options = {
+		.hooks = options->hooks,
 		.path = options->rpc_path,
 		.has_group = options->rpc_has_group,
 		.group = options->rpc_group,

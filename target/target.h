@@ -11,10 +11,10 @@
 #include "target/bdev/bdev.h"
 #include "target/core/core.h"
 #include "target/nvmf/nvmf.h"
-
-struct rpc_server;
+#include "target/rpc/rpc.h"
 
 struct target_options {
+	struct rpc_hooks hooks;
 	struct core_options core;
 	const char *rpc_path; /* UNIX socket; NULL: no RPC socket */
 	bool rpc_has_group;   /* that may use it */

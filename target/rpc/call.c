@@ -180,6 +180,7 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 				    m->name == req->called_as ? "several" : m->name);
 	if (wrong_state(req))
 		return;
+	req->given = params;
 	req->params = g_malloc0(MAX(m->params_size, 1));
 	if (m->defaults)
 		m->defaults(req->params);

@@ -7,6 +7,11 @@
 const struct rpc_method *const rpc_method_tables[] = {
 	rpc_methods_init,
 	rpc_methods_framework,
+	rpc_methods_thread,
+	rpc_methods_log,
+	rpc_methods_notify,
+	rpc_methods_sock,
+	rpc_methods_iobuf,
 	rpc_methods_bdev,
 	rpc_methods_bdev_file,
 	rpc_methods_bdev_layers,

@@ -7,6 +7,11 @@
 extern const struct rpc_method rpc_methods_framework[];
 extern const struct rpc_method rpc_methods_init[];
 extern const struct rpc_method rpc_methods_old[];
+extern const struct rpc_method rpc_methods_thread[];
+extern const struct rpc_method rpc_methods_log[];
+extern const struct rpc_method rpc_methods_notify[];
+extern const struct rpc_method rpc_methods_sock[];
+extern const struct rpc_method rpc_methods_iobuf[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_bdev_layers[];
@@ -24,6 +29,8 @@ extern const struct rpc_method rpc_methods_trace[];
 #define RPC_THREAD_NAME "nvmf_tgt_poll_group_%03u"
 
 /* [{method, params}] that make what there is now: framework_get_config. */
+JsonArray *rpc_config_sock(struct rpc_server *server);
+JsonArray *rpc_config_iobuf(struct rpc_server *server);
 JsonArray *rpc_config_bdev(struct rpc_server *server);
 /* driver_specific of a file bdev; nothing for others. */
 void rpc_bdev_file_specific(const struct bdev *bdev, JsonObject *specific);

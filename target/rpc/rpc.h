@@ -68,6 +68,7 @@ struct rpc_request {
 	/* The older name it was called by, constant; NULL: by its name of today. */
 	const char *called_as;
 	void *params; /* decoded */
+	const struct jv *given; /* params as they came; NULL: none */
 	/* For the method, until the request ends. */
 	void *scratch;
 	struct timer timer; /* cancelled when the request ends */
@@ -147,7 +148,17 @@ struct rpc_notification {
 	uint64_t id;
 };
 
+/* What only the program around the target can do, or wants to know. Members may be NULL. */
+struct rpc_hooks {
+	/* spdk_kill_instance: sends itself the signal of that name ("SIGTERM"). */
+	void (*kill)(void *arg, const char *signal);
+	/* There is a new notification. */
+	void (*notified)(void *arg, const char *type);
+	void *arg;
+};
+
 struct rpc_options {
+	struct rpc_hooks hooks;
 	const char *path; /* socket; NULL: none */
 	/* Who may use it besides its owner: this group. */
 	bool has_group;

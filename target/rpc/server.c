@@ -8,17 +8,13 @@
 #include <errno.h>
 
 #include "target/rpc/client.h"
+#include "target/rpc/settings.h"
 
 static void bdev_event(void *arg, const char *what, const struct bdev *bdev)
 {
 	struct rpc_server *server = arg;
-	struct rpc_notification *n =
-		&server->notifications[server->next_notification % RPC_NOTIFICATIONS];
 
-	g_free(n->ctx);
-	n->type = what;
-	n->ctx = g_strdup(bdev->name);
-	n->id = server->next_notification++;
+	rpc_notify(server, what, bdev->name);
 	rpc_wake_waiting(server);
 	if (server->keeper)
 		server->keeper->changed(server->keeper);
@@ -42,9 +38,13 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->state = options->wait_for_rpc ? RPC_STARTUP : RPC_RUNTIME;
 	server->old_options = json_object_new();
 	server->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	server->hooks = options->hooks;
+	server->settings = rpc_settings_new();
+	timer_init(&server->kill_timer, NULL);
 	server->clients = g_ptr_array_new();
 	server->waiting = g_ptr_array_new();
 	bdev_layer_listen(bdevs, bdev_event, server);
+	nvmf_tgt_listen(nvmf, rpc_notify_nvmf, server);
 	return server;
 }
 
@@ -172,6 +172,7 @@ void rpc_server_warn_old(struct rpc_server *server, const char *old, const char 
 void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *arg)
 {
 	server->stopping = true;
+	reactor_timer_cancel(server->reactor, &server->kill_timer);
 	server->stopped = done;
 	server->stopped_arg = arg;
 	server->stop_task.fn = all_ended;
@@ -196,6 +197,7 @@ void rpc_server_free(struct rpc_server *server)
 		g_free(server->notifications[i].ctx);
 	json_object_unref(server->old_options);
 	g_hash_table_unref(server->warned);
+	rpc_settings_free(server->settings);
 	g_free(server->path);
 	g_free(server->tcp);
 	g_free(server);

@@ -35,6 +35,10 @@ struct rpc_server {
 	GPtrArray *waiting;
 	struct rpc_notification notifications[RPC_NOTIFICATIONS]; /* ring */
 	uint64_t next_notification;
+	struct rpc_settings *settings;
+	struct rpc_hooks hooks;
+	struct timer kill_timer;
+	const char *kill_signal; /* constant */
 	bool stopping;
 	struct task stop_task;
 	void (*stopped)(void *arg);
@@ -50,6 +54,11 @@ void rpc_server_warn_old(struct rpc_server *server, const char *old, const char 
 const struct rpc_method *rpc_method_find_as(const char *name, const char **old);
 
 void rpc_server_close_listeners(struct rpc_server *server);
+
+/* Something happened that users may ask for. type is constant. */
+void rpc_notify(struct rpc_server *server, const char *type, const char *ctx);
+/* The same as a listener of nvmf_tgt_listen(). */
+void rpc_notify_nvmf(void *server, const char *type, const char *ctx);
 
 /* A call began or ended (server.c counts them for stop). */
 void rpc_server_call_begins(struct rpc_server *server);

@@ -281,22 +281,28 @@ char *rig_ask(struct rig *rig, const char *text)
 
 /* --- save and load ------------------------------------------------------------------------ */
 
+/* All parts there are, in their order. */
 char *rig_saved(struct rig *rig)
 {
-	g_autofree char *bdev = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
-					     "\"params\":{\"name\":\"bdev\"}}");
-	g_autofree char *nvmf = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
-					     "\"params\":{\"name\":\"nvmf\"}}");
-	struct jv_doc *a = jv_parse(bdev, strlen(bdev), 0, NULL);
-	struct jv_doc *b = jv_parse(nvmf, strlen(nvmf), 0, NULL);
-	const struct jv *x = jv_member(jv_root(a), "result"), *y = jv_member(jv_root(b), "result");
-	char *text = g_strdup_printf("{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":%.*s},"
-				     "{\"subsystem\":\"nvmf\",\"config\":%.*s}]}",
-				     (int)x->raw_len, x->raw, (int)y->raw_len, y->raw);
+	g_autofree char *parts = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_subsystems\"}");
+	struct jv_doc *doc = jv_parse(parts, strlen(parts), 0, NULL);
+	GString *text = g_string_new("{\"subsystems\":[");
 
-	jv_doc_unref(a);
-	jv_doc_unref(b);
-	return text;
+	for (const struct jv *v = jv_member(jv_root(doc), "result")->first; v; v = v->next) {
+		const char *name = jv_member(v, "subsystem")->str;
+		g_autofree char *request = g_strdup_printf("{\"id\":1,\"method\":\"framework_get_"
+							   "config\",\"params\":{\"name\":\"%s\"}}",
+							   name);
+		g_autofree char *answer = rig_ask(rig, request);
+		struct jv_doc *one = jv_parse(answer, strlen(answer), 0, NULL);
+		const struct jv *config = jv_member(jv_root(one), "result");
+
+		g_string_append_printf(text, "{\"subsystem\":\"%s\",\"config\":%.*s}%s", name,
+				       (int)config->raw_len, config->raw, v->next ? "," : "");
+		jv_doc_unref(one);
+	}
+	jv_doc_unref(doc);
+	return g_string_free(g_string_append(text, "]}"), FALSE);
 }
 
 struct loading {
