@@ -367,6 +367,15 @@ _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, sgls) == 536, "sgls");
 _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, subnqn) == 768, "subnqn");
 _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, ioccsz) == 1792, "ioccsz");
 
+/* CNS 06h, of the NVM command set: limits; 0: none */
+struct nvme_id_ctrlr_nvm {
+	uint8_t vsl, wzsl, wusl, dmrl;
+	uint32_t dmrsl;
+	uint64_t dmsl;
+	uint8_t reserved16[4080];
+};
+_Static_assert(sizeof(struct nvme_id_ctrlr_nvm) == 4096, "I/O command set specific controller");
+
 #define NVME_CTRATT_HOSTID128 (1u << 0)
 #define NVME_CTRATT_TBKAS (1u << 6)
 #define NVME_OAES_NS_ATTR (1u << 8)

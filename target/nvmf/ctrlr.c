@@ -74,7 +74,6 @@ static void set_listen(struct nvmf_trid *trid, const struct nvmf_transport *t,
 struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q,
 				  const struct nvme_connect_data *data, const struct net_addr *local)
 {
-	struct core *core = s->tgt->core;
 	struct nvmf_ctrlr *c;
 	unsigned place = 0;
 	uint16_t cntlid = new_cntlid(s, &place);
@@ -87,7 +86,7 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	c->transport = q->transport;
 	c->portid = q->portid;
 	set_listen(&c->listen, q->transport, local);
-	c->owner = core->reactors[cntlid % core->nreactors];
+	c->owner = nvmf_tgt_home(s->tgt, cntlid);
 	c->discovery = s->subtype == NVMF_SUBTYPE_DISCOVERY;
 	c->cntlid = cntlid;
 	c->max_qid = c->discovery ? 0 : q->transport->options.max_io_qpairs_per_ctrlr;

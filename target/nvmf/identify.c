@@ -13,6 +13,7 @@
 #include "target/nvmf/admin.h"
 #include "target/nvmf/io.h"
 #include "target/nvmf/ana.h"
+#include "target/nvmf/tgt.h"
 
 #define PAGE 4096
 #define INVALID_NS (NVME_SC_INVALID_NS | NVME_DNR)
@@ -83,6 +84,9 @@ static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *
 	id->acl = NVMF_ABORT_MAX - 1;
 	id->aerl = NVMF_AER_MAX - 1;
 	id->lpa = LPA_EXTENDED;
+	id->crdt1 = c->tgt->crdt[0];
+	id->crdt2 = c->tgt->crdt[1];
+	id->crdt3 = c->tgt->crdt[2];
 	id->kas = o->kas;
 	id->maxcmd = o->max_queue_depth;
 	id->sgls = sgls_of(c);
@@ -135,12 +139,14 @@ static uint16_t fill_ctrlr(const struct nvmf_ctrlr *c, const struct nvme_cmd *cm
 	return NVME_SUCCESS;
 }
 
-/* CNS 06h: no limits beside MDTS, so all zero. */
+/* CNS 06h: limits beside MDTS, where the administrator has set them. */
 static uint16_t fill_csi_ctrlr(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
 {
-	(void)c;
+	struct nvme_id_ctrlr_nvm *id = page;
+
 	(void)cmd;
-	(void)page;
+	id->wzsl = c->subsystem->wzsl;
+	id->dmrsl = c->subsystem->dmrsl;
 	return NVME_SUCCESS;
 }
 

@@ -257,7 +257,7 @@ static void start(struct nvmf_request *first, struct nvmf_request *second)
 
 void nvmf_io_fused(struct nvmf_request *req)
 {
-	if (half(req) == NVME_CMD_FUSE_MASK) {
+	if (half(req) == NVME_CMD_FUSE_MASK || req->qpair->transport->no_fused) {
 		nvmf_request_fail(req, NVME_SC_INVALID_FIELD | NVME_DNR, NVME_PEL(flags));
 	} else if (req->fuse_missing) {
 		nvmf_request_fail(req, NVME_SC_FUSED_MISSING, NVME_PEL_NONE);

@@ -297,6 +297,7 @@ static void dsm_next(struct nvmf_request *req, uint16_t status)
 /* All ranges are good, or nothing is done. What ranges hint at (attributes) is not used. */
 static uint16_t check_dsm(const struct nvmf_request *req, const struct nvmf_ns_group *ng)
 {
+	uint32_t dmrsl = req->qpair->ctrlr->subsystem->dmrsl;
 	struct nvme_dsm_range r;
 
 	if (req->data_len < dsm_ranges(req) * sizeof(r))
@@ -305,6 +306,8 @@ static uint16_t check_dsm(const struct nvmf_request *req, const struct nvmf_ns_g
 		nvmf_io_take(req, i * sizeof(r), &r, sizeof(r));
 		if (nvmf_io_check_range(ng, r.slba, r.blocks) != NVME_SUCCESS)
 			return NVME_SC_LBA_RANGE | NVME_DNR;
+		if (dmrsl != 0 && r.blocks > dmrsl)
+			return NVME_SC_COMMAND_SIZE_LIMIT | NVME_DNR;
 	}
 	return NVME_SUCCESS;
 }

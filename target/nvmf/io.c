@@ -168,11 +168,25 @@ static void exec_blocks(struct nvmf_request *req, struct nvmf_ns_group *ng, enum
 	submit(req, ng, op, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd), flags);
 }
 
+/* WZSL is in units of 4 KiB (CAP.MPSMIN), as a power of two. */
+static void exec_zeroes(struct nvmf_request *req, struct nvmf_ns_group *ng)
+{
+	uint8_t wzsl = req->qpair->ctrlr->subsystem->wzsl;
+	uint64_t len = (uint64_t)nvme_cmd_nlb(&req->cmd) << ng->channel->block_shift;
+
+	if (wzsl != 0 && len > UINT64_C(4096) << MIN(wzsl, 32))
+		nvmf_io_fail(req, NVME_SC_INVALID_FIELD | NVME_DNR);
+	else
+		exec_blocks(req, ng, BDEV_WRITE_ZEROES);
+}
+
 /* --- which command ------------------------------------------------------------------------ */
 
-static bool is_known(uint8_t opcode)
+static bool is_known(const struct nvmf_request *req)
 {
-	switch (opcode) {
+	if (nvmf_transport_masks(req->qpair->transport, req->cmd.opcode))
+		return false;
+	switch (req->cmd.opcode) {
 	case NVME_CMD_FLUSH:
 	case NVME_CMD_WRITE:
 	case NVME_CMD_READ:
@@ -217,7 +231,7 @@ struct nvmf_ns_group *nvmf_io_find_ns(struct nvmf_request *req, uint16_t *status
 /* No namespace that it could be done on. */
 static void exec_elsewhere(struct nvmf_request *req, uint16_t status)
 {
-	if (!is_known(req->cmd.opcode))
+	if (!is_known(req))
 		nvmf_io_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
 	else if (req->cmd.opcode == NVME_CMD_FLUSH && req->cmd.nsid == NVME_NSID_ALL)
 		nvmf_io_flush_all(req);
@@ -227,7 +241,14 @@ static void exec_elsewhere(struct nvmf_request *req, uint16_t status)
 
 static void exec_other(struct nvmf_request *req, struct nvmf_ns_group *ng)
 {
+	if (nvmf_transport_masks(req->qpair->transport, req->cmd.opcode)) {
+		nvmf_io_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+		return;
+	}
 	switch (req->cmd.opcode) {
+	case NVME_CMD_WRITE_ZEROES:
+		exec_zeroes(req, ng);
+		break;
 	case NVME_CMD_WRITE_UNCORRECTABLE:
 		exec_blocks(req, ng, BDEV_WRITE_UNCORRECTABLE);
 		break;
@@ -281,9 +302,6 @@ void nvmf_io_exec(struct nvmf_request *req)
 		break;
 	case NVME_CMD_FLUSH:
 		submit(req, ng, BDEV_FLUSH, 0, 0, 0);
-		break;
-	case NVME_CMD_WRITE_ZEROES:
-		exec_blocks(req, ng, BDEV_WRITE_ZEROES);
 		break;
 	default:
 		exec_other(req, ng);

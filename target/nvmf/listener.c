@@ -41,6 +41,14 @@ struct nvmf_listener *nvmf_listener_of(const struct nvmf_subsystem *s, uint16_t 
 	return NULL;
 }
 
+struct nvmf_listener *nvmf_subsystem_listener(struct nvmf_subsystem *s,
+					      const struct nvmf_trid *trid)
+{
+	int i = find(s, trid);
+
+	return i >= 0 ? g_ptr_array_index(s->listeners, (unsigned)i) : NULL;
+}
+
 bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				 GError **error)
 {
@@ -64,6 +72,7 @@ bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_tri
 	l->subsystem = s;
 	l->transport = t;
 	l->portid = port->portid;
+	l->numa_id = -1;
 	l->ana = nvmf_ana_new(s->max_namespaces);
 	g_ptr_array_add(s->listeners, l);
 	nvmf_listener_event(l, NVMF_EVENT_LISTENER_ADD);
@@ -76,6 +85,7 @@ void nvmf_listener_free(void *listener)
 	struct nvmf_listener *l = listener;
 
 	nvmf_ana_unref(l->ana);
+	g_free(l->sock_impl);
 	g_free(l);
 }
 

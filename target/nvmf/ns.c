@@ -69,6 +69,11 @@ struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks
 	return info;
 }
 
+bool nvmf_ns_write_protected(const struct nvmf_ns *ns)
+{
+	return ns->priv->write_protected;
+}
+
 /* Every controller on this reactor that sees the namespace hears of the change. */
 static void notify(struct reactor *r, void *arg)
 {
@@ -414,6 +419,7 @@ static struct nvmf_ns *make_ns(struct nvmf_subsystem *s, const struct nvmf_ns_op
 	ns->hosts = g_ptr_array_new_with_free_func(g_free);
 	ns->priv = g_new0(struct nvmf_ns_priv, 1);
 	ns->priv->adding = true;
+	ns->priv->write_protected = o->write_protected;
 	ns->desc = bdev_open(s->tgt->bdevs, o->bdev_name, true, &ns_events, ns, error);
 	if (ns->desc != NULL)
 		set_ids(ns, o);

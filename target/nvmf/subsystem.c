@@ -67,6 +67,9 @@ struct nvmf_subsystem *nvmf_subsystem_make(struct nvmf_tgt *tgt, enum nvmf_subty
 	s->allow_any_host = options->allow_any_host;
 	s->ana_reporting = options->ana_reporting;
 	s->enable_nssr = options->enable_nssr;
+	s->admin_label = g_strdup(options->admin_label);
+	s->dmrsl = options->dmrsl;
+	s->wzsl = options->wzsl;
 	s->min_cntlid = options->min_cntlid ? options->min_cntlid : NVMF_MIN_CNTLID;
 	s->max_cntlid = options->max_cntlid ? options->max_cntlid : NVMF_MAX_CNTLID;
 	s->listeners = g_ptr_array_new_with_free_func(nvmf_listener_free);
@@ -118,6 +121,11 @@ static bool check_options(struct nvmf_tgt *tgt, const struct nvmf_subsystem_opti
 	if (o->model_number && (strlen(o->model_number) > 40 || !printable(o->model_number)))
 		return refuse(error, RPC_INTERNAL_ERROR, o->nqn,
 			      "model_number must be at most 40 printable ASCII characters");
+	if (o->admin_label &&
+	    (strlen(o->admin_label) > NVMF_ADMIN_LABEL_MAX || !printable(o->admin_label)))
+		return refuse(error, RPC_INTERNAL_ERROR, o->nqn,
+			      "admin_label must be at most " G_STRINGIFY(
+				      NVMF_ADMIN_LABEL_MAX) " printable ASCII characters");
 	if (o->max_namespaces > NVMF_MAX_NSID)
 		return refuse(error, RPC_INTERNAL_ERROR, o->nqn,
 			      "max_namespaces must be at most " G_STRINGIFY(NVMF_MAX_NSID));
@@ -250,6 +258,7 @@ void nvmf_subsystem_free(struct nvmf_subsystem *s)
 	g_ptr_array_unref(s->hosts);
 	g_ptr_array_unref(s->priv->ctrlrs);
 	g_ptr_array_unref(s->priv->waiters);
+	g_free(s->admin_label);
 	g_free(s->priv);
 	g_free(s->nss);
 	g_free(s);

@@ -57,6 +57,26 @@ static bool check_options(const struct nvmf_transport_options *o, GError **error
 	return true;
 }
 
+static uint32_t masked_opcodes(unsigned oncs)
+{
+	static const struct {
+		unsigned bit;
+		uint8_t opcode;
+	} commands[] = {
+		{ NVMF_ONCS_COMPARE, NVME_CMD_COMPARE },
+		{ NVMF_ONCS_DSM, NVME_CMD_DSM },
+		{ NVMF_ONCS_WRITE_ZEROES, NVME_CMD_WRITE_ZEROES },
+		{ NVMF_ONCS_COPY, NVME_CMD_COPY },
+	};
+	uint32_t mask = 0;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+		if (oncs & commands[i].bit)
+			mask |= 1u << commands[i].opcode;
+	}
+	return mask;
+}
+
 struct nvmf_transport *nvmf_transport_find(struct nvmf_tgt *tgt, const char *trtype)
 {
 	for (unsigned i = 0; i < tgt->transports->len; i++) {
@@ -90,6 +110,9 @@ struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *t
 		t->ops = all_ops[i];
 		t->tgt = tgt;
 		t->options = *opts;
+		t->masked_opcodes = masked_opcodes(opts->masked_oncs);
+		t->no_fused = (opts->masked_fuses & NVMF_FUSES_COMPARE_AND_WRITE) ||
+			      (opts->masked_oncs & NVMF_ONCS_COMPARE);
 		t->ports = g_ptr_array_new();
 		g_ptr_array_add(tgt->transports, t);
 		return t;

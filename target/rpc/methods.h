@@ -17,6 +17,7 @@ extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_bdev_layers[];
 extern const struct rpc_method rpc_methods_bdev_stat[];
 extern const struct rpc_method rpc_methods_nvmf[];
+extern const struct rpc_method rpc_methods_nvmf_target[];
 extern const struct rpc_method rpc_methods_nvmf_show[];
 extern const struct rpc_method rpc_methods_nvmf_access[];
 extern const struct rpc_method rpc_methods_nvmf_discovery[];
@@ -69,8 +70,12 @@ void rpc_config_add(JsonArray *config, const char *method, JsonObject *params);
 char *rpc_hex(const uint8_t *bytes, size_t n);
 bool rpc_is_zero(const uint8_t *bytes, size_t n);
 
-/* False: the request has been failed. tgt_name NULL: the one target. */
-bool rpc_check_tgt(struct rpc_request *req, const char *tgt_name);
+/* NULL: the request has been failed. tgt_name NULL: the one target, if it is the only one. */
+struct nvmf_tgt *rpc_tgt(struct rpc_request *req, const char *tgt_name);
+/* Names it in the parameters of a saved call, where that is needed. */
+void rpc_config_add_tgt(JsonObject *params, struct nvmf_tgt *tgt);
+/* What makes it as it is. */
+void rpc_config_tgt(const struct rpc_server *server, struct nvmf_tgt *tgt, JsonArray *config);
 /* NULL: the request has been failed. */
 struct nvmf_subsystem *rpc_subsystem(struct rpc_request *req, const char *tgt_name,
 				     const char *nqn);
@@ -91,6 +96,11 @@ struct rpc_on_subsystem {
 /* The one that req->params names. NULL: the request has been failed. */
 struct nvmf_subsystem *rpc_subsystem_of(struct rpc_request *req);
 
+/* Commands that a transport may mask: names, and their bits in NVMF_ONCS_*. */
+extern const char *const rpc_oncs_features[];
+extern const unsigned rpc_oncs_bits[];
+extern const char *const rpc_fuses_features[];
+
 /* An address as users give it. */
 struct rpc_address {
 	const char *trtype, *adrfam, *traddr, *trsvcid;
@@ -107,10 +117,7 @@ extern const char *const rpc_ana_states[];
 enum nvme_ana_state rpc_ana_state(unsigned number);
 const char *rpc_ana_state_name(enum nvme_ana_state state);
 
-/* Names of NVMF_FILTER_* by bit. */
-extern const char *const rpc_discovery_filters[];
-/* Referrals and filters, for the saved configuration. */
-void rpc_config_discovery_filters(struct nvmf_tgt *tgt, JsonArray *config);
+/* For the saved configuration. */
 void rpc_config_referrals(struct nvmf_tgt *tgt, JsonArray *config);
 /* ANA states of a listener in as few calls as they take. */
 enum nvme_ana_state rpc_ana_usual(const struct nvmf_listener *l);
