@@ -279,17 +279,22 @@ static bool fixed(const struct decoder *d, const struct rpc_param *p, const stru
 static bool decode_value(struct decoder *d, const struct rpc_param *p, const struct jv *v,
 			 uint8_t *base)
 {
-	uint8_t *at = base + p->offset;
-	const char *str;
+	union {
+		const void *pointer;
+		struct rpc_bytes bytes;
+	} nowhere;
+	bool kept = !(p->flags & (RPC_IGNORED | RPC_FIXED));
+	uint8_t *at = kept ? base + p->offset : (uint8_t *)&nowhere;
 	uint64_t value;
 
 	switch (p->type) {
 	case RPC_STR:
-		return decode_str(d, p, v, p->flags & RPC_IGNORED ? &str : (const char **)at);
+		return decode_str(d, p, v, (const char **)at);
 	case RPC_UUID:
 	case RPC_HEX:
 		return decode_bytes(d, p, v, (struct rpc_bytes *)at);
 	case RPC_OBJECT:
+		g_assert(kept);
 		return decode_sub(d, p, v, at);
 	case RPC_STRS:
 	case RPC_ARRAY:
@@ -313,7 +318,7 @@ static bool decode_value(struct decoder *d, const struct rpc_param *p, const str
 	}
 	if (!fixed(d, p, v, value))
 		return false;
-	if (!(p->flags & (RPC_IGNORED | RPC_FIXED)))
+	if (kept)
 		store(p, at, value);
 	return true;
 }
