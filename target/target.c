@@ -5,6 +5,7 @@
  */
 #include "target/target.h"
 
+#include "target/config/autosave.h"
 #include "target/config/load.h"
 
 struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error)
@@ -23,13 +24,18 @@ struct target *target_new(const struct hw *hw, const struct target_options *opti
 
 	t->options = *options;
 	t->options.core.cpus = NULL; /* the core has its own copy */
-	t->options.rpc_path = t->options.rpc_tcp = NULL;
+	t->options.rpc_path = t->options.rpc_tcp = t->options.state_path = NULL;
 	t->core = core_new(hw, &options->core, error);
 	if (!t->core)
 		goto fail;
 	t->bdevs = bdev_layer_new(t->core);
 	t->nvmf = nvmf_tgt_new(t->core, t->bdevs, &nvmf_options);
 	t->rpc = rpc_server_new(t->core, t->bdevs, t->nvmf, &rpc_options);
+	if (options->state_path)
+		t->autosave = autosave_new(
+			t->rpc, &(struct autosave_options){ .path = options->state_path,
+							    .trouble = options->state_trouble,
+							    .arg = options->state_arg });
 	/* Listening before the start: a socket in use is found while all is easy to undo. */
 	if (!rpc_server_listen(t->rpc, error))
 		goto fail;
@@ -44,7 +50,10 @@ fail:
 void target_load_config(struct target *t, const char *name, const char *text, size_t len,
 			void (*done)(void *arg, const GError *error), void *arg)
 {
-	config_load(t->rpc, name, text, len, done, arg);
+	if (t->autosave)
+		autosave_start(t->autosave, name, text, len, done, arg);
+	else
+		config_load(t->rpc, name, text, len, done, arg);
 }
 
 /* --- end -------------------------------------------------------------------------- */
@@ -80,11 +89,22 @@ static void nvmf_gone(void *arg)
 	bdev_gone(s);
 }
 
-static void rpc_gone(void *arg)
+/* From here on what goes away is not to be forgotten. */
+static void saved(void *arg)
 {
 	struct shutdown *s = arg;
 
 	nvmf_tgt_shutdown(s->target->nvmf, nvmf_gone, s);
+}
+
+static void rpc_gone(void *arg)
+{
+	struct shutdown *s = arg;
+
+	if (s->target->autosave)
+		autosave_stop(s->target->autosave, saved, s);
+	else
+		saved(s);
 }
 
 void target_shutdown(struct target *t, void (*done)(void *arg), void *arg)
@@ -103,6 +123,7 @@ void target_free(struct target *t)
 		return;
 	if (t->core)
 		core_stop(t->core);
+	autosave_free(t->autosave);
 	rpc_server_free(t->rpc);
 	if (t->nvmf)
 		nvmf_tgt_free(t->nvmf);

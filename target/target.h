@@ -13,6 +13,8 @@
 #include "target/nvmf/nvmf.h"
 #include "target/rpc/rpc.h"
 
+struct autosave;
+
 struct target_options {
 	struct rpc_hooks hooks;
 	struct core_options core;
@@ -22,6 +24,10 @@ struct target_options {
 	const char *rpc_tcp;  /* loopback address and port for RPC as well; NULL: none */
 	int64_t pid;          /* of this process, as RPC users see it; 0 in a world */
 	bool wait_for_rpc;    /* start with framework_start_init */
+	/* What is kept in step with the configuration; see target/config/autosave.h. */
+	const char *state_path; /* NULL: nothing */
+	void (*state_trouble)(void *arg, const char *problem);
+	void *state_arg;
 };
 
 struct target {
@@ -29,14 +35,16 @@ struct target {
 	struct bdev_layer *bdevs;
 	struct nvmf_tgt *nvmf;
 	struct rpc_server *rpc;
+	struct autosave *autosave; /* NULL: none */
 	struct target_options options;
 };
 
 /* Everything made, reactors running (in real time the main one runs with its main context). */
 struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error);
 /*
- * Loads a saved configuration; see config_load() in target/config/load.h. Once,
- * before anything else calls methods.
+ * Loads a configuration; see config_load() in target/config/load.h. With a state
+ * file: that, and text only if there is none yet (NULL: nothing then). Once, before
+ * anything else calls methods.
  */
 void target_load_config(struct target *t, const char *name, const char *text, size_t len,
 			void (*done)(void *arg, const GError *error), void *arg);

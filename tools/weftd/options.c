@@ -209,7 +209,12 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 {
 	const GOptionEntry entries[] = {
 		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &o->config,
-		  "Load this configuration (JSON, as save_config writes it)", "FILE" },
+		  "Load this configuration (of save_config, of nvmetcli, or INI)", "FILE" },
+		{ "json", 0, 0, G_OPTION_ARG_FILENAME, &o->config, "The same as --config", "FILE" },
+		{ "state", 0, 0, G_OPTION_ARG_FILENAME, &o->state,
+		  "Load this file if it is there, and keep every change in it", "FILE" },
+		{ "check-config", 0, 0, G_OPTION_ARG_FILENAME, &o->check,
+		  "Say what is wrong with this configuration, and end", "FILE" },
 		{ "rpc-socket", 'r', 0, G_OPTION_ARG_FILENAME, &o->rpc_path,
 		  "Listen for JSON-RPC there (" WEFTD_DEFAULT_SOCKET ")", "PATH" },
 		{ "rpc-group", 0, 0, G_OPTION_ARG_STRING, &raw->group,
@@ -267,6 +272,8 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 void weftd_options_clear(struct weftd_options *o)
 {
 	g_free(o->config);
+	g_free(o->state);
+	g_free(o->check);
 	g_free(o->rpc_path);
 	g_free(o->rpc_listen);
 	g_free(o->cpus);

@@ -97,6 +97,17 @@ static void complain(const GError *error)
 	g_printerr("weftd: %s\n", detail ? detail : message);
 }
 
+/* What the service manager shows. */
+static void state_trouble(void *arg, const char *problem)
+{
+	struct weftd *d = arg;
+	g_autofree char *state = problem ? g_strdup_printf("STATUS=Serving, but %s", problem)
+					 : g_strdup_printf("STATUS=Serving, RPC on %s",
+							   d->options.rpc_path);
+
+	weftd_notify(state);
+}
+
 static void serving(struct weftd *d)
 {
 	g_autofree char *state = g_strdup_printf("READY=1\nSTATUS=Serving, RPC on %s\nMAINPID=%d",
@@ -128,15 +139,17 @@ static bool load(struct weftd *d)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
-	gsize len;
+	gsize len = 0;
 
-	if (!d->options.config)
-		return true;
-	if (!g_file_get_contents(d->options.config, &text, &len, &error)) {
+	if (d->options.config &&
+	    !g_file_get_contents(d->options.config, &text, &len, &error)) {
 		g_printerr("weftd: %s\n", error->message);
 		return false;
 	}
-	target_load_config(d->target, d->options.config, text, len, loaded, d);
+	if (text || d->options.state)
+		target_load_config(d->target, d->options.config, text, len, loaded, d);
+	else
+		serving(d);
 	return true;
 }
 
@@ -156,6 +169,9 @@ static bool start(struct weftd *d)
 		.rpc_group = o->rpc_group,
 		.rpc_tcp = o->rpc_listen,
 		.wait_for_rpc = o->wait_for_rpc,
+		.state_path = o->state,
+		.state_trouble = state_trouble,
+		.state_arg = d,
 	};
 	g_autoptr(GError) error = NULL;
 
@@ -182,8 +198,6 @@ static void serve(struct weftd *d)
 	if (!load(d)) {
 		d->status = 1;
 		stop(d);
-	} else if (!d->options.config) {
-		serving(d);
 	}
 	g_main_loop_run(d->loop);
 }
@@ -194,6 +208,11 @@ int main(int argc, char **argv)
 	int status;
 
 	if (!weftd_options_parse(&d.options, argc, argv, &status)) {
+		weftd_options_clear(&d.options);
+		return status;
+	}
+	if (d.options.check) {
+		status = weftd_check_config(d.options.check);
 		weftd_options_clear(&d.options);
 		return status;
 	}

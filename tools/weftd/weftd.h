@@ -13,6 +13,8 @@
 
 struct weftd_options {
 	char *config; /* file, NULL: none */
+	char *state;  /* file that is kept in step, NULL: none */
+	char *check;  /* file to be checked only, NULL: none */
 	char *rpc_path;
 	bool rpc_path_given;
 	bool rpc_has_group;
@@ -38,6 +40,12 @@ void weftd_options_clear(struct weftd_options *options);
 int *weftd_parse_cpus(const char *text, unsigned *n, GError **error);
 /* "adaptive", "always", nanoseconds. */
 bool weftd_parse_spin(const char *text, uint64_t *spin_ns);
+
+/*
+ * Says everything that is wrong with the configuration in file, trying it in a
+ * target that reaches nothing outside of the process. What to exit with.
+ */
+int weftd_check_config(const char *file);
 
 /* Tells the service manager ($NOTIFY_SOCKET), if there is one: "READY=1", ... */
 void weftd_notify(const char *state);
