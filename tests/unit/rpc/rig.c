@@ -7,7 +7,8 @@
 #include "target/rpc/framing.h"
 #include "target/rpc/json.h"
 
-static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc)
+static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc,
+			const struct rpc_hooks *hooks)
 {
 	struct rig *rig = g_new0(struct rig, 1);
 	struct target_options options = { .core = { .nreactors = nreactors, .trace_records = 64 },
@@ -16,6 +17,8 @@ static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc)
 	struct core_options client_options = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
+	if (hooks)
+		options.hooks = *hooks;
 	rig->world = world_new(seed);
 	rig->node = world_node_new(rig->world, "node");
 	rig->target = target_new(world_node_hw(rig->node), &options, &error);
@@ -28,12 +31,17 @@ static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc)
 
 struct rig *rig_new(uint64_t seed, unsigned nreactors)
 {
-	return make(seed, nreactors, false);
+	return make(seed, nreactors, false, NULL);
 }
 
 struct rig *rig_new_waiting(uint64_t seed, unsigned nreactors)
 {
-	return make(seed, nreactors, true);
+	return make(seed, nreactors, true, NULL);
+}
+
+struct rig *rig_new_hooks(uint64_t seed, unsigned nreactors, const struct rpc_hooks *hooks)
+{
+	return make(seed, nreactors, false, hooks);
 }
 
 static void shut(void *arg)

@@ -31,6 +31,8 @@ struct client {
 struct rig *rig_new(uint64_t seed, unsigned nreactors);
 /* In STARTUP, until framework_start_init is called. */
 struct rig *rig_new_waiting(uint64_t seed, unsigned nreactors);
+/* The program around the target has these. */
+struct rig *rig_new_hooks(uint64_t seed, unsigned nreactors, const struct rpc_hooks *hooks);
 /* Ends the target with whatever is under way. */
 void rig_shutdown(struct rig *rig);
 /* Shutdown if need be; nothing may leak. */
