@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What happens to the target, told to one listener. Main reactor. */
+/* What happens to all targets of the process, told to the one listener of the first. Main reactor. */
 #include "target/nvmf/tgt.h"
 
 static const char *const names[] = {
@@ -17,7 +17,7 @@ void nvmf_tgt_listen(struct nvmf_tgt *tgt,
 
 void nvmf_event(const struct nvmf_subsystem *s, enum nvmf_event event, const char *format, ...)
 {
-	struct nvmf_tgt *tgt = s->tgt;
+	const struct nvmf_tgt *tgt = s->tgt->first;
 	va_list args;
 
 	if (tgt->event == NULL)

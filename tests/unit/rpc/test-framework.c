@@ -230,8 +230,7 @@ static void test_poller_counts(void)
 	"\"tls_version\":13,\"enable_ktls\":true}}]},"                                             \
 	"{\"subsystem\":\"iobuf\",\"config\":[{\"method\":\"iobuf_set_options\",\"params\":{"      \
 	"\"small_pool_count\":16384,\"large_pool_count\":2048,\"small_bufsize\":4096,"             \
-	"\"large_bufsize\":65536,\"enable_numa\":true}}]},"                                        \
-	"{\"subsystem\":\"bdev\",\"config\":[]},{\"subsystem\":\"nvmf\",\"config\":[]}]}"
+	"\"large_bufsize\":65536,\"enable_numa\":true}}]}"
 
 static void test_settings(void)
 {
@@ -265,11 +264,11 @@ static void test_settings(void)
 		  "\"Subsystem 'vmd' not found\",\"data\":\"there are scheduler, sock, iobuf" },
 	};
 	struct rig *rig = rig_new(1, 2);
-	g_autofree char *error = rig_load(rig, SETTINGS);
+	g_autofree char *error = rig_load(rig, SETTINGS "]}");
 	g_autofree char *saved = rig_saved(rig);
 
 	g_assert_cmpstr(error, ==, NULL);
-	g_assert_cmpstr(saved, ==, SETTINGS);
+	g_assert_true(g_str_has_prefix(saved, SETTINGS ",{\"subsystem\":\"bdev\","));
 	ask_all(rig, asks, G_N_ELEMENTS(asks));
 	rig_free(rig);
 }
