@@ -390,7 +390,8 @@ static void fill(struct rig *rig)
 		"\"nvmf_subsystem_add_listener\",\"params\":{\"nqn\":\"" NQN "\","
 		"\"listen_address\":{\"trtype\":\"TCP\",\"traddr\":\"0.0.0.0\","
 		"\"trsvcid\":\"4420\"}}",
-		"\"nvmf_subsystem_add_host\",\"params\":{\"nqn\":\"" NQN "\",\"host\":\"nqn.2016-06.io.spdk:x\"}",
+		"\"nvmf_subsystem_add_host\",\"params\":{\"nqn\":\"" NQN
+		"\",\"host\":\"nqn.2016-06.io.spdk:x\"}",
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
@@ -431,7 +432,8 @@ static void test_relaxed(void)
 {
 	static const char *const relaxed[] = { "nvmf_create_transport",
 					       "nvmf_subsystem_add_listener",
-					       "nvmf_subsystem_add_ns", NULL };
+					       "nvmf_subsystem_add_ns", "nvmf_subsystem_add_host",
+					       NULL };
 
 	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
 		for (const struct rpc_method *m = *table; m->name; m++)
