@@ -32,7 +32,8 @@ void config_note(struct config *config, unsigned line, const char *format, ...)
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_ptr_array_add(config->notes, g_strdup_printf("line %u: %s", line, text));
+	g_ptr_array_add(config->notes, line ? g_strdup_printf("line %u: %s", line, text)
+					    : g_steal_pointer(&text));
 }
 
 /* --- entries ----------------------------------------------------------------------------- */

@@ -250,7 +250,9 @@ char *rpc_config_text(struct rpc_server *server)
 	}
 	json_object_set_array_member(all, "subsystems", array);
 	json_node_take_object(root, all);
-	return json_to_string(root, TRUE);
+
+	g_autofree char *text = json_to_string(root, TRUE);
+	return g_strconcat(text, "\n", NULL);
 }
 
 static char *subsystem_names(void)

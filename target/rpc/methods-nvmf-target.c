@@ -471,14 +471,15 @@ void rpc_config_tgt(const struct rpc_server *server, struct nvmf_tgt *tgt, JsonA
 
 const struct rpc_method rpc_methods_nvmf_target[] = {
 	METHOD("nvmf_set_config", set_config, set_config_params, struct set_config, RPC_STARTUP,
-	       .defaults = set_config_defaults),
+	       .makes = true, .defaults = set_config_defaults),
 	METHOD("nvmf_set_max_subsystems", set_max_subsystems, max_subsystems_params, struct numbers,
-	       RPC_STARTUP),
-	METHOD("nvmf_set_crdt", set_crdt, crdt_params, struct numbers, RPC_STARTUP),
+	       RPC_STARTUP, .makes = true),
+	METHOD("nvmf_set_crdt", set_crdt, crdt_params, struct numbers, RPC_STARTUP,
+	       .makes = true),
 	METHOD("nvmf_create_target", create_target, create_target_params, struct create_target,
-	       RPC_RUNTIME),
+	       RPC_RUNTIME, .makes = true),
 	METHOD("nvmf_delete_target", delete_target, delete_target_params, struct create_target,
-	       RPC_RUNTIME),
+	       RPC_RUNTIME, .makes = true),
 	METHOD("nvmf_get_targets", get_targets, NULL, struct create_target, RPC_RUNTIME),
 	{ 0 },
 };

@@ -12,6 +12,7 @@ const struct rpc_method *const rpc_method_tables[] = {
 	rpc_methods_notify,
 	rpc_methods_sock,
 	rpc_methods_iobuf,
+	rpc_methods_config,
 	rpc_methods_bdev,
 	rpc_methods_bdev_file,
 	rpc_methods_bdev_layers,

@@ -12,6 +12,7 @@ extern const struct rpc_method rpc_methods_log[];
 extern const struct rpc_method rpc_methods_notify[];
 extern const struct rpc_method rpc_methods_sock[];
 extern const struct rpc_method rpc_methods_iobuf[];
+extern const struct rpc_method rpc_methods_config[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_bdev_layers[];
