@@ -50,6 +50,30 @@ int weftd_check_config(const char *file);
 /* Tells the service manager ($NOTIFY_SOCKET), if there is one: "READY=1", ... */
 void weftd_notify(const char *state);
 
+/* What it shows of weftd; see status.c. All zero at first, save rpc_path. */
+struct weftd_status {
+	const char *rpc_path;
+	char *problem; /* NULL: none */
+	unsigned subsystems, ctrlrs;
+	bool serving;
+	bool changed; /* since it was shown */
+	char *shown;
+	guint timeout; /* until it may be shown again; 0: it may now */
+};
+
+/* Caller frees. */
+char *weftd_status_text(const struct weftd_status *s);
+/* READY=1. */
+void weftd_status_ready(struct weftd_status *s, int pid);
+void weftd_status_changed(struct weftd_status *s);
+/* A notification of that type came (NVMF_EVENTS in target/nvmf/nvmf.h). */
+void weftd_status_count(struct weftd_status *s, const char *type);
+/* NULL: it is over. */
+void weftd_status_problem(struct weftd_status *s, const char *problem);
+/* STOPPING=1; nothing is shown any more. */
+void weftd_status_end(struct weftd_status *s);
+void weftd_status_clear(struct weftd_status *s);
+
 /* On SIGSEGV, SIGBUS and SIGABRT the trace rings of core go to stderr first. */
 void weftd_crash_init(const struct core *core);
 /* core is about to go. */

@@ -74,7 +74,8 @@ class Weftd(unittest.TestCase):
     def config(self):
         return {"subsystems": [
             {"subsystem": n, "config": json.loads(self.ctl("framework_get_config", n))}
-            for n in ("bdev", "nvmf")]}
+            for n in (part["subsystem"]
+                      for part in json.loads(self.ctl("framework_get_subsystems")))]}
 
     def ctl(self, *args, status=0, text=""):
         r = subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
@@ -113,7 +114,40 @@ class Weftd(unittest.TestCase):
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
         self.end()
         self.assertFalse(os.path.exists(self.path))
-        self.assertIn("STOPPING=1", self.notify.recv(4096).decode())
+        self.assertIn("STOPPING=1", self.notices()[-1])
+
+    def notices(self):
+        """All that have come."""
+        texts = []
+        while select.select([self.notify], [], [], 0)[0]:
+            texts.append(self.notify.recv(4096).decode())
+        return texts
+
+    def test_status(self):
+        """What systemctl status shows follows; changes at once are one notice."""
+        self.start()
+        for i in range(5):
+            self.ctl("nvmf_create_subsystem", "%s%d" % (NQN, i))
+        shown = []
+        while not shown or not shown[-1].startswith("STATUS=Serving 5 subsystems, 0 controllers"):
+            shown.append(self.next_notice())
+        self.assertLess(len(shown), 5)
+        self.ctl("nvmf_delete_subsystem", NQN + "0")
+        self.assertIn("STATUS=Serving 4 subsystems", self.next_notice())
+        self.end()
+        self.assertEqual(self.notices(), ["STOPPING=1\nSTATUS=Ending"])
+
+    def test_kill_instance(self):
+        """The answer comes, then the signal works as one from outside."""
+        self.start()
+        self.ctl("spdk_kill_instance", "SIGTERM")
+        self.assertEqual(self.daemon.wait(30), 0)
+        self.assertIn("signal=SIGTERM", self.daemon.stderr.read())
+        self.forget()
+        self.start()
+        self.ctl("spdk_kill_instance", "SIGKILL")
+        self.assertEqual(self.daemon.wait(30), -signal.SIGKILL)
+        self.daemon.stderr.close()
 
     def test_config_file(self):
         port = free_port()
