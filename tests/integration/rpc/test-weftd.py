@@ -75,7 +75,15 @@ class Weftd(unittest.TestCase):
         return {"subsystems": [
             {"subsystem": n, "config": json.loads(self.ctl("framework_get_config", n))}
             for n in (part["subsystem"]
-                      for part in json.loads(self.ctl("framework_get_subsystems")))]}
+                      for part in self.rpc("framework_get_subsystems"))]}
+
+    def rpc(self, method, **params):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path)
+            s.sendall(json.dumps({"id": 1, "method": method, "params": params}).encode())
+            s.shutdown(socket.SHUT_WR)
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+        return json.loads(text)["result"]
 
     def ctl(self, *args, status=0, text=""):
         r = subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
@@ -140,12 +148,12 @@ class Weftd(unittest.TestCase):
     def test_kill_instance(self):
         """The answer comes, then the signal works as one from outside."""
         self.start()
-        self.ctl("spdk_kill_instance", "SIGTERM")
+        self.assertTrue(self.rpc("spdk_kill_instance", sig_name="SIGTERM"))
         self.assertEqual(self.daemon.wait(30), 0)
         self.assertIn("signal=SIGTERM", self.daemon.stderr.read())
         self.forget()
         self.start()
-        self.ctl("spdk_kill_instance", "SIGKILL")
+        self.assertTrue(self.rpc("spdk_kill_instance", sig_name="SIGKILL"))
         self.assertEqual(self.daemon.wait(30), -signal.SIGKILL)
         self.daemon.stderr.close()
 
