@@ -262,15 +262,19 @@ static void do_close(struct reactor *r, void *arg)
 	if (c->stream)
 		c->stream->ops->close(c->stream);
 	c->stream = NULL;
-	c->closed = true;
+	c->closed = c->over = true;
 }
 
+static bool not_over(void *arg)
+{
+	return !((struct client *)arg)->over;
+}
+
+/* By a message, so that those which were sent before have arrived. */
 void client_free(struct client *c)
 {
-	if (c->stream) {
-		core_call(core_main(c->rig->clients), do_close, c);
-		g_assert_true(client_closed(c));
-	}
+	core_call(core_main(c->rig->clients), do_close, c);
+	g_assert_true(world_run_while(c->rig->world, not_over, c, RIG_LIMIT));
 	g_string_free(c->in, TRUE);
 	g_string_free(c->out, TRUE);
 	g_free(c);

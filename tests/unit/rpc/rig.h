@@ -25,6 +25,7 @@ struct client {
 	bool decided;	 /* connected, or not */
 	bool hold;	 /* does not read */
 	bool closed;	 /* by the server */
+	bool over;	 /* nothing more comes of it */
 	bool half_close; /* after out is sent */
 };
 
