@@ -52,6 +52,12 @@ struct nvmf_listener *nvmf_subsystem_listener(struct nvmf_subsystem *s,
 bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				 GError **error)
 {
+	return nvmf_subsystem_add_listener_as(s, trid, NVMF_PORTID_ANY, error);
+}
+
+bool nvmf_subsystem_add_listener_as(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				    int portid, GError **error)
+{
 	struct nvmf_transport *t = nvmf_transport_find(s->tgt, trid->trtype);
 	struct nvmf_listener *l;
 	struct nvmf_port *port;
@@ -64,7 +70,7 @@ bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_tri
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
 				      "%s listens on %s:%s already", s->nqn, trid->traddr,
 				      trid->trsvcid);
-	port = nvmf_port_get(t, trid, error);
+	port = nvmf_port_get(t, trid, portid, error);
 	if (port == NULL)
 		return false;
 	l = g_new0(struct nvmf_listener, 1);

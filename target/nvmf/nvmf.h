@@ -238,6 +238,13 @@ bool nvmf_subsystem_allow_any_host(struct nvmf_subsystem *s, bool allow, GError 
 /* The transport must have been created. Several subsystems share an address. */
 bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				 GError **error);
+/*
+ * The same; the port id of the address, which hosts see in the discovery log, is given.
+ * It must be free, or what the address has already.
+ */
+#define NVMF_PORTID_ANY (-1)
+bool nvmf_subsystem_add_listener_as(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				    int portid, GError **error);
 /* The one on this address, or NULL. */
 struct nvmf_listener *nvmf_subsystem_listener(struct nvmf_subsystem *s,
 					      const struct nvmf_trid *trid);

@@ -83,7 +83,10 @@ static inline bool nvmf_transport_masks(const struct nvmf_transport *t, uint8_t 
 	return opcode < 32 && (t->masked_opcodes & 1u << opcode) != 0;
 }
 
-/* One more user of the address (starts listening for the first). NULL and error. Main reactor. */
-struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid,
+/*
+ * One more user of the address (starts listening for the first). portid: the number that
+ * it must have, or NVMF_PORTID_ANY. NULL and error. Main reactor.
+ */
+struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid, int portid,
 				GError **error);
 void nvmf_port_put(struct nvmf_port *port);

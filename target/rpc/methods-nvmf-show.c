@@ -487,6 +487,8 @@ static void config_listener(JsonArray *config, const struct nvmf_listener *l)
 		json_object_set_string_member(params, "sock_impl", l->sock_impl);
 	if (l->numa_id >= 0)
 		json_object_set_int_member(params, "numa_id", l->numa_id);
+	/* Hosts know a path by it: it must not be another one after a restart. */
+	set_u(params, "portid", l->portid);
 	rpc_config_add(config, "nvmf_subsystem_add_listener", params);
 	for (uint32_t group = 1; group <= s->max_namespaces; group++) {
 		enum nvme_ana_state state = nvmf_listener_ana_state(l, group);

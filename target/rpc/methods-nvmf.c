@@ -213,7 +213,7 @@ struct on_listener {
 	unsigned ana_state;
 	bool secure_channel;
 	const char *sock_impl;
-	int32_t numa_id;
+	int32_t numa_id, portid;
 };
 
 #define ADDRESS_PARAM                                                                              \
@@ -229,6 +229,7 @@ static const struct rpc_param add_listener_params[] = {
 		  .values = rpc_ana_states),
 	RPC_PARAM("sock_impl", RPC_STR, 0, struct on_listener, sock_impl),
 	RPC_PARAM("numa_id", RPC_I32, 0, struct on_listener, numa_id),
+	RPC_PARAM("portid", RPC_I32, 0, struct on_listener, portid),
 	{ 0 },
 };
 
@@ -242,6 +243,7 @@ static const struct rpc_param remove_listener_params[] = {
 static void add_listener_defaults(void *params)
 {
 	((struct on_listener *)params)->numa_id = -1;
+	((struct on_listener *)params)->portid = NVMF_PORTID_ANY;
 }
 
 static bool check_listener(struct rpc_request *req, const struct nvmf_subsystem *s)
@@ -285,7 +287,7 @@ static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
 
 	if (!s || !rpc_parse_address(req, &p->address, &trid) || !check_listener(req, s))
 		return;
-	if (!nvmf_subsystem_add_listener(s, &trid, &error)) {
+	if (!nvmf_subsystem_add_listener_as(s, &trid, p->portid, &error)) {
 		rpc_fail(req, error);
 		return;
 	}
