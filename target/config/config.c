@@ -32,8 +32,8 @@ void config_note(struct config *config, unsigned line, const char *format, ...)
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_ptr_array_add(config->notes, line ? g_strdup_printf("line %u: %s", line, text)
-					    : g_steal_pointer(&text));
+	g_ptr_array_add(config->notes,
+			line ? g_strdup_printf("line %u: %s", line, text) : g_steal_pointer(&text));
 }
 
 /* --- entries ----------------------------------------------------------------------------- */
@@ -89,14 +89,6 @@ static bool is_nvmetcli(const struct jv *root)
 	return subsystems && subsystems->type == JV_ARRAY && subsystems->first &&
 	       !jv_member(subsystems->first, "subsystem") && jv_member(subsystems->first, "nqn");
 }
-
-#ifdef CONFIG_WITHOUT_NVMETCLI
-bool config_parse_nvmetcli(struct config *config, struct jv_doc *doc, GError **error)
-{
-	(void)doc;
-	return config_bad(config, error, 0, "nvmetcli's JSON is not read by this build");
-}
-#endif
 
 static bool parse_json(struct config *config, const char *text, size_t len, GError **error)
 {

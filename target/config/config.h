@@ -66,5 +66,4 @@ void config_add_jv(struct config *config, const char *part, unsigned number, con
 bool config_bad(const struct config *config, GError **error, unsigned line, const char *format, ...)
 	G_GNUC_PRINTF(4, 5);
 /* A note; it is no error. At most CONFIG_MAX_NOTES are kept. */
-void config_note(struct config *config, unsigned line, const char *format, ...)
-	G_GNUC_PRINTF(3, 4);
+void config_note(struct config *config, unsigned line, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -39,13 +39,15 @@ bool form_too_many(const struct form *f)
 bool form_fault(struct form *f, unsigned line, const char *format, ...)
 {
 	struct form_fault fault = { .line = line, .order = f->faults->len };
+	g_autofree char *text = NULL;
 	va_list args;
 
 	if (form_too_many(f))
 		return false;
 	va_start(args, format);
-	fault.text = g_strdup_vprintf(format, args);
+	text = g_strdup_vprintf(format, args);
 	va_end(args);
+	fault.text = g_utf8_make_valid(text, -1); /* what is quoted may have been cut */
 	g_array_append_val(f->faults, fault);
 	return false;
 }

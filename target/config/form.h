@@ -16,6 +16,17 @@ struct form {
 	GArray *faults; /* struct form_fault */
 };
 
+/* Values that were not given have line 0. */
+struct form_number {
+	uint64_t value;
+	unsigned line;
+};
+
+struct form_string {
+	const char *s;
+	unsigned line;
+};
+
 void form_begin(struct form *f, struct config *config);
 /* False, and error says all faults in the order of their lines: there are some. */
 bool form_end(struct form *f, GError **error);

@@ -23,7 +23,7 @@ static void add(struct ini *ini, const char *part, unsigned line, const char *me
 	form_open(json, NULL);
 }
 
-static void opt_num(GString *json, const char *key, const struct ini_number *n)
+static void opt_num(GString *json, const char *key, const struct form_number *n)
 {
 	if (n->line)
 		form_num(json, key, n->value);
@@ -151,16 +151,17 @@ static const struct ini_transport *find_transport(const struct ini *ini, const c
 }
 
 /* What [Nvmf] says is for all, as it was before there was [TransportN]. */
-static const struct ini_number *either(const struct ini_number *own, const struct ini_number *all)
+static const struct form_number *either(const struct form_number *own,
+					const struct form_number *all)
 {
 	return own->line ? own : all;
 }
 
 static void check_transport(struct ini *ini, struct ini_transport *t)
 {
-	const struct ini_number *capsule =
+	const struct form_number *capsule =
 		either(&t->in_capsule_data_size, &ini->defaults.in_capsule_data_size);
-	const struct ini_number *io = either(&t->max_io_size, &ini->defaults.max_io_size);
+	const struct form_number *io = either(&t->max_io_size, &ini->defaults.max_io_size);
 	uint64_t most = io->line ? io->value : DEFAULT_IO_SIZE;
 
 	if (io->line && (io->value & (io->value - 1)) != 0)
@@ -199,7 +200,7 @@ static void add_transport(struct ini *ini, const char *part, unsigned line, cons
 			  const struct ini_transport *t, GString *json)
 {
 	const struct ini_transport *all = &ini->defaults;
-	const struct ini_number *queues = either(&t->queues, &all->queues);
+	const struct form_number *queues = either(&t->queues, &all->queues);
 
 	form_str(json, "trtype", trtype);
 	opt_num(json, "max_queue_depth", either(&t->max_queue_depth, &all->max_queue_depth));

@@ -5,9 +5,9 @@
 #include "target/config/ini.h"
 
 enum ini_kind {
-	INI_NUMBER,  /* struct ini_number at offset, from min to max */
+	INI_NUMBER,  /* struct form_number at offset, from min to max */
 	INI_BOOL,    /* the same, 0 or 1 */
-	INI_STRING,  /* struct ini_string at offset, 1 to max characters */
+	INI_STRING,  /* struct form_string at offset, 1 to max characters */
 	INI_LIST,    /* take() for each: the key may be there many times */
 	INI_IGNORED, /* of no effect in weft; why says so */
 	INI_ABSENT,  /* of a part that this build does not have; why says which */

@@ -85,7 +85,7 @@ static bool single(struct ini *ini, const struct ini_line *line, const struct in
 
 static void take_number(struct ini *ini, const struct ini_line *line, const struct ini_key *key)
 {
-	struct ini_number *number = (struct ini_number *)((char *)ini->base + key->offset);
+	struct form_number *number = (struct form_number *)((char *)ini->base + key->offset);
 	const char *text;
 
 	if (!single(ini, line, key, number->line, "NUMBER"))
@@ -103,7 +103,7 @@ static void take_number(struct ini *ini, const struct ini_line *line, const stru
 static void take_bool(struct ini *ini, const struct ini_line *line, const struct ini_key *key)
 {
 	static const char *const words[] = { "No", "Yes", "False", "True" };
-	struct ini_number *number = (struct ini_number *)((char *)ini->base + key->offset);
+	struct form_number *number = (struct form_number *)((char *)ini->base + key->offset);
 	const char *text;
 
 	if (!single(ini, line, key, number->line, "Yes|No"))
@@ -111,7 +111,7 @@ static void take_bool(struct ini *ini, const struct ini_line *line, const struct
 	text = line->words->pdata[1];
 	for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
 		if (!g_ascii_strcasecmp(text, words[i]))
-			*number = (struct ini_number){ i % 2, line->line };
+			*number = (struct form_number){ i % 2, line->line };
 	if (!number->line)
 		form_fault(&ini->form, line->line,
 			   "%s %s is \"%.64s\"; it must be Yes or No (or True or False)", ini->part,
@@ -120,12 +120,12 @@ static void take_bool(struct ini *ini, const struct ini_line *line, const struct
 
 static void take_string(struct ini *ini, const struct ini_line *line, const struct ini_key *key)
 {
-	struct ini_string *string = (struct ini_string *)((char *)ini->base + key->offset);
+	struct form_string *string = (struct form_string *)((char *)ini->base + key->offset);
 	g_autofree char *what = g_strdup_printf("%s %s", ini->part, key->name);
 
 	if (single(ini, line, key, string->line, "TEXT (in \"\" if it has spaces)") &&
 	    form_text(&ini->form, line->line, what, line->words->pdata[1], key->max))
-		*string = (struct ini_string){
+		*string = (struct form_string){
 			g_string_chunk_insert(ini->strings, line->words->pdata[1]), line->line
 		};
 }

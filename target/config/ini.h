@@ -7,28 +7,17 @@
 
 #include "target/config/ini-text.h"
 
-/* Values that were not given have line 0. */
-struct ini_number {
-	uint64_t value;
-	unsigned line;
-};
-
-struct ini_string {
-	const char *s;
-	unsigned line;
-};
-
 struct ini_malloc {
-	struct ini_number count, size_mb, block_size;
+	struct form_number count, size_mb, block_size;
 	unsigned line; /* of the section; 0: there is none */
 };
 
 struct ini_transport {
 	char *part;
 	unsigned line;
-	struct ini_string type;
-	struct ini_number max_queue_depth, queues, in_capsule_data_size, max_io_size, max_aq_depth;
-	struct ini_number c2h_success, sock_priority, acceptor_backlog;
+	struct form_string type;
+	struct form_number max_queue_depth, queues, in_capsule_data_size, max_io_size, max_aq_depth;
+	struct form_number c2h_success, sock_priority, acceptor_backlog;
 };
 
 struct ini_listen {
@@ -40,15 +29,15 @@ struct ini_listen {
 struct ini_ns {
 	unsigned line;
 	const char *bdev;
-	struct ini_number nsid;
+	struct form_number nsid;
 	const char *uuid; /* NULL: none */
 };
 
 struct ini_subsystem {
 	char *part;
 	unsigned line;
-	struct ini_string nqn, serial, model;
-	struct ini_number allow_any_host, max_namespaces;
+	struct form_string nqn, serial, model;
+	struct form_number allow_any_host, max_namespaces;
 	GArray *listens, *nss; /* struct ini_listen, struct ini_ns */
 	GPtrArray *hosts;      /* const char*, with the line of each in host_lines */
 	GArray *host_lines;
@@ -73,8 +62,8 @@ struct ini {
 
 	struct ini_malloc memory;
 	struct ini_transport defaults; /* of [Nvmf]: for all transports */
-	struct ini_number max_subsystems;
-	struct ini_number io_pool_size, io_cache_size;
+	struct form_number max_subsystems;
+	struct form_number io_pool_size, io_cache_size;
 	GPtrArray *transports, *subsystems; /* struct ini_transport *, struct ini_subsystem * */
 	GHashTable *subsystem_by_part;	    /* in small letters */
 	GArray *bdevs, *limits;		    /* struct ini_call */
