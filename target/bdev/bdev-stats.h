@@ -11,6 +11,7 @@ struct bdev_stats_all {
 	char *name;
 	bool has[CORE_MAX_REACTORS];
 	struct bdev_stats of[CORE_MAX_REACTORS]; /* by reactor */
+	uint32_t inflight[CORE_MAX_REACTORS];	 /* I/Os under way */
 	enum bdev_reset mode;
 	bool want_hist;
 	void (*done)(struct bdev_stats_all *all);

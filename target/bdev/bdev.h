@@ -139,6 +139,7 @@ struct bdev_stats {
 	uint64_t errors[BDEV_E_COUNT];
 	struct hist *hist; /* NULL: not asked for */
 	uint32_t hist_ops; /* 1 << enum bdev_op that it counts */
+	uint64_t throttled; /* I/Os that had to wait for a limit */
 };
 
 /* Why I/O of a channel takes the long way. */

@@ -145,6 +145,7 @@ void bdev_stats_add(struct bdev_stats *into, const struct bdev_stats *from)
 	}
 	for (unsigned i = 0; i < BDEV_E_COUNT; i++)
 		into->errors[i] += from->errors[i];
+	into->throttled += from->throttled;
 }
 
 /* --- collecting ---------------------------------------------------------------------- */
@@ -158,6 +159,8 @@ static void collect(struct bdev *bdev, struct reactor *r, void *arg)
 		return;
 	all->has[r->index] = true;
 	all->of[r->index] = *s;
+	if (bdev->channels[r->index] != NULL)
+		all->inflight[r->index] = bdev->channels[r->index]->inflight;
 	all->of[r->index].hist = NULL;
 	if (s->hist != NULL && all->want_hist) {
 		all->of[r->index].hist = g_new(struct hist, 1);

@@ -86,7 +86,9 @@ _Static_assert(sizeof(struct nvme_cpl) == 16, "completion queue entry");
 #define NVME_STATUS(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
 #define NVME_DNR 0x4000u
 #define NVME_SCT_MASK 0x700u
-#define NVME_SCT_MEDIA 0x200u /* media and data integrity errors */
+#define NVME_SCT_COMMAND 0x100u /* command specific */
+#define NVME_SCT_MEDIA 0x200u	/* media and data integrity errors */
+#define NVME_SCT_PATH 0x300u	/* path related */
 #define NVME_MORE 0x2000u
 
 enum {

@@ -283,6 +283,7 @@ static void activate(struct reactor *r, void *arg)
 		op->failed[r->index] = true;
 		return;
 	}
+	nvmf_counts_start(ng);
 	ng->info = nvmf_ns_info_ref(op->info);
 	ng->anagrpid = op->info->anagrpid;
 	ng->read_only = op->info->read_only;

@@ -247,8 +247,10 @@ static void drop_sgroup(struct reactor *r, void *arg)
 {
 	struct deletion *d = arg;
 	struct nvmf_group *g = nvmf_group_of(d->s->tgt, r);
+	struct nvmf_sgroup *sg = g_ptr_array_index(g->sgroups, d->s->index);
 
-	g_aligned_free(g_ptr_array_index(g->sgroups, d->s->index));
+	nvmf_counts_free(sg);
+	g_aligned_free(sg);
 	g->sgroups->pdata[d->s->index] = NULL;
 }
 
