@@ -30,14 +30,19 @@ void append_quoted(GString *out, const char *s, size_t len)
 	g_string_append_c(out, '"');
 }
 
-static void new_line(GString *out, unsigned indent)
+/* The line break between elements; on one line: a blank, after a comma only. */
+static void separate(GString *out, int step, unsigned indent, bool after_comma)
 {
-	g_string_append_printf(out, "\n%*s", (int)indent, "");
+	if (step >= 0)
+		g_string_append_printf(out, "\n%*s", (int)indent, "");
+	else if (after_comma)
+		g_string_append_c(out, ' ');
 }
 
-static void print_container(GString *out, const struct jv *v, unsigned indent)
+static void print_container(GString *out, const struct jv *v, int step, unsigned indent)
 {
 	bool object = v->type == JV_OBJECT;
+	unsigned inner = indent + (unsigned)MAX(step, 0);
 
 	if (v->count == 0) {
 		g_string_append(out, object ? "{}" : "[]");
@@ -45,23 +50,23 @@ static void print_container(GString *out, const struct jv *v, unsigned indent)
 	}
 	g_string_append_c(out, object ? '{' : '[');
 	for (const struct jv *m = v->first; m; m = m->next) {
-		new_line(out, indent + 2);
+		separate(out, step, inner, m != v->first);
 		if (object) {
 			append_quoted(out, m->key, m->key_len);
 			g_string_append(out, ": ");
 		}
-		print_json(out, m, indent + 2);
+		print_json(out, m, step, inner);
 		if (m->next)
 			g_string_append_c(out, ',');
 	}
-	new_line(out, indent);
+	separate(out, step, indent, false);
 	g_string_append_c(out, object ? '}' : ']');
 }
 
-void print_json(GString *out, const struct jv *v, unsigned indent)
+void print_json(GString *out, const struct jv *v, int step, unsigned indent)
 {
 	if (v->type == JV_OBJECT || v->type == JV_ARRAY)
-		print_container(out, v, indent);
+		print_container(out, v, step, indent);
 	else if (v->type == JV_STRING)
 		append_quoted(out, v->str, v->len);
 	else

@@ -195,9 +195,8 @@ class Weftd(unittest.TestCase):
         err = self.ctl("load_config", "-j", path, status=1)
         self.assertEqual(err.count("Got JSON-RPC error response"), 1)
         self.assertEqual(self.ctl("save_config"), saved)
-        for text, part in (("{", "not JSON"), ("[]", "expected"), ("", "not JSON"),
-                           ('{"subsystems": [{"config": [{}]}]}', "without a method")):
-            self.assertIn(part, self.ctl("load_config", text=text, status=1))
+        for text in ("{", "[]", '{"subsystems": [{"config": [{}]}]}'):
+            self.assertIn("nothing was changed", self.ctl("load_config", text=text, status=1))
         self.assertIn("No such file", self.ctl("load_config", "-j", path + "x", status=1))
         self.end()
         self.assertIn("Is weftd running?", self.ctl("save_config", status=1))
@@ -360,7 +359,7 @@ class Weftd(unittest.TestCase):
 
     def test_help(self):
         text = self.ctl("--help")
-        for line in text.split("Methods:")[1].split("\n"):
+        for line in text.split("Methods:")[1].replace("Older names:", "").split("\n"):
             if line.strip():
                 self.assertIn("usage: weftctl " + line.split()[0],
                               self.ctl(line.split()[0], "--help"))
