@@ -6,7 +6,9 @@
  * the other. Exchanges of a connection run side by side, CALLS_MAX at most; when
  * there are more, or the peer does not read its answers, no more is read from it.
  * A text that cannot be followed (not JSON, too long) is answered, and then the
- * connection is closed, since nobody knows where the next text begins.
+ * connection is closed, since nobody knows where the next text begins. Closed means
+ * that no more is sent; what still comes in is thrown away for a moment, as a TCP socket
+ * closed with unread bytes would take the answer with it.
  *
  * Invariant: an exchange outlives its client if it has to (client is NULL then);
  * a client never outlives the server.
@@ -21,7 +23,8 @@
 #define RECV_BYTES 4096
 #define CALLS_MAX 16	       /* exchanges in flight; also started in one pass */
 #define OUT_HIGH (1024 * 1024) /* unsent bytes from which on nothing more is read */
-#define OUT_KEEP 65536	       /* buffers larger than this are freed when empty */
+#define DRAIN_NS UINT64_C(1000000000)
+#define OUT_KEEP 65536 /* buffers larger than this are freed when empty */
 
 struct rpc_client {
 	struct rpc_server *server;
@@ -32,11 +35,12 @@ struct rpc_client {
 	GString *out;
 	size_t sent; /* of out */
 	GPtrArray *exchanges;
-	struct timer resume;
+	struct timer resume, drained;
 	struct task flush;
 	bool eof;	/* the peer sends no more */
 	bool finishing; /* after the answers: close */
 	bool overrun;	/* too much is unsent: close at once */
+	bool draining;	/* all is said: only until the peer closes too */
 	bool paused, blocked;
 };
 
@@ -66,8 +70,8 @@ static bool is_idle(const struct rpc_client *c)
 
 static void set_paused(struct rpc_client *c)
 {
-	bool paused =
-		c->finishing || c->eof || c->exchanges->len >= CALLS_MAX || unsent(c) >= OUT_HIGH;
+	bool paused = !c->draining && (c->finishing || c->eof || c->exchanges->len >= CALLS_MAX ||
+				       unsent(c) >= OUT_HIGH);
 
 	if (paused == c->paused)
 		return;
@@ -84,6 +88,25 @@ static void out_emptied(struct rpc_client *c)
 	} else {
 		g_string_truncate(c->out, 0);
 	}
+}
+
+static void client_drain(struct rpc_client *c)
+{
+	struct reactor *r = c->server->reactor;
+
+	if (c->draining)
+		return;
+	c->draining = true;
+	c->stream->ops->shutdown(c->stream);
+	reactor_timer_set(r, &c->drained, r->now + DRAIN_NS);
+	set_paused(c);
+}
+
+static void drained_timer(struct timer *timer, struct reactor *r)
+{
+	(void)r;
+	rpc_client_close(
+		(struct rpc_client *)((char *)timer - offsetof(struct rpc_client, drained)));
 }
 
 /* May free c. */
@@ -107,7 +130,11 @@ static void client_flush(struct rpc_client *c)
 	}
 	if (unsent(c) == 0 && c->sent > 0)
 		out_emptied(c);
-	if ((c->finishing || c->eof) && is_idle(c)) {
+	if (c->finishing && !c->eof && is_idle(c)) {
+		client_drain(c);
+		return;
+	}
+	if (c->eof && is_idle(c)) {
 		rpc_client_close(c);
 		return;
 	}
@@ -177,14 +204,16 @@ static void append_failure(GString *out, const struct jv *id, const GError *erro
 	g_string_append_c(out, '}');
 }
 
+/* out: with the answers before it, in a batch. */
 static void append_result(GString *out, const struct jv *id, JsonNode *result)
 {
 	g_autofree char *text = json_to_string(result, FALSE);
 
 	append_head(out, id);
-	if (strlen(text) > RPC_MAX_RESPONSE)
+	if (out->len + strlen(text) > RPC_MAX_RESPONSE)
 		append_error(out, RPC_INTERNAL_ERROR, "Internal error",
-			     "the answer is longer than 32 MiB");
+			     "the answer, with those before it in a batch, is longer than 32 MiB; "
+			     "ask for less at a time");
 	else
 		g_string_append_printf(out, "\"result\":%s", text);
 	g_string_append_c(out, '}');
@@ -430,7 +459,7 @@ static void readable(struct net_stream *stream, void *user)
 	struct iovec iov;
 	ssize_t n;
 
-	if (c->finishing || c->eof || c->exchanges->len >= CALLS_MAX)
+	if (!c->draining && (c->finishing || c->eof || c->exchanges->len >= CALLS_MAX))
 		return;
 	g_byte_array_set_size(c->in, len + RECV_BYTES);
 	iov = (struct iovec){ .iov_base = c->in->data + len, .iov_len = RECV_BYTES };
@@ -438,8 +467,12 @@ static void readable(struct net_stream *stream, void *user)
 	g_byte_array_set_size(c->in, len + (n > 0 ? (guint)n : 0));
 	if (n == -EAGAIN)
 		return;
-	if (n < 0) {
+	if (n < 0 || (n == 0 && c->draining)) {
 		rpc_client_close(c);
+		return;
+	}
+	if (c->draining) {
+		g_byte_array_set_size(c->in, 0);
 		return;
 	}
 	c->eof = n == 0;
@@ -475,6 +508,7 @@ struct rpc_client *rpc_client_new(struct rpc_server *server, struct net_stream *
 	c->exchanges = g_ptr_array_new();
 	c->flush.fn = flush_task;
 	timer_init(&c->resume, resume_timer);
+	timer_init(&c->drained, drained_timer);
 	return c;
 }
 
@@ -485,6 +519,7 @@ void rpc_client_close(struct rpc_client *c)
 	g_ptr_array_remove(c->server->clients, c);
 	c->stream->ops->close(c->stream);
 	reactor_timer_cancel(r, &c->resume);
+	reactor_timer_cancel(r, &c->drained);
 	reactor_cancel_task(r, &c->flush);
 	for (guint i = 0; i < c->exchanges->len; i++)
 		((struct exchange *)c->exchanges->pdata[i])->client = NULL;

@@ -64,6 +64,9 @@ void rpc_notify_nvmf(void *server, const char *type, const char *ctx);
 void rpc_server_call_begins(struct rpc_server *server);
 void rpc_server_call_ends(struct rpc_server *server);
 
+/* How long a request waits for what may hang before it says so instead. */
+#define RPC_PATIENCE (UINT64_C(20) * 1000000000)
+
 /*
  * req stays until something happens: look is called on every event (with
  * give_up false) and must return true when it ended the request; when the server

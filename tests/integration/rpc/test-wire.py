@@ -328,6 +328,18 @@ class Wire(unittest.TestCase):
         self.assertEqual(r.returncode, 1)
         self.assertIn("--rpc-group no such: there is no such group", r.stderr)
 
+    def test_tcp_says_why(self):
+        """The answer to garbage arrives, whatever else is under way."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.start("--rpc-listen", f"127.0.0.1:{port}")
+        for _ in range(50):
+            client = self.connect(("127.0.0.1", port))
+            client.sock.sendall(b"}" + b"x" * 100000)
+            self.assertEqual(client.response()["error"]["code"], -32700)
+            client.closed()
+
     # --- start
 
     def test_wait_for_rpc(self):

@@ -177,6 +177,24 @@ static void test_hang(void)
 	rig_free(rig);
 }
 
+/* And who waits for it hears of that, in time; it can be had when it is back. */
+static void test_hang_told(void)
+{
+	struct rig *rig = up();
+	struct world_file *b = world_file_find(rig->node, "/srv/b");
+	uint64_t begin = world_now(rig->world);
+
+	world_file_hang(b, HW_NEVER);
+	ask(rig, "bdev_aio_create", "{\"name\":\"B\",\"filename\":\"/srv/b\"}",
+	    "\"code\":-110,\"message\":\"Connection timed out\",\"data\":\"/srv/b has not opened "
+	    "after 20 s");
+	g_assert_cmpuint(world_now(rig->world) - begin, <, 30 * WORLD_SEC);
+	ask(rig, "bdev_get_bdevs", "{}", "\"result\":[]");
+	world_file_hang(b, 0);
+	ask(rig, "bdev_aio_create", "{\"name\":\"B\",\"filename\":\"/srv/b\"}", "\"result\":\"B\"");
+	rig_free(rig);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -185,5 +203,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc-file/size", test_size);
 	g_test_add_func("/rpc-file/saved", test_saved);
 	g_test_add_func("/rpc-file/hang", test_hang);
+	g_test_add_func("/rpc-file/hang-told", test_hang_told);
 	return g_test_run();
 }

@@ -237,6 +237,29 @@ static void test_too_much(void)
 	rig_free(rig);
 }
 
+/* Who does not close after that is closed. */
+static void test_drained(void)
+{
+	struct rig *rig = rig_new(30, 1);
+	struct client *c = client_open(rig);
+	uint64_t begin = world_now(rig->world);
+
+	client_send(c, "}");
+	c->hold = true;
+	world_run_for(rig->world, 100 * WORLD_MS);
+	/* The garbage that follows is thrown away, and makes nobody wait. */
+	for (unsigned i = 0; i < 1000; i++)
+		client_send(c, LEVEL("1"));
+	world_run_for(rig->world, 5 * WORLD_SEC);
+	g_assert_cmpuint(world_now(rig->world) - begin, <, 10 * WORLD_SEC);
+	client_resume(c);
+	g_assert_true(client_closed(c));
+	g_assert_nonnull(strstr(c->in->str, "-32700"));
+	g_assert_null(strstr(c->in->str, "result"));
+	client_free(c);
+	rig_free(rig);
+}
+
 /* The peer sends all it has, closes its side, and still gets the answers. */
 static void test_half_close(void)
 {
@@ -433,6 +456,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/server/pipelined", test_pipelined);
 	g_test_add_func("/rpc/server/not-json", test_not_json);
 	g_test_add_func("/rpc/server/too-much", test_too_much);
+	g_test_add_func("/rpc/server/drained", test_drained);
 	g_test_add_func("/rpc/server/half-close", test_half_close);
 	g_test_add_func("/rpc/server/slow-reader", test_slow_reader);
 	g_test_add_func("/rpc/server/client-gone", test_client_gone);
