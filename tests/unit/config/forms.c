@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs tables of files of others' forms; see forms.h. */
 #include "tests/unit/config/forms.h"
 
 #include <string.h>
@@ -46,11 +47,36 @@ static void check_case(const void *data)
 	config_free(config);
 }
 
-void forms_add(const char *prefix, const struct form_case *cases)
+static void add(const char *form, const char *kind, const struct form_case *cases)
 {
 	for (const struct form_case *c = cases; c->name; c++) {
-		g_autofree char *path = g_strdup_printf("%s/%s", prefix, c->name);
+		g_autofree char *path = g_strdup_printf("/config/%s/%s/%s", form, kind, c->name);
 
 		g_test_add_data_func(path, c, check_case);
 	}
+}
+
+static void write_seeds(const char *dir, const char *kind, const struct form_case *cases)
+{
+	for (const struct form_case *c = cases; c->name; c++) {
+		g_autofree char *path = g_strdup_printf("%s/%s-%s", dir, kind, c->name);
+		g_autoptr(GError) error = NULL;
+
+		if (!g_file_set_contents(path, c->text, -1, &error))
+			g_error("%s", error->message);
+	}
+}
+
+int forms_main(int argc, char *argv[], const char *form, const struct form_case *good,
+	       const struct form_case *bad)
+{
+	if (argc == 3 && !strcmp(argv[1], "--write")) {
+		write_seeds(argv[2], "good", good);
+		write_seeds(argv[2], "bad", bad);
+		return 0;
+	}
+	g_test_init(&argc, &argv, NULL);
+	add(form, "good", good);
+	add(form, "bad", bad);
+	return g_test_run();
 }

@@ -10,5 +10,9 @@ struct form_case {
 	const char *notes; /* "line N: ...\n" of each; NULL: none */
 };
 
-/* One test for each case, PREFIX/NAME. */
-void forms_add(const char *prefix, const struct form_case *cases);
+/*
+ * main() of a test of one form: a test for each case, /config/FORM/{good,bad}/NAME. With
+ * "--write DIR" instead, the files themselves, {good,bad}-NAME: seeds for the fuzzer.
+ */
+int forms_main(int argc, char *argv[], const char *form, const struct form_case *good,
+	       const struct form_case *bad);

@@ -336,8 +336,5 @@ static const struct form_case bad[] = {
 
 int main(int argc, char *argv[])
 {
-	g_test_init(&argc, &argv, NULL);
-	forms_add("/config/ini/good", good);
-	forms_add("/config/ini/bad", bad);
-	return g_test_run();
+	return forms_main(argc, argv, "ini", good, bad);
 }

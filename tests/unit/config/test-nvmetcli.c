@@ -403,8 +403,5 @@ static const struct form_case bad[] = {
 
 int main(int argc, char *argv[])
 {
-	g_test_init(&argc, &argv, NULL);
-	forms_add("/config/nvmetcli/good", good);
-	forms_add("/config/nvmetcli/bad", bad);
-	return g_test_run();
+	return forms_main(argc, argv, "nvmetcli", good, bad);
 }
