@@ -80,6 +80,7 @@ static void told(void *arg)
 	struct protect *p = arg;
 	struct nvmf_subsystem *s = p->s;
 
+	nvmf_event(s, NVMF_EVENT_NS_PROTECT, "nsid=%u on=%u", p->nsid, p->on);
 	nvmf_ns_info_unref(p->info);
 	finish(p);
 	s->priv->pending--;

@@ -20,6 +20,8 @@ struct nvmf_ns_info {
 	uint64_t blocks;
 	uint32_t block_size;
 	uint32_t physical_block_size;
+	struct bdev_preferred preferred;
+	uint32_t optimal_io_boundary;
 	uint32_t anagrpid;
 	uint32_t supported; /* 1 << enum bdev_op */
 	bool write_cache;

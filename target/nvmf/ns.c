@@ -57,6 +57,8 @@ struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks
 	info->blocks = blocks;
 	info->block_size = b->block_size;
 	info->physical_block_size = b->physical_block_size;
+	info->preferred = b->preferred;
+	info->optimal_io_boundary = b->optimal_io_boundary;
 	info->anagrpid = ns->anagrpid;
 	info->supported = b->supported;
 	info->write_cache = b->write_cache;

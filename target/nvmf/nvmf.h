@@ -371,6 +371,7 @@ void nvmf_get_stats(struct nvmf_tgt *tgt,
 	X(NVMF_EVENT_SUBSYSTEM_REMOVE, "nvmf_subsystem_remove") \
 	X(NVMF_EVENT_NS_ADD, "nvmf_ns_add")                     \
 	X(NVMF_EVENT_NS_REMOVE, "nvmf_ns_remove")               \
+	X(NVMF_EVENT_NS_PROTECT, "nvmf_ns_write_protect")       \
 	X(NVMF_EVENT_LISTENER_ADD, "nvmf_listener_add")         \
 	X(NVMF_EVENT_LISTENER_REMOVE, "nvmf_listener_remove")   \
 	X(NVMF_EVENT_HOST_ADD, "nvmf_host_add")                 \

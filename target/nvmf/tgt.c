@@ -286,6 +286,7 @@ struct nvmf_tgt *nvmf_tgt_add(struct nvmf_tgt *first, const struct nvmf_tgt_opti
 	}
 	tgt = nvmf_tgt_new(first->core, first->bdevs, options);
 	tgt->first = first;
+	nvmf_tgt_listen(tgt, first->event, first->event_arg);
 	g_ptr_array_add(first->others, tgt);
 	return tgt;
 }

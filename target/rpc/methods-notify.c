@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What has happened: the last RPC_NOTIFICATIONS events, for those who ask. */
+#include <string.h>
+
 #include "target/rpc/methods.h"
 
 #define X(id, name) name,
@@ -20,9 +22,14 @@ void rpc_notify(struct rpc_server *server, const char *type, const char *ctx)
 		server->hooks.notified(server->hooks.arg, type);
 }
 
-void rpc_notify_nvmf(void *server, const char *type, const char *ctx)
+/* Hosts protect namespaces: the saved configuration has that. */
+void rpc_notify_nvmf(void *arg, const char *type, const char *ctx)
 {
+	struct rpc_server *server = arg;
+
 	rpc_notify(server, type, ctx);
+	if (server->keeper && strcmp(type, "nvmf_ns_write_protect") == 0)
+		server->keeper->changed(server->keeper);
 }
 
 static void notify_get_types(struct rpc_request *req)

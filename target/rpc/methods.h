@@ -16,7 +16,9 @@ extern const struct rpc_method rpc_methods_config[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_bdev_layers[];
+extern const struct rpc_method rpc_methods_bdev_options[];
 extern const struct rpc_method rpc_methods_bdev_stat[];
+extern const struct rpc_method rpc_methods_bdev_histogram[];
 extern const struct rpc_method rpc_methods_nvmf[];
 extern const struct rpc_method rpc_methods_nvmf_target[];
 extern const struct rpc_method rpc_methods_nvmf_show[];
@@ -41,6 +43,16 @@ bool rpc_config_bdev_file(const struct bdev *bdev, JsonArray *config);
 /* The same for delay, error and passthru ones. */
 void rpc_bdev_layer_specific(const struct bdev *bdev, JsonObject *specific);
 bool rpc_config_bdev_layer(const struct bdev *bdev, JsonArray *config);
+/* Settings, before all bdevs. */
+void rpc_config_bdev_options(struct rpc_server *server, JsonArray *config);
+/*
+ * Those that wait for their base: before all bdevs where that is there (and is not
+ * examined), else after them. One whose base somebody else has is in neither.
+ */
+void rpc_config_bdev_deferred(struct rpc_server *server, bool before, JsonArray *config);
+/* What looks at a bdev: its histogram, its queue depth. */
+void rpc_config_bdev_histogram(const struct bdev *bdev, JsonArray *config);
+void rpc_config_bdev_stat(const struct bdev *bdev, JsonArray *config);
 /* assigned_rate_limits; and what sets them, if there are any. */
 JsonObject *rpc_bdev_limits(const struct bdev *bdev);
 void rpc_config_bdev_limits(const struct bdev *bdev, JsonArray *config);

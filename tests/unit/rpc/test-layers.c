@@ -91,7 +91,6 @@ static void test_refused(void)
 	static const struct {
 		const char *method, *params, *part;
 	} cases[] = {
-		{ "bdev_error_create", "\"base_name\":\"no\"", "\"code\":-19" },
 		{ "bdev_error_create", "\"base_name\":\"M\"",
 		  "\"code\":-1,\"message\":\"Operation not permitted\"" },
 		{ "bdev_passthru_create", "\"name\":\"P\",\"base_bdev_name\":\"P\"",

@@ -164,20 +164,23 @@ static void make_second(struct rig *rig)
 static void test_targets(void)
 {
 	static const struct refusal cases[] = {
-		{ "nvmf_create_target", "\"name\":\"two\"", "\"code\":-17,\"message\":\"File exis" },
+		{ "nvmf_create_target", "\"name\":\"two\"",
+		  "\"code\":-17,\"message\":\"File exis" },
 		{ "nvmf_create_target", "\"name\":\"nvmf_tgt\"", "\"code\":-17" },
 		{ "nvmf_create_target", "\"name\":\"\"", "needs 1 at least" },
 		{ "nvmf_create_subsystem", ON(NQN "2") ",\"tgt_name\":\"two\"",
 		  "as many subsystems as it may" },
 		{ "nvmf_create_subsystem", ON(NQN "2"),
-		  "\"code\":-32603,\"message\":\"No default NVMf target found; specify tgt_name\"" },
+		  "\"code\":-32603,\"message\":\"No default NVMf target found; specify "
+		  "tgt_name\"" },
 		{ "nvmf_get_subsystems", "", "No default NVMf target found" },
 		{ "nvmf_get_subsystems", "\"tgt_name\":\"three\"",
 		  "\"code\":-32602,\"message\":\"NVMf target 'three' not found\"" },
 		{ "nvmf_subsystem_get_listeners", ON(NQN) ",\"tgt_name\":\"nvmf_tgt\"",
 		  "Subsystem with NQN '" NQN "' not found" },
-		{ "nvmf_subsystem_add_listener", ON("discovery") ",\"tgt_name\":\"nvmf_tgt\","
-						 AT("4421"), "nvmf_create_transport makes it" },
+		{ "nvmf_subsystem_add_listener",
+		  ON("discovery") ",\"tgt_name\":\"nvmf_tgt\"," AT("4421"),
+		  "nvmf_create_transport makes it" },
 		{ "nvmf_delete_target", "\"name\":\"three\"", "NVMf target 'three' not found" },
 		{ "nvmf_delete_target", "\"name\":\"nvmf_tgt\"",
 		  "\"code\":-16,\"message\":\"Device or resource busy\"" },
@@ -216,7 +219,8 @@ static void test_targets_saved(void)
 			 "\"dup_host_policy\":\"restrict_per_listener\"}}");
 }
 
-/* --- every key ---------------------------------------------------------------------------------- */
+/* --- every key ----------------------------------------------------------------------------------
+ */
 
 static void test_keys(void)
 {
@@ -298,12 +302,12 @@ static void test_keys_refused(void)
 		{ "nvmf_create_subsystem", ON(NQN "2") ",\"admin_label\":\"\"",
 		  "needs 1 at least" },
 		{ "nvmf_create_subsystem", ON(NQN "2") ",\"wzsl\":256", "from 0 to 255" },
-		{ "nvmf_subsystem_add_listener",
-		  ON(NQN) ",\"secure_channel\":true," AT("4420"), "asks for TLS" },
-		{ "nvmf_subsystem_add_listener",
-		  ON(NQN) ",\"sock_impl\":\"ssl\"," AT("4420"), "\\\"sock_impl\\\" asks for TLS" },
-		{ "nvmf_subsystem_add_listener",
-		  ON(NQN) ",\"sock_impl\":\"dpdk\"," AT("4420"), "posix or uring" },
+		{ "nvmf_subsystem_add_listener", ON(NQN) ",\"secure_channel\":true," AT("4420"),
+		  "asks for TLS" },
+		{ "nvmf_subsystem_add_listener", ON(NQN) ",\"sock_impl\":\"ssl\"," AT("4420"),
+		  "\\\"sock_impl\\\" asks for TLS" },
+		{ "nvmf_subsystem_add_listener", ON(NQN) ",\"sock_impl\":\"dpdk\"," AT("4420"),
+		  "posix or uring" },
 		{ "nvmf_subsystem_add_listener",
 		  ON(NQN) ",\"ana_state\":\"inaccessible\"," AT("4420"), "reports no ANA" },
 		{ "nvmf_subsystem_add_host",
