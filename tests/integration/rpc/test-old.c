@@ -272,6 +272,56 @@ static void test_undone(void)
 	rig_free(rig);
 }
 
+/* Two of them under way, of which one leaves: each takes effect as a whole or not at all. */
+static void conflict(uint64_t seed)
+{
+	static const char *const requests[] = {
+		"{\"id\":1,\"method\":\"construct_nvmf_subsystem\",\"params\":{\"nqn\":\"" NQN "\","
+		"\"namespaces\":[\"N\"],\"serial_number\":\"A\",\"listen_addresses\":[" ADDRESS(
+			"trtype", "4420") "]}}",
+		"{\"id\":1,\"method\":\"construct_nvmf_subsystem\",\"params\":{\"nqn\":\"" NQN "\","
+		"\"namespaces\":[\"Malloc0\"],\"serial_number\":\"B\",\"listen_addresses\":"
+		"[" ADDRESS("trtype", "4421") "]}}",
+	};
+	static const char *const whole[] = {
+		"\"trsvcid\":\"4420\"}],\"allow_any_host\":false,\"hosts\":[],"
+		"\"serial_number\":\"A\"",
+		"\"trsvcid\":\"4421\"}],\"allow_any_host\":false,\"hosts\":[],"
+		"\"serial_number\":\"B\"",
+	};
+	struct rig *rig = rig_new(seed, 2);
+	struct client *leaves = client_open(rig), *stays = client_open(rig);
+	g_autofree char *answer = NULL, *shown = NULL;
+	unsigned winner;
+
+	rig_segments(rig, 1, 64);
+	add_bdevs(rig);
+	for (unsigned i = 0; i < 2; i++) {
+		bool first = (seed + i) % 2 == 0;
+
+		client_send(first ? stays : leaves, requests[first ? 0 : 1]);
+	}
+	world_run_for(rig->world, seed * 3 * WORLD_US);
+	client_free(leaves);
+	answer = client_answer(stays);
+	g_assert_nonnull(answer);
+	shown = ask(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}");
+	winner = strstr(shown, whole[0]) ? 0 : 1;
+	g_assert_nonnull(strstr(shown, whole[winner]));
+	g_assert_nonnull(
+		strstr(shown, winner == 0 ? "\"bdev_name\":\"N\"" : "\"bdev_name\":\"Malloc0\""));
+	/* stays sent the first of the two requests; it is told the truth about it. */
+	g_assert_true((strstr(answer, TRUE_RESULT) != NULL) == (winner == 0));
+	client_free(stays);
+	rig_free(rig);
+}
+
+static void test_conflict(void)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		conflict(seed);
+}
+
 static void test_delete_bdev(void)
 {
 	static const char *const makers[][3] = {
@@ -433,6 +483,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/old/qpairs", test_qpairs);
 	g_test_add_func("/rpc/old/construct", test_construct);
 	g_test_add_func("/rpc/old/undone", test_undone);
+	g_test_add_func("/rpc/old/conflict", test_conflict);
 	g_test_add_func("/rpc/old/delete-bdev", test_delete_bdev);
 	g_test_add_func("/rpc/old/limit", test_limit);
 	g_test_add_func("/rpc/states", test_states);
