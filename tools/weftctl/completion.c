@@ -124,7 +124,7 @@ static const char bash_logic[] =
 	"_weftctl()\n"
 	"{\n"
 	"\tlocal -a line=() options=() candidates=()\n"
-	"\tlocal cur kind words method= i=1 colon\n"
+	"\tlocal cur kind words method='' i=1 colon\n"
 	"\n"
 	"\t_weftctl_line\n"
 	"\tcur=${line[-1]}\n"

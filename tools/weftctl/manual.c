@@ -56,7 +56,7 @@ static void print_old(void *arg, const struct command *c)
 
 void manual_print(void)
 {
-	g_print(".SH ALL OPTIONS\n");
+	g_print(".SH OPTIONS\n");
 	for (const struct arg *a = command_self.args; a->name; a++)
 		print_argument(a);
 	g_print(".SH METHODS\nThose that are called, with their arguments.\n");
@@ -64,4 +64,5 @@ void manual_print(void)
 	g_print(".SH OLDER NAMES\nThese take the arguments of what they are called now; what they "
 		"print has the shape of their time.\n");
 	command_each(print_old, NULL);
+	g_print(".SH SEE ALSO\n\\fBweftd\\fR(8), \\fBweft\\-host\\fR(1)\n");
 }
