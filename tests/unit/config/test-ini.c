@@ -3,34 +3,11 @@
 #include <glib.h>
 
 #include "tests/unit/config/forms.h"
+#include "tests/unit/config/texts.h"
 
 #define ADDR(host_, port_)                                                                         \
 	"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"" host_           \
 	"\",\"trsvcid\":\"" port_ "\"}"
-#define CNODE1 "nqn.2016-06.io.spdk:cnode1"
-
-/* Scenario F0's own file. */
-#define F0_SUBSYSTEM(type_)                                                                        \
-	"[Subsystem1]\n"                                                                           \
-	"  NQN " CNODE1 "\n"                                                                       \
-	"  Listen " type_ " 192.168.11.11:4420\n"                                                  \
-	"  Listen " type_ " 192.168.12.11:4420\n"                                                  \
-	"  AllowAnyHost Yes\n"                                                                     \
-	"  Host nqn.2016-06.io.spdk:init\n"                                                        \
-	"  SN SPDK00000000000001\n"                                                                \
-	"  MaxNamespaces 20\n"                                                                     \
-	"  Namespace Nvme0n1 1\n"                                                                  \
-	"  Namespace Nvme1n1 2\n"
-
-static const char f0[] = "[Nvme]\n"
-			 "  TransportID \"trtype:PCIe traddr:0000:18:00.0\" Nvme0\n"
-			 "  TransportID \"trtype:PCIe traddr:0000:19:00.0\" Nvme1\n"
-			 "\n" F0_SUBSYSTEM("RDMA");
-
-static const char f0_adapted[] = "[Null]\n"
-				 "  Dev Nvme0n1 64 512\n"
-				 "  Dev Nvme1n1 64\n"
-				 "\n" F0_SUBSYSTEM("TCP");
 
 static const char f0_calls[] =
 	"2 [Null] bdev_null_create "
@@ -38,18 +15,18 @@ static const char f0_calls[] =
 	"3 [Null] bdev_null_create "
 	"{\"name\":\"Nvme1n1\",\"block_size\":512,\"num_blocks\":131072}\n"
 	"7 [Subsystem1] nvmf_create_transport {\"trtype\":\"TCP\"}\n"
-	"5 [Subsystem1] nvmf_create_subsystem {\"nqn\":\"" CNODE1 "\",\"allow_any_host\":true,"
+	"5 [Subsystem1] nvmf_create_subsystem {\"nqn\":\"" F0_NQN "\",\"allow_any_host\":true,"
 	"\"serial_number\":\"SPDK00000000000001\",\"max_namespaces\":20}\n"
-	"13 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" CNODE1
+	"13 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" F0_NQN
 	"\",\"namespace\":{\"nsid\":1,\"bdev_name\":\"Nvme0n1\"}}\n"
-	"14 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" CNODE1
+	"14 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" F0_NQN
 	"\",\"namespace\":{\"nsid\":2,\"bdev_name\":\"Nvme1n1\"}}\n"
-	"10 [Subsystem1] nvmf_subsystem_add_host {\"nqn\":\"" CNODE1
+	"10 [Subsystem1] nvmf_subsystem_add_host {\"nqn\":\"" F0_NQN
 	"\",\"host\":\"nqn.2016-06.io.spdk:init\"}\n"
-	"7 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" CNODE1
+	"7 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" F0_NQN
 	"\"," ADDR("192.168.11.11",
 		   "4420") "}\n"
-			   "8 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" CNODE1
+			   "8 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" F0_NQN
 			   "\"," ADDR("192.168.12.11", "4420") "}\n";
 
 #define SUBSYSTEM(number_, lines_)                                                                 \
@@ -67,7 +44,7 @@ static const char f0_calls[] =
 	      "\",\"block_size\":512,\"num_blocks\":" blocks_ "}\n"
 
 static const struct form_case good[] = {
-	{ "f0", f0_adapted, .calls = f0_calls },
+	{ "f0", F0_ADAPTED, .calls = f0_calls },
 	{ "nothing", "# only this\n\n   # and this\n", .calls = "" },
 	{ "case-of-keys", "[mALLOC]\nNUMBEROFLUNS 1\nlunsizeinmb\t1\n",
 	  .calls = MALLOC("2", "Malloc0", "2048") },
@@ -175,7 +152,7 @@ static const struct form_case good[] = {
 #define NO_ISCSI ": this build has no iSCSI target; remove the section"
 
 static const struct form_case bad[] = {
-	{ "f0", f0,
+	{ "f0", F0,
 	  .wrong = "F: line 2: " NO_NVME "\nF: line 3: " NO_NVME "\nF: line 7: " NO_RDMA
 		   "\nF: line 8: " NO_RDMA },
 	{ "absent",
