@@ -20,27 +20,9 @@
 	"Use --wait-for-rpc command line parameter and then issue this RPC before the "            \
 	"framework_start_init RPC.\""
 
-/* The answer to method(params). Caller frees. */
-static char *ask(struct rig *rig, const char *method, const char *params)
-{
-	g_autofree char *request = g_strdup_printf(
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
-
-	return rig_ask(rig, request);
-}
-
-static void expect(struct rig *rig, const char *method, const char *params, const char *part)
-{
-	g_autofree char *answer = ask(rig, method, params);
-
-	g_assert_nonnull(answer);
-	if (!strstr(answer, part))
-		g_error("%s %s: %s has no %s", method, params, answer, part);
-}
-
 static void expect_not(struct rig *rig, const char *method, const char *params, const char *part)
 {
-	g_autofree char *answer = ask(rig, method, params);
+	g_autofree char *answer = rig_call(rig, method, params);
 
 	if (strstr(answer, part))
 		g_error("%s %s: %s has %s", method, params, answer, part);
@@ -51,10 +33,10 @@ static void expect_not(struct rig *rig, const char *method, const char *params, 
 
 static void add_bdevs(struct rig *rig)
 {
-	expect(rig, "construct_null_bdev", "{\"name\":\"N\",\"block_size\":512,\"num_blocks\":64}",
-	       "\"result\":\"N\"");
-	expect(rig, "construct_malloc_bdev", "{\"block_size\":512,\"num_blocks\":64}",
-	       "\"result\":\"Malloc0\"");
+	rig_expect(rig, "construct_null_bdev",
+		   "{\"name\":\"N\",\"block_size\":512,\"num_blocks\":64}", "\"result\":\"N\"");
+	rig_expect(rig, "construct_malloc_bdev", "{\"block_size\":512,\"num_blocks\":64}",
+		   "\"result\":\"Malloc0\"");
 }
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -100,8 +82,8 @@ static bool listed(const char *answer, const char *name)
 static void test_listed(void)
 {
 	struct rig *rig = rig_new(1, 1);
-	g_autofree char *plain = ask(rig, "rpc_get_methods", "{}");
-	g_autofree char *all = ask(rig, "rpc_get_methods", "{\"include_aliases\":true}");
+	g_autofree char *plain = rig_call(rig, "rpc_get_methods", "{}");
+	g_autofree char *all = rig_call(rig, "rpc_get_methods", "{\"include_aliases\":true}");
 	unsigned known = 0;
 
 	for (const struct rpc_alias *alias = rpc_aliases; alias->name; alias++) {
@@ -110,7 +92,7 @@ static void test_listed(void)
 		g_assert_false(listed(plain, alias->name));
 		g_assert_true(listed(all, alias->name) == there);
 		if (!there)
-			expect(rig, alias->name, "{}", "\"code\":-32601");
+			rig_expect(rig, alias->name, "{}", "\"code\":-32601");
 		known += there;
 	}
 	g_assert_cmpuint(known, >, 20);
@@ -130,10 +112,10 @@ static void test_warned_once(void)
 	struct rig *rig = rig_new(2, 1);
 	unsigned warnings = 0;
 
-	expect(rig, "set_log_level", "{\"level\":\"WARNING\"}", TRUE_RESULT);
+	rig_expect(rig, "set_log_level", "{\"level\":\"WARNING\"}", TRUE_RESULT);
 	for (unsigned i = 0; i < 5; i++)
-		expect(rig, "get_bdevs", "{}", OK);
-	expect(rig, "get_log_level", "{}", OK);
+		rig_expect(rig, "get_bdevs", "{}", OK);
+	rig_expect(rig, "get_log_level", "{}", OK);
 	world_node_log(rig->node, count_warnings, &warnings);
 	g_assert_cmpuint(warnings, ==, 2);
 	rig_free(rig);
@@ -148,28 +130,29 @@ static void test_shapes(void)
 						"\"num_shared_buffers\":", "\"buf_cache_size\":" };
 	struct rig *rig = rig_new(3, 1);
 
-	expect(rig, "nvmf_create_transport", "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":8}",
-	       TRUE_RESULT);
-	expect(rig, "nvmf_get_transports", "{}", "\"max_io_qpairs_per_ctrlr\":7,");
+	rig_expect(rig, "nvmf_create_transport", "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":8}",
+		   TRUE_RESULT);
+	rig_expect(rig, "nvmf_get_transports", "{}", "\"max_io_qpairs_per_ctrlr\":7,");
 	for (unsigned i = 0; i < G_N_ELEMENTS(old_keys); i++) {
-		expect(rig, "get_nvmf_transports", "{}", old_keys[i]);
+		rig_expect(rig, "get_nvmf_transports", "{}", old_keys[i]);
 		expect_not(rig, "nvmf_get_transports", "{}", old_keys[i]);
 	}
-	expect(rig, "nvmf_subsystem_create", "{\"nqn\":\"" NQN "\"}", TRUE_RESULT);
-	expect(rig, "nvmf_subsystem_add_listener",
-	       "{\"nqn\":\"" NQN "\",\"listen_address\":" ADDRESS("transport", "4420") "}",
-	       TRUE_RESULT);
-	expect(rig, "get_nvmf_subsystems", "{}", "\"transport\":\"TCP\"");
-	expect(rig, "get_nvmf_subsystems", "{}", "\"trtype\":\"TCP\"");
-	expect(rig, "get_nvmf_subsystems", "{}", "\"subtype\":\"Discovery\"");
+	rig_expect(rig, "nvmf_subsystem_create", "{\"nqn\":\"" NQN "\"}", TRUE_RESULT);
+	rig_expect(rig, "nvmf_subsystem_add_listener",
+		   "{\"nqn\":\"" NQN "\",\"listen_address\":" ADDRESS("transport", "4420") "}",
+		   TRUE_RESULT);
+	rig_expect(rig, "get_nvmf_subsystems", "{}", "\"transport\":\"TCP\"");
+	rig_expect(rig, "get_nvmf_subsystems", "{}", "\"trtype\":\"TCP\"");
+	rig_expect(rig, "get_nvmf_subsystems", "{}", "\"subtype\":\"Discovery\"");
 	expect_not(rig, "nvmf_get_subsystems", "{}", "\"transport\"");
-	expect(rig, "nvmf_subsystem_remove_listener",
-	       "{\"nqn\":\"" NQN "\",\"listen_address\":{\"trtype\":\"TCP\",\"transport\":\"TCP\","
-	       "\"traddr\":\"0.0.0.0\",\"trsvcid\":\"4420\"}}",
-	       "given twice");
-	expect(rig, "nvmf_subsystem_remove_listener",
-	       "{\"nqn\":\"" NQN "\",\"listen_address\":" ADDRESS("transport", "4420") "}",
-	       TRUE_RESULT);
+	rig_expect(rig, "nvmf_subsystem_remove_listener",
+		   "{\"nqn\":\"" NQN
+		   "\",\"listen_address\":{\"trtype\":\"TCP\",\"transport\":\"TCP\","
+		   "\"traddr\":\"0.0.0.0\",\"trsvcid\":\"4420\"}}",
+		   "given twice");
+	rig_expect(rig, "nvmf_subsystem_remove_listener",
+		   "{\"nqn\":\"" NQN "\",\"listen_address\":" ADDRESS("transport", "4420") "}",
+		   TRUE_RESULT);
 	rig_free(rig);
 }
 
@@ -177,15 +160,15 @@ static void test_qpairs(void)
 {
 	struct rig *rig = rig_new(4, 1);
 
-	expect(rig, "nvmf_create_transport",
-	       "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":5,\"max_io_qpairs_per_ctrlr\":7}",
-	       "\"data\":\"\\\"max_io_qpairs_per_ctrlr\\\" is 7");
-	expect(rig, "nvmf_create_transport", "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":1}",
-	       "-32602");
-	expect(rig, "nvmf_create_transport",
-	       "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":8,\"max_io_qpairs_per_ctrlr\":7}",
-	       TRUE_RESULT);
-	expect(rig, "nvmf_get_transports", "{}", "\"max_io_qpairs_per_ctrlr\":7,");
+	rig_expect(rig, "nvmf_create_transport",
+		   "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":5,\"max_io_qpairs_per_ctrlr\":7}",
+		   "\"data\":\"\\\"max_io_qpairs_per_ctrlr\\\" is 7");
+	rig_expect(rig, "nvmf_create_transport", "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":1}",
+		   "-32602");
+	rig_expect(rig, "nvmf_create_transport",
+		   "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":8,\"max_io_qpairs_per_ctrlr\":7}",
+		   TRUE_RESULT);
+	rig_expect(rig, "nvmf_get_transports", "{}", "\"max_io_qpairs_per_ctrlr\":7,");
 	rig_free(rig);
 }
 
@@ -208,23 +191,23 @@ static void test_construct(void)
 	struct rig *rig = rig_new(5, 1);
 
 	add_bdevs(rig);
-	expect(rig, "construct_nvmf_subsystem",
-	       "{\"core\":1,\"mode\":\"Virtual\",\"nqn\":\"" NQN
-	       "\",\"listen_addresses\":[" ADDRESS("transport", "4420") "," ADDRESS(
-		       "trtype",
-		       "4421") "],\"hosts\":["
-			       "\"nqn.2016-06.io.spdk:init\"],\"serial_number\":"
-			       "\"SPDK00000000000002\","
-			       "\"namespaces\":[\"N\",{\"bdev_name\":\"Malloc0\",\"nsid\":7}],"
-			       "\"max_namespaces\":20}",
-	       TRUE_RESULT);
+	rig_expect(rig, "construct_nvmf_subsystem",
+		   "{\"core\":1,\"mode\":\"Virtual\",\"nqn\":\"" NQN
+		   "\",\"listen_addresses\":[" ADDRESS("transport", "4420") "," ADDRESS(
+			   "trtype",
+			   "4421") "],\"hosts\":["
+				   "\"nqn.2016-06.io.spdk:init\"],\"serial_number\":"
+				   "\"SPDK00000000000002\","
+				   "\"namespaces\":[\"N\",{\"bdev_name\":\"Malloc0\",\"nsid\":7}],"
+				   "\"max_namespaces\":20}",
+		   TRUE_RESULT);
 	for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
-		expect(rig, "get_nvmf_subsystems", "{\"nqn\":\"" NQN "\"}", parts[i]);
-	expect(rig, "delete_nvmf_subsystem", "{\"nqn\":\"" NQN "\"}", TRUE_RESULT);
+		rig_expect(rig, "get_nvmf_subsystems", "{\"nqn\":\"" NQN "\"}", parts[i]);
+	rig_expect(rig, "delete_nvmf_subsystem", "{\"nqn\":\"" NQN "\"}", TRUE_RESULT);
 	/* And with as little as possible: nobody may connect. */
-	expect(rig, "construct_nvmf_subsystem", "{\"nqn\":\"" NQN "\"}", TRUE_RESULT);
-	expect(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}",
-	       "\"allow_any_host\":false,\"hosts\":[]");
+	rig_expect(rig, "construct_nvmf_subsystem", "{\"nqn\":\"" NQN "\"}", TRUE_RESULT);
+	rig_expect(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}",
+		   "\"allow_any_host\":false,\"hosts\":[]");
 	rig_free(rig);
 }
 
@@ -251,24 +234,24 @@ static void test_undone(void)
 	g_autofree char *before = NULL;
 
 	add_bdevs(rig);
-	expect(rig, "nvmf_create_transport", "{\"trtype\":\"TCP\"}", TRUE_RESULT);
+	rig_expect(rig, "nvmf_create_transport", "{\"trtype\":\"TCP\"}", TRUE_RESULT);
 	before = rig_saved(rig);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *params =
 			g_strdup_printf("{\"nqn\":\"" NQN "\",%s}", cases[i].members);
 		g_autofree char *after = NULL;
 
-		expect(rig, "construct_nvmf_subsystem", params, cases[i].says);
+		rig_expect(rig, "construct_nvmf_subsystem", params, cases[i].says);
 		after = rig_saved(rig);
 		g_assert_cmpstr(after, ==, before);
 	}
-	expect(rig, "construct_nvmf_subsystem",
-	       "{\"nqn\":\"" NQN
-	       "\",\"namespaces\":[\"N\"],\"listen_addresses\":[" ADDRESS("trtype", "4420") "]}",
-	       TRUE_RESULT);
+	rig_expect(rig, "construct_nvmf_subsystem",
+		   "{\"nqn\":\"" NQN "\",\"namespaces\":[\"N\"],\"listen_addresses\":[" ADDRESS(
+			   "trtype", "4420") "]}",
+		   TRUE_RESULT);
 	/* One that is there already is not taken away by a second call. */
-	expect(rig, "construct_nvmf_subsystem", "{\"nqn\":\"" NQN "\"}", "\"error\"");
-	expect(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}", "\"bdev_name\":\"N\"");
+	rig_expect(rig, "construct_nvmf_subsystem", "{\"nqn\":\"" NQN "\"}", "\"error\"");
+	rig_expect(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}", "\"bdev_name\":\"N\"");
 	rig_free(rig);
 }
 
@@ -305,7 +288,7 @@ static void conflict(uint64_t seed)
 	client_free(leaves);
 	answer = client_answer(stays);
 	g_assert_nonnull(answer);
-	shown = ask(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}");
+	shown = rig_call(rig, "nvmf_get_subsystems", "{\"nqn\":\"" NQN "\"}");
 	winner = strstr(shown, whole[0]) ? 0 : 1;
 	g_assert_nonnull(strstr(shown, whole[winner]));
 	g_assert_nonnull(
@@ -339,18 +322,18 @@ static void test_delete_bdev(void)
 	struct rig *rig = rig_new(7, 1);
 	g_autofree char *before = NULL, *after = NULL;
 
-	expect(rig, "bdev_malloc_create",
-	       "{\"name\":\"Base\",\"block_size\":512,\"num_blocks\":64,"
-	       "\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"}",
-	       OK);
+	rig_expect(rig, "bdev_malloc_create",
+		   "{\"name\":\"Base\",\"block_size\":512,\"num_blocks\":64,"
+		   "\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"}",
+		   OK);
 	before = rig_saved(rig);
 	for (unsigned i = 0; i < G_N_ELEMENTS(makers); i++) {
 		g_autofree char *params = g_strdup_printf("{\"name\":\"%s\"}", makers[i][2]);
 
-		expect(rig, makers[i][0], makers[i][1], OK);
-		expect(rig, "bdev_get_bdevs", params, OK);
-		expect(rig, "delete_bdev", params, TRUE_RESULT);
-		expect(rig, "delete_bdev", params, "\"code\":-19");
+		rig_expect(rig, makers[i][0], makers[i][1], OK);
+		rig_expect(rig, "bdev_get_bdevs", params, OK);
+		rig_expect(rig, "delete_bdev", params, TRUE_RESULT);
+		rig_expect(rig, "delete_bdev", params, "\"code\":-19");
 	}
 	after = rig_saved(rig);
 	g_assert_cmpstr(after, ==, before);
@@ -362,11 +345,11 @@ static void test_limit(void)
 	struct rig *rig = rig_new(8, 1);
 
 	add_bdevs(rig);
-	expect(rig, "set_bdev_qos_limit_iops", "{\"name\":\"N\",\"ios_per_sec\":20000}",
-	       TRUE_RESULT);
-	expect(rig, "get_bdevs_config", "{\"name\":\"N\"}", "\"rw_ios_per_sec\":20000");
-	expect(rig, "set_bdev_qos_limit_iops", "{\"name\":\"No\",\"ios_per_sec\":20000}",
-	       "\"code\":-19");
+	rig_expect(rig, "set_bdev_qos_limit_iops", "{\"name\":\"N\",\"ios_per_sec\":20000}",
+		   TRUE_RESULT);
+	rig_expect(rig, "get_bdevs_config", "{\"name\":\"N\"}", "\"rw_ios_per_sec\":20000");
+	rig_expect(rig, "set_bdev_qos_limit_iops", "{\"name\":\"No\",\"ios_per_sec\":20000}",
+		   "\"code\":-19");
 	rig_free(rig);
 }
 
@@ -377,22 +360,22 @@ static void test_states(void)
 {
 	struct rig *rig = rig_new_waiting(9, 1);
 	struct client *waits = client_open(rig);
-	g_autofree char *now = ask(rig, "rpc_get_methods", "{\"current\":true}");
+	g_autofree char *now = rig_call(rig, "rpc_get_methods", "{\"current\":true}");
 	g_autofree char *later = NULL, *answer = NULL;
 
 	client_send(waits, "{\"id\":7,\"method\":\"framework_wait_init\"}");
 	g_assert_true(listed(now, "framework_start_init"));
 	g_assert_false(listed(now, "bdev_get_bdevs"));
-	expect(rig, "bdev_get_bdevs", "{}", TOO_EARLY);
-	expect(rig, "get_bdevs", "{}", TOO_EARLY);
-	expect(rig, "spdk_get_version", "{}", OK);
+	rig_expect(rig, "bdev_get_bdevs", "{}", TOO_EARLY);
+	rig_expect(rig, "get_bdevs", "{}", TOO_EARLY);
+	rig_expect(rig, "spdk_get_version", "{}", OK);
 	g_assert_cmpuint(waits->in->len, ==, 0);
-	expect(rig, "framework_start_init", "{}", TRUE_RESULT);
+	rig_expect(rig, "framework_start_init", "{}", TRUE_RESULT);
 	answer = client_answer(waits);
 	g_assert_cmpstr(answer, ==, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":true}");
-	expect(rig, "framework_start_init", "{}", TOO_LATE);
-	expect(rig, "bdev_get_bdevs", "{}", "\"result\":[]");
-	later = ask(rig, "rpc_get_methods", "{\"current\":true}");
+	rig_expect(rig, "framework_start_init", "{}", TOO_LATE);
+	rig_expect(rig, "bdev_get_bdevs", "{}", "\"result\":[]");
+	later = rig_call(rig, "rpc_get_methods", "{\"current\":true}");
 	g_assert_false(listed(later, "framework_start_init"));
 	g_assert_true(listed(later, "bdev_get_bdevs"));
 	client_free(waits);
@@ -404,20 +387,20 @@ static void test_target_options(void)
 {
 	struct rig *rig = rig_new_waiting(10, 1);
 
-	expect(rig, "set_nvmf_target_options",
-	       "{\"max_queue_depth\":64,\"max_qpairs_per_ctrlr\":5,\"max_io_size\":65536,"
-	       "\"in_capsule_data_size\":8192,\"io_unit_size\":8192}",
-	       TRUE_RESULT);
-	expect(rig, "set_nvmf_target_config",
-	       "{\"acceptor_poll_rate\":10000,\"conn_sched\":\"roundrobin\"}", TRUE_RESULT);
-	expect(rig, "start_subsystem_init", "{}", TRUE_RESULT);
-	expect(rig, "set_nvmf_target_options", "{\"max_queue_depth\":32}", TOO_LATE);
-	expect(rig, "construct_nvmf_subsystem",
-	       "{\"nqn\":\"" NQN "\",\"listen_addresses\":[" ADDRESS("trtype", "4420") "]}",
-	       TRUE_RESULT);
-	expect(rig, "nvmf_get_transports", "{}",
-	       "\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":4,"
-	       "\"in_capsule_data_size\":8192,\"max_io_size\":65536");
+	rig_expect(rig, "set_nvmf_target_options",
+		   "{\"max_queue_depth\":64,\"max_qpairs_per_ctrlr\":5,\"max_io_size\":65536,"
+		   "\"in_capsule_data_size\":8192,\"io_unit_size\":8192}",
+		   TRUE_RESULT);
+	rig_expect(rig, "set_nvmf_target_config",
+		   "{\"acceptor_poll_rate\":10000,\"conn_sched\":\"roundrobin\"}", TRUE_RESULT);
+	rig_expect(rig, "start_subsystem_init", "{}", TRUE_RESULT);
+	rig_expect(rig, "set_nvmf_target_options", "{\"max_queue_depth\":32}", TOO_LATE);
+	rig_expect(rig, "construct_nvmf_subsystem",
+		   "{\"nqn\":\"" NQN "\",\"listen_addresses\":[" ADDRESS("trtype", "4420") "]}",
+		   TRUE_RESULT);
+	rig_expect(rig, "nvmf_get_transports", "{}",
+		   "\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":4,"
+		   "\"in_capsule_data_size\":8192,\"max_io_size\":65536");
 	rig_free(rig);
 }
 
@@ -442,11 +425,11 @@ static void test_configuration(void)
 	world_run_for(rig->world, WORLD_SEC);
 	g_assert_false(done);
 	/* The one that may come first has run, the other has not. */
-	expect(rig, "log_get_level", "{}", "\"result\":\"INFO\"");
-	expect(rig, "bdev_get_bdevs", "{}", TOO_EARLY);
-	expect(rig, "framework_start_init", "{}", TRUE_RESULT);
+	rig_expect(rig, "log_get_level", "{}", "\"result\":\"INFO\"");
+	rig_expect(rig, "bdev_get_bdevs", "{}", TOO_EARLY);
+	rig_expect(rig, "framework_start_init", "{}", TRUE_RESULT);
 	g_assert_true(done);
-	expect(rig, "bdev_get_bdevs", "{\"name\":\"N\"}", OK);
+	rig_expect(rig, "bdev_get_bdevs", "{\"name\":\"N\"}", OK);
 	rig_free(rig);
 }
 

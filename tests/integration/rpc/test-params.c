@@ -28,20 +28,12 @@ static char *object_with(const struct rpc_param *table, const struct rpc_param *
 
 static uint64_t max_of(const struct rpc_param *p)
 {
-	if (p->max)
-		return p->max;
-	switch (p->type) {
-	case RPC_U8:
-		return UINT8_MAX;
-	case RPC_U16:
-		return UINT16_MAX;
-	case RPC_U32:
-		return UINT32_MAX;
-	case RPC_I32:
-		return INT32_MAX;
-	default:
-		return UINT64_MAX;
-	}
+	static const uint64_t largest[] = {
+		[RPC_U8] = 0xff,	[RPC_U16] = 0xffff,	[RPC_U32] = 0xffffffff,
+		[RPC_U64] = UINT64_MAX, [RPC_I32] = 0x7fffffff,
+	};
+
+	return p->max ? p->max : largest[p->type];
 }
 
 static bool is_number(const struct rpc_param *p)

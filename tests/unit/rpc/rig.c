@@ -291,6 +291,23 @@ char *rig_ask(struct rig *rig, const char *text)
 	return answer;
 }
 
+char *rig_call(struct rig *rig, const char *method, const char *params)
+{
+	g_autofree char *request = g_strdup_printf(
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
+
+	return rig_ask(rig, request);
+}
+
+void rig_expect(struct rig *rig, const char *method, const char *params, const char *part)
+{
+	g_autofree char *answer = rig_call(rig, method, params);
+
+	g_assert_nonnull(answer);
+	if (!strstr(answer, part))
+		g_error("%s %s: %s has no %s", method, params, answer, part);
+}
+
 /* --- save and load ------------------------------------------------------------------------ */
 
 /* All parts there are, in their order. */

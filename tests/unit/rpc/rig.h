@@ -54,6 +54,10 @@ void client_free(struct client *c);
 
 /* One request, one answer, on a connection of its own. Caller frees. */
 char *rig_ask(struct rig *rig, const char *text);
+/* The same of method with params, a JSON object. */
+char *rig_call(struct rig *rig, const char *method, const char *params);
+/* part stands in the answer. */
+void rig_expect(struct rig *rig, const char *method, const char *params, const char *part);
 /* The whole configuration as a file has it. Caller frees. */
 char *rig_saved(struct rig *rig);
 /* Loads one. NULL: good; else what was wrong (caller frees). */
