@@ -22,6 +22,7 @@ struct target_options {
 	bool rpc_has_group;   /* that may use it */
 	uint32_t rpc_group;
 	const char *rpc_tcp;  /* loopback address and port for RPC as well; NULL: none */
+	const char *metrics_listen; /* "127.0.0.1:9604": address and port of the metrics; NULL: none */
 	int64_t pid;          /* of this process, as RPC users see it; 0 in a world */
 	bool wait_for_rpc;    /* start with framework_start_init */
 	/* What is kept in step with the configuration; see target/config/autosave.h. */
@@ -34,6 +35,8 @@ struct target {
 	struct core *core;
 	struct bdev_layer *bdevs;
 	struct nvmf_tgt *nvmf;
+	struct metrics_source *metrics;
+	struct metrics_http *metrics_http;
 	struct rpc_server *rpc;
 	struct autosave *autosave; /* NULL: none */
 	struct target_options options;

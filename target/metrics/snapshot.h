@@ -9,6 +9,8 @@
  * namespace or one queue on one reactor are of one moment; different ones are of
  * moments within the collection (metrics->took_ns).
  *
+ * Of a process with several targets (nvmf_create_target) this is the first.
+ *
  * Main reactor. Strings and arrays are the snapshot's own: nothing in it refers to
  * the target, which may change under it.
  */
@@ -35,9 +37,8 @@ struct metrics_subsystem {
 	uint32_t namespaces, hosts, listeners, controllers; /* now */
 	/* Of all its I/O queues there are and ever were, since it was created. */
 	uint64_t commands, errors;
-	/* Where its parts begin in the arrays of struct metrics, which are in its order. */
-	uint32_t first_ns, first_listener;
-	uint32_t index; /* the collector's */
+	uint32_t index;		 /* its place, stable while it exists */
+	uint32_t first_listener; /* in listeners */
 };
 
 struct metrics_ns {
@@ -50,18 +51,18 @@ struct metrics_ns {
 	struct nvmf_counts *counts; /* NULL: no command has been done */
 };
 
-struct metrics_ana {
-	uint32_t group; /* first of the groups that have this state: up to the next element's */
-	const char *state;
-};
+#define METRICS_ANA_STATES 5
+/* By the index of the arrays below: "optimized", ... */
+extern const char *const metrics_ana_names[METRICS_ANA_STATES];
 
 struct metrics_listener {
 	uint32_t subsystem;
 	struct metrics_address address;
 	uint16_t portid;
-	/* By ANA state: groups that have namespaces; all zero without ANA reporting. */
-	uint32_t ana_groups[5];
-	const char *ana; /* the state of all of them; "mixed"; "" without any */
+	/* Namespaces, by the ANA state in which they are reached; all zero without ANA reporting.
+	 */
+	uint32_t ana[METRICS_ANA_STATES];
+	const char *ana_state; /* of all of them; "mixed"; "" without any */
 };
 
 struct metrics_ctrlr {
@@ -88,7 +89,7 @@ struct metrics_path {
 	const char *hostnqn;
 	struct metrics_address listen;
 	uint16_t portid;
-	const char *ana; /* as of the listener; "" if that is gone */
+	const char *ana_state; /* as of the listener; "" if that is gone */
 	unsigned controllers, io_queues;
 	uint32_t outstanding;
 	struct nvmf_counts *counts; /* NULL: no command has been done */
@@ -99,12 +100,11 @@ struct metrics_bdev {
 	uint32_t block_size;
 	uint64_t blocks;
 	bool claimed;
-	struct bdev_stats stats;	  /* all reactors; stats.hist is not used */
-	uint32_t inflight;		  /* I/Os */
+	struct bdev_stats stats;	   /* all reactors; stats.hist is not used */
+	uint32_t inflight;		   /* I/Os */
 	uint64_t limits[BDEV_LIMIT_COUNT]; /* 0: none */
-	uint64_t throttled;		  /* I/Os that had to wait for a limit, ever */
-	uint32_t throttled_now;		  /* I/Os waiting */
-	struct hist *hist;		  /* NULL: bdev_enable_histogram was not called */
+	uint64_t throttled;		   /* I/Os that had to wait for a limit, ever */
+	struct hist *hist;		   /* NULL: bdev_enable_histogram was not called */
 };
 
 struct metrics_reactor {
@@ -129,21 +129,23 @@ struct metrics {
 	uint64_t took_ns;   /* collecting */
 	uint64_t uptime_ns; /* since the target was made */
 	unsigned nsubsystems, nnamespaces, nlisteners, nctrlrs, npaths, nbdevs, nreactors;
-	struct metrics_subsystem *subsystems; /* by NQN */
-	struct metrics_ns *namespaces;	      /* by NQN, nsid */
-	struct metrics_listener *listeners;   /* by NQN, in the order added */
-	struct metrics_ctrlr *ctrlrs;	      /* by NQN, cntlid */
-	struct metrics_path *paths;	      /* by NQN, hostnqn, portid */
+	struct metrics_subsystem *subsystems; /* in the order of their places */
+	struct metrics_ns *namespaces;	      /* by subsystem, nsid */
+	struct metrics_listener *listeners;   /* by subsystem, in the order added */
+	struct metrics_ctrlr *ctrlrs;	      /* by subsystem, cntlid */
+	struct metrics_path *paths;	      /* by their first controller */
 	struct metrics_bdev *bdevs;	      /* in the order made */
 	struct metrics_reactor *reactors;
-	uint64_t discovery_genctr;
+	uint64_t discovery_generation;
 	uint32_t referrals;
-	uint32_t connections; /* of the transports: queues of any kind */
 	struct metrics_rpc rpc;
 	struct metrics_store *store; /* what holds all of it */
 };
 
 struct metrics_source;
+
+/* What a collection does between two looks at other work. */
+#define METRICS_PORTION 32
 
 /* How what is counted is found. rpc may be NULL. */
 struct metrics_source *metrics_source_new(struct core *core, struct bdev_layer *bdevs,

@@ -205,6 +205,7 @@ static const struct subsystem subsystems[] = {
 	{ "iobuf", (const char *const[]){ NULL }, rpc_config_iobuf },
 	{ "bdev", (const char *const[]){ "iobuf", NULL }, rpc_config_bdev },
 	{ "nvmf", (const char *const[]){ "bdev", "sock", "iobuf", NULL }, rpc_config_nvmf },
+	{ "metrics", (const char *const[]){ NULL }, rpc_config_metrics },
 };
 
 static void framework_get_subsystems(struct rpc_request *req)

@@ -25,6 +25,7 @@ const struct rpc_method *const rpc_method_tables[] = {
 	rpc_methods_nvmf_access,
 	rpc_methods_nvmf_discovery,
 	rpc_methods_trace,
+	rpc_methods_metrics,
 	NULL,
 };
 

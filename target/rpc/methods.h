@@ -25,6 +25,7 @@ extern const struct rpc_method rpc_methods_nvmf_show[];
 extern const struct rpc_method rpc_methods_nvmf_access[];
 extern const struct rpc_method rpc_methods_nvmf_discovery[];
 extern const struct rpc_method rpc_methods_trace[];
+extern const struct rpc_method rpc_methods_metrics[];
 
 /* Ticks of all figures that SPDK counts in ticks: nanoseconds here. */
 #define RPC_TICK_RATE 1000000000
@@ -36,6 +37,7 @@ extern const struct rpc_method rpc_methods_trace[];
 JsonArray *rpc_config_sock(struct rpc_server *server);
 JsonArray *rpc_config_iobuf(struct rpc_server *server);
 JsonArray *rpc_config_bdev(struct rpc_server *server);
+JsonArray *rpc_config_metrics(struct rpc_server *server);
 /* driver_specific of a file bdev; nothing for others. */
 void rpc_bdev_file_specific(const struct bdev *bdev, JsonObject *specific);
 /* False: it is none. */

@@ -28,6 +28,8 @@
 #define RPC_MAX_ID 128
 #define RPC_MAX_CLIENTS 64
 
+struct metrics_http;
+struct metrics_source;
 struct rpc_request;
 struct rpc_server;
 
@@ -164,6 +166,8 @@ struct rpc_options {
 	bool has_group;
 	uint32_t group;
 	const char *tcp; /* "127.0.0.1:5260", a loopback address; NULL: none */
+	struct metrics_source *metrics;
+	struct metrics_http *metrics_http;
 	int64_t pid;	  /* of this process, for framework_get_reactors; 0 in a world */
 	/* Stay in STARTUP until framework_start_init is called. */
 	bool wait_for_rpc;

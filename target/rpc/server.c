@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "target/metrics/snapshot.h"
 #include "target/rpc/client.h"
 #include "target/rpc/settings.h"
 
@@ -18,6 +19,16 @@ static void bdev_event(void *arg, const char *what, const struct bdev *bdev)
 	rpc_wake_waiting(server);
 	if (server->keeper)
 		server->keeper->changed(server->keeper);
+}
+
+static void fill_metrics(void *arg, struct metrics_rpc *rpc)
+{
+	const struct rpc_server *server = arg;
+
+	rpc->clients = server->clients->len;
+	rpc->calls = server->calls;
+	rpc->calls_started = server->calls_ever;
+	rpc->notifications = server->next_notification;
 }
 
 struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
@@ -34,6 +45,10 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->has_group = options->has_group;
 	server->group = options->group;
 	server->pid = options->pid;
+	server->metrics = options->metrics;
+	server->metrics_http = options->metrics_http;
+	if (server->metrics)
+		metrics_source_set_rpc(server->metrics, fill_metrics, server);
 	server->wait_for_rpc = options->wait_for_rpc;
 	server->state = options->wait_for_rpc ? RPC_STARTUP : RPC_RUNTIME;
 	server->old_options = json_object_new();
@@ -70,6 +85,7 @@ static void look_for_end(struct rpc_server *server)
 void rpc_server_call_begins(struct rpc_server *server)
 {
 	server->calls++;
+	server->calls_ever++;
 }
 
 void rpc_server_call_ends(struct rpc_server *server)

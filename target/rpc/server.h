@@ -29,6 +29,9 @@ struct rpc_server {
 	struct net_listener *listeners[2]; /* of path and tcp; NULL: none */
 	GPtrArray *clients; /* struct rpc_client* */
 	unsigned calls;	    /* not ended yet */
+	uint64_t calls_ever;
+	struct metrics_source *metrics;
+	struct metrics_http *metrics_http;
 	unsigned parts;	    /* calls of several parts under way: what is there is half made */
 	struct rpc_keeper *keeper; /* NULL: nobody keeps the configuration */
 	/* Requests that wait for something to happen, in order; see rpc_wait(). */

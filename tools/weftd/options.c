@@ -221,6 +221,8 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 		  "Let this group use that socket too", "GROUP" },
 		{ "rpc-listen", 0, 0, G_OPTION_ARG_STRING, &o->rpc_listen,
 		  "Listen for JSON-RPC on this loopback address as well", "127.0.0.1:PORT" },
+		{ "metrics-listen", 0, 0, G_OPTION_ARG_STRING, &o->metrics_listen,
+		  "Serve metrics for Prometheus there", "ADDR:PORT" },
 		{ "wait-for-rpc", 0, 0, G_OPTION_ARG_NONE, &o->wait_for_rpc,
 		  "Start with framework_start_init, after calls that configure", NULL },
 		{ "cpumask", 'm', 0, G_OPTION_ARG_STRING, &raw->cpus,
@@ -276,5 +278,6 @@ void weftd_options_clear(struct weftd_options *o)
 	g_free(o->check);
 	g_free(o->rpc_path);
 	g_free(o->rpc_listen);
+	g_free(o->metrics_listen);
 	g_free(o->cpus);
 }

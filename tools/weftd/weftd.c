@@ -189,6 +189,7 @@ static bool start(struct weftd *d)
 		.rpc_has_group = o->rpc_has_group,
 		.rpc_group = o->rpc_group,
 		.rpc_tcp = o->rpc_listen,
+		.metrics_listen = o->metrics_listen,
 		.wait_for_rpc = o->wait_for_rpc,
 		.state_path = o->state,
 		.state_trouble = state_trouble,

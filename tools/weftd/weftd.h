@@ -20,6 +20,7 @@ struct weftd_options {
 	bool rpc_has_group;
 	uint32_t rpc_group;
 	char *rpc_listen; /* NULL: no TCP */
+	char *metrics_listen; /* NULL: no metrics */
 	gboolean wait_for_rpc;
 	int *cpus; /* NULL: one reactor, not pinned */
 	unsigned ncpus;
