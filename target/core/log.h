@@ -26,10 +26,10 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
 /* X(name): all there are. What a component is called in the code, is its name here. */
 #define LOG_COMPONENTS(X) \
+	X("bdev")         \
 	X("bdev.file")    \
 	X("config")       \
 	X("host")         \
-	X("metrics")      \
 	X("nvmf")         \
 	X("nvmf.tcp")     \
 	X("rpc")          \

@@ -42,6 +42,9 @@ static void end(struct rpc_request *req)
 {
 	g_assert(!req->ended);
 	req->ended = true;
+	if (req->error)
+		log_info(req->server->core->log, "rpc", "call failed", "method=%s code=%d",
+			 req->method ? req->method->name : "?", req->error->code);
 	reactor_timer_cancel(req->server->reactor, &req->timer);
 	if (req->method && req->method->makes && req->server->keeper)
 		req->server->keeper->ended(req->server->keeper, req);
@@ -175,6 +178,7 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		return;
 	}
 	req->method = m;
+	log_debug(req->server->core->log, "rpc", "call", "method=%s", m->name);
 	if (req->called_as)
 		rpc_server_warn_old(req->server, req->called_as,
 				    m->name == req->called_as ? "several" : m->name);
