@@ -283,3 +283,11 @@ void form_address(GString *json, const char *key, const struct form_address *a)
 	form_str(json, "trsvcid", a->port);
 	form_close(json);
 }
+
+void form_add(struct form *f, const char *part, unsigned line, const char *method, GString *json)
+{
+	form_close(json);
+	config_add(f->config, part, line, method, json->str);
+	g_string_truncate(json, 0);
+	form_open(json, NULL);
+}

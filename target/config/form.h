@@ -70,3 +70,5 @@ struct form_address {
 };
 bool form_address_ok(struct form *f, unsigned line, const struct form_address *a);
 void form_address(GString *json, const char *key, const struct form_address *a);
+/* Ends the object that json is and adds the call; json begins another one. */
+void form_add(struct form *f, const char *part, unsigned line, const char *method, GString *json);

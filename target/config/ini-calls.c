@@ -15,14 +15,6 @@
 #define DEFAULT_NAMESPACES 32
 #define DEFAULT_IO_SIZE 131072
 
-static void add(struct ini *ini, const char *part, unsigned line, const char *method, GString *json)
-{
-	form_close(json);
-	config_add(ini->form.config, part, line, method, json->str);
-	g_string_truncate(json, 0);
-	form_open(json, NULL);
-}
-
 static void opt_num(GString *json, const char *key, const struct form_number *n)
 {
 	if (n->line)
@@ -95,7 +87,7 @@ static void add_mallocs(struct ini *ini, GString *json)
 		form_str(json, "name", name);
 		form_num(json, "block_size", block);
 		form_num(json, "num_blocks", m->size_mb.value * MIB / block);
-		add(ini, "[Malloc]", m->count.line, "bdev_malloc_create", json);
+		form_add(&ini->form, "[Malloc]", m->count.line, "bdev_malloc_create", json);
 	}
 }
 
@@ -129,11 +121,12 @@ static void add_options(struct ini *ini, GString *json)
 	if (line) {
 		opt_num(json, "bdev_io_pool_size", &ini->io_pool_size);
 		opt_num(json, "bdev_io_cache_size", &ini->io_cache_size);
-		add(ini, "[Bdev]", line, "bdev_set_options", json);
+		form_add(&ini->form, "[Bdev]", line, "bdev_set_options", json);
 	}
 	if (ini->max_subsystems.line) {
 		opt_num(json, "max_subsystems", &ini->max_subsystems);
-		add(ini, "[Nvmf]", ini->max_subsystems.line, "nvmf_set_max_subsystems", json);
+		form_add(&ini->form, "[Nvmf]", ini->max_subsystems.line, "nvmf_set_max_subsystems",
+			 json);
 	}
 }
 
@@ -214,7 +207,7 @@ static void add_transport(struct ini *ini, const char *part, unsigned line, cons
 		form_bool(json, "c2h_success", t->c2h_success.value);
 	opt_num(json, "sock_priority", &t->sock_priority);
 	opt_num(json, "acceptor_backlog", &t->acceptor_backlog);
-	add(ini, part, line, "nvmf_create_transport", json);
+	form_add(&ini->form, part, line, "nvmf_create_transport", json);
 }
 
 /* Those of sections, then those that files before 18.10 only listened by. */
@@ -356,7 +349,7 @@ static void add_ns(struct ini *ini, const struct ini_subsystem *s, const struct 
 	if (ns->uuid)
 		form_str(json, "uuid", ns->uuid);
 	form_close(json);
-	add(ini, s->part, ns->line, "nvmf_subsystem_add_ns", json);
+	form_add(&ini->form, s->part, ns->line, "nvmf_subsystem_add_ns", json);
 }
 
 static void add_subsystem(struct ini *ini, const struct ini_subsystem *s, GString *json)
@@ -368,14 +361,14 @@ static void add_subsystem(struct ini *ini, const struct ini_subsystem *s, GStrin
 	if (s->model.s)
 		form_str(json, "model_number", s->model.s);
 	form_num(json, "max_namespaces", s->max_namespaces.value);
-	add(ini, s->part, s->line, "nvmf_create_subsystem", json);
+	form_add(&ini->form, s->part, s->line, "nvmf_create_subsystem", json);
 	for (guint i = 0; i < s->nss->len; i++)
 		add_ns(ini, s, &g_array_index(s->nss, struct ini_ns, i), json);
 	for (guint i = 0; i < s->hosts->len; i++) {
 		form_str(json, "nqn", s->nqn.s);
 		form_str(json, "host", s->hosts->pdata[i]);
-		add(ini, s->part, g_array_index(s->host_lines, unsigned, i),
-		    "nvmf_subsystem_add_host", json);
+		form_add(&ini->form, s->part, g_array_index(s->host_lines, unsigned, i),
+			 "nvmf_subsystem_add_host", json);
 	}
 	for (guint i = 0; i < s->listens->len; i++) {
 		const struct ini_listen *l = &g_array_index(s->listens, struct ini_listen, i);
@@ -383,7 +376,7 @@ static void add_subsystem(struct ini *ini, const struct ini_subsystem *s, GStrin
 
 		form_str(json, "nqn", s->nqn.s);
 		form_address(json, "listen_address", &a);
-		add(ini, s->part, l->line, "nvmf_subsystem_add_listener", json);
+		form_add(&ini->form, s->part, l->line, "nvmf_subsystem_add_listener", json);
 	}
 }
 

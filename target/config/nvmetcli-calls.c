@@ -19,14 +19,6 @@
 #define FILE_BLOCK 4096
 #define NO_ID "00000000-0000-0000-0000-000000000000"
 
-static void add(struct nt *nt, const char *part, unsigned line, const char *method, GString *json)
-{
-	form_close(json);
-	config_add(nt->form.config, part, line, method, json->str);
-	g_string_truncate(json, 0);
-	form_open(json, NULL);
-}
-
 /* --- addresses ----------------------------------------------------------------------------- */
 
 static struct form_address address_of(const struct nt_addr *a, const char *trtype)
@@ -335,7 +327,7 @@ static void add_bdev(struct nt *nt, const char *part, const struct nt_ns *ns, GS
 	form_str(json, "filename", ns->path.s);
 	if (!on_device(ns))
 		form_num(json, "block_size", FILE_BLOCK);
-	add(nt, part, ns->path.line, "bdev_aio_create", json);
+	form_add(&nt->form, part, ns->path.line, "bdev_aio_create", json);
 }
 
 static void largest(struct nt *nt, struct form_number *most, const struct form_number *one,
@@ -375,7 +367,7 @@ static void add_transport(struct nt *nt, GString *json)
 		form_num(json, "max_io_qpairs_per_ctrlr", queues.value);
 	if (inline_size.line) /* weft's are in units of 16 */
 		form_num(json, "in_capsule_data_size", (inline_size.value + 15) / 16 * 16);
-	add(nt, "ports", first->line, "nvmf_create_transport", json);
+	form_add(&nt->form, "ports", first->line, "nvmf_create_transport", json);
 }
 
 /* Several ports may have the same. */
@@ -394,7 +386,7 @@ static void add_referrals(struct nt *nt, GString *json)
 		form_address(json, "address", &a);
 		if (r->addr.treq.s && !strcmp(r->addr.treq.s, "required"))
 			form_bool(json, "secure_channel", true);
-		add(nt, "referrals", r->line, "nvmf_discovery_add_referral", json);
+		form_add(&nt->form, "referrals", r->line, "nvmf_discovery_add_referral", json);
 	}
 }
 
@@ -462,7 +454,7 @@ static void add_ns(struct nt *nt, const char *part, const struct nt_subsystem *s
 	if (s->ana)
 		form_num(json, "anagrpid", group_of(ns));
 	form_close(json);
-	add(nt, part, ns->line, "nvmf_subsystem_add_ns", json);
+	form_add(&nt->form, part, ns->line, "nvmf_subsystem_add_ns", json);
 }
 
 static void add_subsystem(struct nt *nt, const struct nt_subsystem *s, GString *json)
@@ -484,7 +476,7 @@ static void add_subsystem(struct nt *nt, const struct nt_subsystem *s, GString *
 		form_num(json, "min_cntlid", s->cntlid_min.value);
 	if (s->cntlid_max.line)
 		form_num(json, "max_cntlid", s->cntlid_max.value);
-	add(nt, part, s->line, "nvmf_create_subsystem", json);
+	form_add(&nt->form, part, s->line, "nvmf_create_subsystem", json);
 	for (guint i = 0; i < s->nss->len; i++)
 		if (served(&g_array_index(s->nss, struct nt_ns, i)))
 			add_ns(nt, part, s, &g_array_index(s->nss, struct nt_ns, i), json);
@@ -493,7 +485,7 @@ static void add_subsystem(struct nt *nt, const struct nt_subsystem *s, GString *
 
 		form_str(json, "nqn", s->nqn.s);
 		form_str(json, "host", host->s);
-		add(nt, part, host->line, "nvmf_subsystem_add_host", json);
+		form_add(&nt->form, part, host->line, "nvmf_subsystem_add_host", json);
 	}
 }
 
@@ -523,7 +515,7 @@ static void add_listener(struct nt *nt, const struct nt_port *p, const struct nt
 	form_str(json, "nqn", s->nqn.s);
 	form_address(json, "listen_address", &a);
 	form_num(json, "portid", p->portid.value);
-	add(nt, part, p->line, "nvmf_subsystem_add_listener", json);
+	form_add(&nt->form, part, p->line, "nvmf_subsystem_add_listener", json);
 	for (unsigned grpid = 1; s->ana && grpid <= s->max_namespaces; grpid++) {
 		const char *state = group_state(p, s, grpid);
 
@@ -533,7 +525,7 @@ static void add_listener(struct nt *nt, const struct nt_port *p, const struct nt
 		form_address(json, "listen_address", &a);
 		form_str(json, "ana_state", state);
 		form_num(json, "anagrpid", grpid);
-		add(nt, part, p->line, "nvmf_subsystem_listener_set_ana_state", json);
+		form_add(&nt->form, part, p->line, "nvmf_subsystem_listener_set_ana_state", json);
 	}
 }
 
