@@ -168,6 +168,36 @@ static bool wrong_state(struct rpc_request *req)
 	return true;
 }
 
+static void run_now(struct task *task)
+{
+	struct rpc_request *req =
+		(struct rpc_request *)((char *)task - offsetof(struct rpc_request, task));
+
+	task->fn = deliver;
+	req->method->call(req);
+}
+
+static bool look_loaded(struct rpc_request *req, bool give_up)
+{
+	if (req->server->loading && !give_up)
+		return false;
+	if (give_up) {
+		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
+	} else {
+		/* Not from inside: what it does may wake those who wait, itself among them. */
+		req->task.fn = run_now;
+		reactor_run_soon(req->server->reactor, &req->task);
+	}
+	return true;
+}
+
+/* What the startup configuration makes is made before anything that others want. */
+static bool comes_too_early(const struct rpc_request *req)
+{
+	return req->server->loading && req->server->state == RPC_RUNTIME && req->method->makes &&
+	       !req->part;
+}
+
 static void start(struct rpc_request *req, const char *method, const struct jv *params)
 {
 	const struct rpc_method *m = rpc_method_find_as(method, &req->called_as);
@@ -192,7 +222,10 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		rpc_fail(req, error);
 		return;
 	}
-	m->call(req);
+	if (comes_too_early(req))
+		rpc_wait(req, look_loaded);
+	else
+		m->call(req);
 }
 
 static void call(struct rpc_server *server, struct jv_doc *doc, const char *method,
