@@ -7,8 +7,8 @@
  * there are more, or the peer does not read its answers, no more is read from it.
  * A text that cannot be followed (not JSON, too long) is answered, and then the
  * connection is closed, since nobody knows where the next text begins. Closed means
- * that no more is sent; what still comes in is thrown away for a moment, as a TCP socket
- * closed with unread bytes would take the answer with it.
+ * that no more is sent; what still comes in is thrown away for a moment, so that a peer
+ * which sends all before it reads gets to read the answer.
  *
  * Invariant: an exchange outlives its client if it has to (client is NULL then);
  * a client never outlives the server.

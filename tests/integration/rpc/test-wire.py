@@ -328,17 +328,18 @@ class Wire(unittest.TestCase):
         self.assertEqual(r.returncode, 1)
         self.assertIn("--rpc-group no such: there is no such group", r.stderr)
 
-    def test_tcp_says_why(self):
-        """The answer to garbage arrives, whatever else is under way."""
+    def test_says_why(self):
+        """Who sends a lot too much can send it all, and then read what was wrong with it."""
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         self.start("--rpc-listen", f"127.0.0.1:{port}")
-        for _ in range(50):
-            client = self.connect(("127.0.0.1", port))
-            client.sock.sendall(b"}" + b"x" * 100000)
-            self.assertEqual(client.response()["error"]["code"], -32700)
-            client.closed()
+        for where in (self.path, ("127.0.0.1", port)):
+            for text, code in ((b"}", -32700), (b"{", -32600)):
+                client = self.connect(where)
+                client.sock.sendall(text + b" " * (8 << 20))
+                self.assertEqual(client.response()["error"]["code"], code)
+                client.closed()
 
     # --- start
 

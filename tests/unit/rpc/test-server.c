@@ -237,21 +237,21 @@ static void test_too_much(void)
 	rig_free(rig);
 }
 
-/* Who does not close after that is closed. */
+/* Who goes on after that is not cut off in the midst of it; who does not close is closed. */
 static void test_drained(void)
 {
 	struct rig *rig = rig_new(30, 1);
 	struct client *c = client_open(rig);
-	uint64_t begin = world_now(rig->world);
 
 	client_send(c, "}");
 	c->hold = true;
 	world_run_for(rig->world, 100 * WORLD_MS);
-	/* The garbage that follows is thrown away, and makes nobody wait. */
-	for (unsigned i = 0; i < 1000; i++)
+	/* What follows is taken, as far as it comes soon, and thrown away. */
+	for (unsigned i = 0; i < 50000; i++)
 		client_send(c, LEVEL("1"));
+	world_run_for(rig->world, 500 * WORLD_MS);
+	g_assert_cmpuint(c->sent, ==, c->out->len);
 	world_run_for(rig->world, 5 * WORLD_SEC);
-	g_assert_cmpuint(world_now(rig->world) - begin, <, 10 * WORLD_SEC);
 	client_resume(c);
 	g_assert_true(client_closed(c));
 	g_assert_nonnull(strstr(c->in->str, "-32700"));
