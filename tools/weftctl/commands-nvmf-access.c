@@ -3,6 +3,12 @@
 #include "tools/weftctl/args.h"
 
 /* clang-format off */
+#define NAMESPACE_AND_HOST \
+	NQN, \
+	POS("nsid", "nsid", ARG_INT, "namespace id"), \
+	POS("host", "host", ARG_STR, "NQN of the host"), \
+	TGT('t')
+
 const struct command commands_nvmf_access[] = {
 	{ "nvmf_subsystem_listener_set_ana_state", "How namespaces are reached through an address", OUT_NONE, .args = ARGS {
 		NQN,
@@ -39,16 +45,8 @@ const struct command commands_nvmf_access[] = {
 		POS("nsid", "nsid", ARG_INT, "namespace id"),
 		POS("anagrpid", "anagrpid", ARG_INT, "ANA group"),
 		TGT('t'), END } },
-	{ "nvmf_ns_add_host", "Let a host see a namespace that not all see", OUT_NONE, .args = ARGS {
-		NQN,
-		POS("nsid", "nsid", ARG_INT, "namespace id"),
-		POS("host", "host", ARG_STR, "NQN of the host"),
-		TGT('t'), END } },
-	{ "nvmf_ns_remove_host", "Hide such a namespace from a host", OUT_NONE, .args = ARGS {
-		NQN,
-		POS("nsid", "nsid", ARG_INT, "namespace id"),
-		POS("host", "host", ARG_STR, "NQN of the host"),
-		TGT('t'), END } },
+	{ "nvmf_ns_add_host", "Let a host see a namespace that not all see", OUT_NONE, .args = ARGS { NAMESPACE_AND_HOST, END } },
+	{ "nvmf_ns_remove_host", "Hide such a namespace from a host", OUT_NONE, .args = ARGS { NAMESPACE_AND_HOST, END } },
 	{ "nvmf_subsystem_add_host", "Let a host connect", OUT_NONE, .args = ARGS {
 		NQN,
 		POS("host", "host", ARG_STR, "NQN of the host"),

@@ -24,9 +24,9 @@ bool usage_error(GError **error, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
+	g_propagate_error(error, g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+						    format, args));
 	va_end(args);
-	g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, text);
 	return false;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* JSON for people and for scripts that compare texts: as Python prints it. */
+#include <string.h>
+
 #include "tools/weftctl/weftctl.h"
 
 void append_quoted(GString *out, const char *s, size_t len)
@@ -71,4 +73,15 @@ void print_json(GString *out, const struct jv *v, int step, unsigned indent)
 		append_quoted(out, v->str, v->len);
 	else
 		g_string_append_len(out, v->raw, (gssize)v->raw_len);
+}
+
+void print_indented(const char *json, int step)
+{
+	struct jv_doc *doc = jv_parse(json, strlen(json), 0, NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (doc)
+		print_json(text, jv_root(doc), step, 0);
+	g_print("%s\n", doc ? text->str : json); /* nested too deep for this side */
+	jv_doc_unref(doc);
 }

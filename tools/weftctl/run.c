@@ -192,15 +192,11 @@ struct jv_doc *ctl_call_part(struct ctl *ctl, const char *method, const char *pa
 int ctl_dry_run(const struct command *c, const char *params)
 {
 	g_autoptr(GString) text = g_string_new("{\"method\": ");
-	g_autoptr(GString) pretty = g_string_new(NULL);
-	struct jv_doc *doc;
 
 	append_quoted(text, c->method, strlen(c->method));
 	g_string_append_printf(text, ", \"params\": %s}", *params ? params : "{}");
-	doc = jv_parse(text->str, text->len, 0, NULL);
-	print_json(pretty, jv_root(doc), 2, 0);
-	g_print("Request:\n%s\n", pretty->str);
-	jv_doc_unref(doc);
+	g_print("Request:\n");
+	print_indented(text->str, 2);
 	return EXIT_OK;
 }
 
@@ -232,8 +228,12 @@ int ctl_do(struct ctl *ctl, const struct command *c, const char *params)
 /* METHOD '{...}': as it stands, also for methods that the table does not have. */
 static bool check_raw(const char *params, GError **error)
 {
-	struct jv_doc *doc = jv_parse(params, strlen(params), 0, error);
+	struct jv_doc *doc = NULL;
 
+	if (g_utf8_validate(params, -1, NULL))
+		doc = jv_parse(params, strlen(params), 0, error);
+	else
+		usage_error(error, "not valid UTF-8");
 	jv_doc_unref(doc);
 	return doc != NULL;
 }
@@ -258,7 +258,12 @@ char *ctl_parse(char **argv, struct command *c, bool *help, GError **error)
 	*help = false;
 	if (!known)
 		*c = (struct command){ .method = method, .output = OUT_JSON };
-	if (argv[1] && argv[1][0] == '{' && !argv[2] && !c->run) {
+	if (!g_utf8_validate(method, -1, NULL)) {
+		usage_error(error, "the method is not valid UTF-8");
+		return NULL;
+	}
+	if (argv[1] && argv[1][0] == '{' && !argv[2]) {
+		c->run = NULL; /* it is what weftd is sent */
 		if (check_raw(argv[1], &problem))
 			return g_strdup(argv[1]);
 		usage_error(error, "%s: params: %s", method, ctl_reason(problem));

@@ -37,16 +37,6 @@ static bool append_part(struct ctl *ctl, GString *out, const struct jv *name)
 	return true;
 }
 
-static void print_indented(const GString *json, int indent)
-{
-	struct jv_doc *doc = jv_parse(json->str, json->len, 0, NULL);
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	print_json(text, jv_root(doc), indent, 0);
-	g_print("%s\n", text->str);
-	jv_doc_unref(doc);
-}
-
 static bool refuse_dry_run(const struct ctl *ctl, const char *what)
 {
 	if (ctl->dry_run)
@@ -146,7 +136,7 @@ int save_config(struct ctl *ctl, const struct jv *params)
 	if (!ok)
 		return EXIT_FAILED;
 	g_string_append(all, "]}");
-	print_indented(all, indent_of(params));
+	print_indented(all->str, indent_of(params));
 	return EXIT_OK;
 }
 
@@ -158,6 +148,6 @@ int save_subsystem_config(struct ctl *ctl, const struct jv *params)
 		return EXIT_USAGE;
 	if (!append_part(ctl, part, jv_member(params, "name")))
 		return EXIT_FAILED;
-	print_indented(part, indent_of(params));
+	print_indented(part->str, indent_of(params));
 	return EXIT_OK;
 }

@@ -130,6 +130,8 @@ bool completion_print(const char *shell);
  * one line. indent is that of the line it begins on.
  */
 void print_json(GString *out, const struct jv *v, int step, unsigned indent);
+/* Prints a JSON text so, and a line end. */
+void print_indented(const char *json, int step);
 /* A string as JSON. */
 void append_quoted(GString *out, const char *s, size_t len);
 /* A result for people, as a table. False: there is none for this method. */

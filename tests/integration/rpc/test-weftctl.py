@@ -11,52 +11,26 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
-BIN = sys.argv.pop(1)
-NQN = "nqn.2016-06.io.spdk:cnode1"
+sys.dont_write_bytecode = True
+from running import BIN, NQN, Running, free_port  # noqa: E402
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Base(unittest.TestCase):
-    def setUp(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.path = os.path.join(self.dir.name, "s")
-        self.daemon = None
-
+class Base(Running):
     def tearDown(self):
         if self.daemon and self.daemon.poll() is None:
             self.daemon.terminate()
             self.daemon.wait(60)
-        if self.daemon:
-            self.daemon.stderr.close()
-        self.dir.cleanup()
+        super().tearDown()
 
     def start(self, *args):
         self.daemon = subprocess.Popen([BIN + "/weftd", "-r", self.path, *args],
                                        stderr=subprocess.PIPE)
         wait = "rpc_get_methods" if "--wait-for-rpc" in args else "framework_wait_init"
         self.run_ctl("-r", "250", wait)
-
-    def run_ctl(self, *args, text=""):
-        return subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
-                              input=text, capture_output=True, text=True, timeout=120)
-
-    def ctl(self, *args, status=0, text=""):
-        r = self.run_ctl(*args, text=text)
-        self.assertEqual(r.returncode, status, r.stderr)
-        return r.stdout if status == 0 else r.stderr
-
-    def get(self, *args):
-        return json.loads(self.ctl(*args))
 
     def file(self, name, text):
         path = os.path.join(self.dir.name, name)
@@ -427,6 +401,63 @@ class Configurations(Base):
         self.ctl("load_config", text="[Malloc]\n  NumberOfLuns 2\n  LunSizeInMB 1\n")
         self.assertEqual(sorted(b["name"] for b in self.get("bdev_get_bdevs")),
                          ["A", "Malloc0", "Malloc1"])
+
+    F0 = """
+[Nvme]
+  TransportID "trtype:PCIe traddr:0000:18:00.0" Nvme0
+  TransportID "trtype:PCIe traddr:0000:19:00.0" Nvme1
+
+[Subsystem1]
+  NQN nqn.2016-06.io.spdk:cnode1
+  Listen RDMA 192.168.11.11:4420
+  Listen RDMA 192.168.12.11:4420
+  AllowAnyHost Yes
+  Host nqn.2016-06.io.spdk:init
+  SN SPDK00000000000001
+  MaxNamespaces 20
+  Namespace Nvme0n1 1
+  Namespace Nvme1n1 2
+"""
+
+    def test_file_of_2018(self):
+        """As it stands it names devices that are not there; with others it loads."""
+        self.start()
+        before = self.ctl("save_config")
+        err = self.ctl("load_config", text=self.F0, status=1)
+        self.assertIn("line 3", err)
+        self.assertIn("nothing was changed", err)
+        self.assertEqual(self.ctl("save_config"), before)
+        text = self.F0.replace("RDMA", "TCP").replace("192.168.11.11:4420", "127.0.0.1:%d" %
+                                                      free_port())
+        text = text.replace("192.168.12.11:4420", "127.0.0.2:%d" % free_port())
+        text = text.replace("Nvme0n1", "Malloc0").replace("Nvme1n1", "Malloc1")
+        text = text[text.index("[Subsystem1]"):] + "[Malloc]\n NumberOfLuns 2\n LunSizeInMB 1\n"
+        self.ctl("load_config", text=text)
+        subsystem = self.get("nvmf_get_subsystems", NQN)[0]
+        self.assertEqual([(n["nsid"], n["bdev_name"]) for n in subsystem["namespaces"]],
+                         [(1, "Malloc0"), (2, "Malloc1")])
+        self.assertEqual((subsystem["serial_number"], subsystem["allow_any_host"],
+                          subsystem["max_namespaces"], subsystem["hosts"][0]["nqn"]),
+                         ("SPDK00000000000001", True, 20, "nqn.2016-06.io.spdk:init"))
+        self.assertEqual(len(subsystem["listen_addresses"]), 2)
+
+    def test_configuration_of_nvmet(self):
+        self.start()
+        port = free_port()
+        disk = self.file("nullb0", "\0" * 1048576)
+        text = json.dumps({
+            "hosts": [],
+            "ports": [{"addr": {"adrfam": "ipv4", "traddr": "127.0.0.1", "treq": "not specified",
+                                "trsvcid": str(port), "trtype": "tcp"},
+                       "portid": 1, "referrals": [], "subsystems": ["nvme-test-1"]}],
+            "subsystems": [{"allowed_hosts": [], "nqn": "nvme-test-1",
+                            "attr": {"allow_any_host": "1", "serial": "0123456789abcdef",
+                                     "version": "1.3"},
+                            "namespaces": [{"device": {"path": disk}, "enable": 1, "nsid": 1}]}]})
+        self.ctl("load_config", text=text)
+        subsystem = self.get("nvmf_get_subsystems", "nvme-test-1")[0]
+        self.assertEqual(subsystem["listen_addresses"][0]["trsvcid"], str(port))
+        self.assertEqual(subsystem["namespaces"][0]["nsid"], 1)
 
     def test_dry_run(self):
         path = self.file("c", {"subsystems": [self.part("bdev", self.malloc("A"))]})

@@ -8,36 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-BIN = sys.argv.pop(1)
+sys.dont_write_bytecode = True
+from running import BIN, NQN, Running, free_port  # noqa: E402
+
 # Of restarts after a kill. A port that is taken for a moment longer shows in a few of them.
 KILLS = 200
-NQN = "nqn.2016-06.io.spdk:cnode1"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Weftd(unittest.TestCase):
-    def setUp(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.path = os.path.join(self.dir.name, "s")
-        self.daemon = None
-
-    def tearDown(self):
-        if self.daemon and self.daemon.poll() is None:
-            self.daemon.kill()
-            self.daemon.wait()
-        if self.daemon:
-            self.daemon.stderr.close()
-        self.dir.cleanup()
-
+class Weftd(Running):
     def start(self, *args):
         """Starts weftd and waits for READY=1 on a notification socket."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -84,12 +65,6 @@ class Weftd(unittest.TestCase):
             s.shutdown(socket.SHUT_WR)
             text = b"".join(iter(lambda: s.recv(65536), b""))
         return json.loads(text)["result"]
-
-    def ctl(self, *args, status=0, text=""):
-        r = subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
-                           input=text or "", capture_output=True, text=True, timeout=60)
-        self.assertEqual(r.returncode, status, r.stderr)
-        return r.stdout if status == 0 else r.stderr
 
     def configure(self, port):
         self.assertEqual(self.ctl("nvmf_create_transport", "-t", "tcp", "-q", "64"), "")
