@@ -13,6 +13,12 @@
 
 #define NQN "nqn.2016-06.io.spdk:cnode1"
 
+/* Arrays that are empty here where the recorded one has elements, and why. */
+static const char *const may_be_empty[] = {
+	"/framework_get_subsystems[]/depends_on", /* other parts stand in these places */
+	NULL,
+};
+
 static void compare(const char *path, const struct jv *want, const struct jv *have);
 
 static void compare_objects(const char *path, const struct jv *want, const struct jv *have)
@@ -36,7 +42,7 @@ static void compare_arrays(const char *path, const struct jv *want, const struct
 	g_autofree char *sub = g_strdup_printf("%s[]", path);
 	const struct jv *w = want->first;
 
-	if (want->count > 0 && have->count == 0)
+	if (want->count > 0 && have->count == 0 && !g_strv_contains(may_be_empty, path))
 		g_error("%s is empty", path);
 	for (const struct jv *h = have->first; h && want->first; h = h->next) {
 		compare(sub, w ? w : want->first, h);
