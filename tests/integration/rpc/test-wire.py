@@ -235,6 +235,31 @@ class Wire(unittest.TestCase):
                 pass
         self.assertEqual(response["result"], "NOTICE")
 
+    def test_long_answer(self):
+        """Of a batch, what goes into 32 MiB is answered, and the rest told that it does not."""
+        client = self.start()
+        for i in range(40):
+            client.call("bdev_null_create", {"name": f"N{i}", "block_size": 512, "num_blocks": 64})
+        batch = [{"id": i, "method": "bdev_get_bdevs"} for i in range(2000)]
+        client.sock.sendall(json.dumps(batch).encode())
+        data = bytearray()
+        answers = None
+        while answers is None:
+            data += client.sock.recv(1 << 20)
+            if data.endswith(b"}}]"):  # the end, or that of an array within it
+                try:
+                    answers = json.loads(data)
+                except ValueError:
+                    pass
+        self.assertEqual([a["id"] for a in answers], list(range(2000)))
+        good = [a for a in answers if "result" in a]
+        self.assertTrue(all(len(a["result"]) == 40 for a in good))
+        self.assertGreater(len(good), 100)
+        self.assertIn("32 MiB", answers[-1]["error"]["data"])
+        self.assertLess(len(data), 34 << 20)
+        self.assertGreater(len(data), 30 << 20)
+        self.assertEqual(client.call("log_get_level")["result"], "NOTICE")
+
     def test_never_reads(self):
         """Its requests stay where they are; others are served, and memory does not grow."""
         self.start()
