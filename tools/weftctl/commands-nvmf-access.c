@@ -80,10 +80,10 @@ const struct command commands_nvmf_access[] = {
 			.values = "identify_ctrlr identify_uuid_list get_log_page get_set_features sanitize security_send_recv fw_update nvme_mi vendor_specific"),
 		OPT('d', "discovery-filter", "discovery_filter", ARG_STR, "match_any, or as below"),
 		OPT(0, "discovery-filters", "discovery_filters", ARG_LIST, "of transport,address,svcid: what named listeners have in common with the one asked"),
-		OPT('m', "poll-groups-mask", "poll_groups_mask", ARG_STR, "accepted, without effect"),
-		OPT(0, "dhchap-digests", "dhchap_digests", ARG_LIST, "accepted, without effect"),
-		OPT(0, "dhchap-dhgroups", "dhchap_dhgroups", ARG_LIST, "accepted, without effect"),
-		OPT(0, "dup-host-policy", "dup_host_policy", ARG_STR, "allow", .values = "allow restrict_per_listener"), END } },
+		OPT('m', "poll-groups-mask", "poll_groups_mask", ARG_STR, "processors whose reactors take connections: 0x3 or [0,2-3]"),
+		OPT(0, "dhchap-digests", "dhchap_digests", ARG_LIST, "all of them: there is no authentication so far"),
+		OPT(0, "dhchap-dhgroups", "dhchap_dhgroups", ARG_LIST, "the same"),
+		OPT(0, "dup-host-policy", "dup_host_policy", ARG_STR, "a host twice through one listener", .values = "allow restrict_per_listener"), END } },
 	{ 0 },
 };
 /* clang-format on */
