@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The sections of the manual page that the tables have: options and methods, as roff. */
+/*
+ * The sections of the manual page that the tables have, as roff. The options of weftctl
+ * itself stand in the page as people write it (docs/man), compared by tests/tidy.
+ */
 #include <string.h>
 
 #include "tools/weftctl/weftctl.h"
@@ -56,9 +59,6 @@ static void print_old(void *arg, const struct command *c)
 
 void manual_print(void)
 {
-	g_print(".SH OPTIONS\n");
-	for (const struct arg *a = command_self.args; a->name; a++)
-		print_argument(a);
 	g_print(".SH METHODS\nThose that are called, with their arguments.\n");
 	command_each(print_command, NULL);
 	g_print(".SH OLDER NAMES\nThese take the arguments of what they are called now; what they "

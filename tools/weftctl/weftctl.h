@@ -118,7 +118,7 @@ bool usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 void help_all(void);
 void help_command(const struct command *c);
-/* The METHODS section of the manual page. */
+/* The sections of the manual page about methods. */
 void manual_print(void);
 /* shell: bash, zsh, fish. False: another. */
 bool completion_print(const char *shell);

@@ -188,6 +188,14 @@ static void test_run_books(void)
 		  "\"discovery_filter\": \"match_any\", \"discovery_filters\": [\"transport\"], "
 		  "\"poll_groups_mask\": \"0x3\", \"dhchap_digests\": [\"sha256\",\"sha384\"], "
 		  "\"dhchap_dhgroups\": [\"null\"], \"dup_host_policy\": \"allow\"}" },
+	};
+
+	check_args(lines, G_N_ELEMENTS(lines));
+}
+
+static void test_more_run_books(void)
+{
+	static const struct line lines[] = {
 		{ "bdev_null_create N 64 512 -u 52f5d7a5-4e8c-47dc-9d1c-0f0c3ab7a001 -p 4096 -m 8 "
 		  "-t 1 -d",
 		  "{\"name\": \"N\", \"num_blocks\": 131072, \"block_size\": 512, \"uuid\": "
@@ -389,6 +397,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/weftctl/layer-args", test_layer_args);
 	g_test_add_func("/weftctl/access-args", test_access_args);
 	g_test_add_func("/weftctl/run-books", test_run_books);
+	g_test_add_func("/weftctl/more-run-books", test_more_run_books);
 	g_test_add_func("/weftctl/old-names", test_old_names);
 	g_test_add_func("/weftctl/forms", test_forms);
 	g_test_add_func("/weftctl/rest", test_rest);
