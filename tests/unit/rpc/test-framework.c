@@ -80,6 +80,48 @@ static void test_log(void)
 	rig_free(rig);
 }
 
+static void find_call(void *arg, uint64_t time, const char *line)
+{
+	(void)time;
+	if (strstr(line, "DEBUG rpc \"call\" method=spdk_get_version"))
+		++*(unsigned *)arg;
+}
+
+static unsigned calls_logged(struct rig *rig)
+{
+	unsigned n = 0;
+
+	world_node_log(rig->node, find_call, &n);
+	return n;
+}
+
+/* A level of a component takes effect with the answer, and ends with it. */
+static void test_log_takes_effect(void)
+{
+	static const struct ask version[] = { { CALL("spdk_get_version"), "weft" } };
+	static const struct ask on[] = { { WITH("log_set_flag", "\"flag\":\"rpc\""), OK } };
+	static const struct ask off[] = {
+		{ WITH("log_set_component_level", "\"component\":\"rpc\",\"level\":\"WARNING\""),
+		  OK },
+		{ WITH("log_set_level", "\"level\":\"DEBUG\""), OK },
+	};
+	static const struct ask general[] = { { WITH("log_clear_flag", "\"flag\":\"rpc\""), OK } };
+	struct rig *rig = rig_new(1, 1);
+
+	ask_all(rig, version, 1);
+	g_assert_cmpuint(calls_logged(rig), ==, 0);
+	ask_all(rig, on, 1);
+	ask_all(rig, version, 1);
+	g_assert_cmpuint(calls_logged(rig), ==, 1);
+	ask_all(rig, off, 2);
+	ask_all(rig, version, 1);
+	g_assert_cmpuint(calls_logged(rig), ==, 1);
+	ask_all(rig, general, 1);
+	ask_all(rig, version, 1);
+	g_assert_cmpuint(calls_logged(rig), ==, 2);
+	rig_free(rig);
+}
+
 /* --- trace points --------------------------------------------------------------------- */
 
 static void test_trace(void)
@@ -476,6 +518,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/framework/log", test_log);
+	g_test_add_func("/framework/log-takes-effect", test_log_takes_effect);
 	g_test_add_func("/framework/trace", test_trace);
 	g_test_add_func("/framework/trace-records", test_trace_records);
 	g_test_add_func("/framework/threads", test_threads);
