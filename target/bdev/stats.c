@@ -179,8 +179,10 @@ static void collected(void *arg)
 void bdev_stats_collect(struct bdev *bdev, enum bdev_reset mode, bool want_hist,
 			void (*done)(struct bdev_stats_all *all), void *arg)
 {
-	struct bdev_stats_all *all = g_new0(struct bdev_stats_all, 1);
+	unsigned n = bdev_layer_core(bdev->layer)->nreactors;
+	struct bdev_stats_all *all = g_malloc0(sizeof(*all) + n * sizeof(all->of[0]));
 
+	all->n = n;
 	all->mode = mode;
 	all->want_hist = want_hist;
 	all->done = done;
@@ -191,7 +193,7 @@ void bdev_stats_collect(struct bdev *bdev, enum bdev_reset mode, bool want_hist,
 
 void bdev_stats_all_free(struct bdev_stats_all *all)
 {
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		g_free(all->of[i].hist);
 	g_free(all->name);
 	g_free(all);

@@ -216,7 +216,7 @@ void metrics_next_reactor(struct metrics_source *source, struct reactor *r)
 static void read_hist(struct metrics_source *source, const struct bdev_stats_all *all,
 		      struct metrics_bdev *out)
 {
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+	for (unsigned i = 0; i < all->n; i++) {
 		if (!all->of[i].hist)
 			continue;
 		if (!out->hist) {
@@ -235,7 +235,7 @@ static void bdev_collected(struct bdev_stats_all *all)
 
 	/* Answers come in the order of the questions: each passes the same reactors. */
 	out = &g_array_index(bdevs, struct metrics_bdev, bdevs->len - source->away);
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+	for (unsigned i = 0; i < all->n; i++) {
 		bdev_stats_add(&out->stats, &all->of[i]);
 		out->inflight += all->inflight[i];
 	}

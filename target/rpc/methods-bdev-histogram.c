@@ -105,7 +105,7 @@ static struct hist *sum_of(struct bdev_stats_all *all)
 {
 	struct hist *sum = g_new0(struct hist, 1);
 
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		if (all->of[i].hist)
 			hist_merge(sum, all->of[i].hist);
 	bdev_stats_all_free(all);

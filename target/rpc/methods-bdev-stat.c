@@ -61,7 +61,7 @@ static JsonObject *bdev_total(const struct bdev_stats_all *all)
 	JsonObject *o = json_object_new();
 	struct bdev_stats sum = { 0 };
 
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		bdev_stats_add(&sum, &all->of[i]);
 	json_object_set_string_member(o, "name", all->name);
 	add_counts(o, &sum);
@@ -73,7 +73,7 @@ static JsonArray *bdev_channels(const struct bdev_stats_all *all)
 {
 	JsonArray *array = json_array_new();
 
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+	for (unsigned i = 0; i < all->n; i++) {
 		JsonObject *o;
 
 		if (!all->has[i])
