@@ -161,7 +161,8 @@ const struct nvmf_sgroup *nvmf_counts_sgroup(struct nvmf_tgt *tgt, struct reacto
 
 struct nvmf_subsystem *nvmf_subsystem_at(struct nvmf_tgt *tgt, uint32_t index, uint32_t *end)
 {
-	struct nvmf_subsystem *s = index < tgt->subsystems->len ? tgt->subsystems->pdata[index] : NULL;
+	struct nvmf_subsystem *s =
+		index < tgt->subsystems->len ? tgt->subsystems->pdata[index] : NULL;
 
 	*end = tgt->subsystems->len;
 	return s != NULL && !s->deleting ? s : NULL;

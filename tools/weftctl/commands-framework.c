@@ -74,7 +74,14 @@ const struct command commands_framework[] = {
 		SWITCH("ktls", "enable_ktls", "TLS by the kernel"), END } },
 	{ "sock_set_default_impl", "Kind of sockets that is used (before framework_start_init)", OUT_NONE, .args = ARGS { IMPL, END } },
 	{ "sock_get_default_impl", "The one in use", OUT_JSON, .args = NULL },
-	{ "metrics_get", "All figures, in the text form of Prometheus", OUT_NAME, .args = NULL },
+	{ "metrics_get", "All that has been counted", OUT_JSON, .args = ARGS {
+		POS_OPT("nqn", "nqn", ARG_STR, "only this subsystem", .names = NAMES_NQN),
+		OPT('s', "sections", "sections", ARG_LIST, "only these: namespaces,bdevs"),
+		OPT(0, "no-histograms", "histograms", ARG_FALSE, "without latencies"), END } },
+	{ "metrics_start", "Serve the figures to Prometheus", OUT_JSON, .args = ARGS {
+		OPT('a', "traddr", "traddr", ARG_STR, "address (127.0.0.1)"),
+		OPT('s', "trsvcid", "trsvcid", ARG_STR, "port (9604)"), END } },
+	{ "metrics_stop", "Serve them no more", OUT_NONE, .args = NULL },
 	{ 0 },
 };
 /* clang-format on */

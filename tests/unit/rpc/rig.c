@@ -157,11 +157,9 @@ static const struct net_stream_cb callbacks = { connected, readable, writable };
 static void do_connect(struct reactor *r, void *arg)
 {
 	struct client *c = arg;
-	struct net_addr addr;
 	int rc;
 
-	net_addr_unix(&addr, RIG_SOCKET);
-	rc = r->hw->net->ops->connect(r->net, &addr, NULL, &callbacks, c, &c->stream);
+	rc = r->hw->net->ops->connect(r->net, &c->addr, NULL, &callbacks, c, &c->stream);
 	g_assert_cmpint(rc, ==, 0);
 }
 
@@ -170,16 +168,25 @@ static bool undecided(void *arg)
 	return !((struct client *)arg)->decided;
 }
 
-struct client *client_open(struct rig *rig)
+struct client *client_open_at(struct rig *rig, const struct net_addr *addr)
 {
 	struct client *c = g_new0(struct client, 1);
 
 	c->rig = rig;
+	c->addr = *addr;
 	c->out = g_string_new(NULL);
 	c->in = g_string_new(NULL);
 	core_call(core_main(rig->clients), do_connect, c);
 	g_assert_true(world_run_while(rig->world, undecided, c, RIG_LIMIT));
 	return c;
+}
+
+struct client *client_open(struct rig *rig)
+{
+	struct net_addr addr;
+
+	net_addr_unix(&addr, RIG_SOCKET);
+	return client_open_at(rig, &addr);
 }
 
 static void do_pump(struct reactor *r, void *arg)

@@ -18,6 +18,7 @@ struct rig {
 
 struct client {
 	struct rig *rig;
+	struct net_addr addr;
 	struct net_stream *stream;
 	GString *out, *in;
 	size_t sent;
@@ -42,6 +43,8 @@ void rig_free(struct rig *rig);
 void rig_segments(struct rig *rig, uint32_t min, uint32_t max);
 
 struct client *client_open(struct rig *rig);
+/* Of another service of the target. */
+struct client *client_open_at(struct rig *rig, const struct net_addr *addr);
 void client_send(struct client *c, const char *text);
 void client_send_len(struct client *c, const char *text, size_t len);
 /* Reads again. */
