@@ -41,6 +41,17 @@ static const struct {
 	{ "vmd_enable", "Intel VMD" },
 };
 
+/* Keys that older releases saved, and whose methods do not take them any more. */
+static const struct {
+	const char *method, *key;
+} old_keys[] = {
+	{ "bdev_set_options", "large_buf_pool_size" },
+	{ "bdev_set_options", "small_buf_pool_size" },
+	{ "nvmf_set_config", "acceptor_poll_rate" },
+	{ "nvmf_set_config", "conn_sched" },
+	{ "sock_impl_set_options", "enable_zerocopy_send" },
+};
+
 /* Families of methods that make what weft does not have. */
 static const struct {
 	const char *prefix, *what;
@@ -95,6 +106,46 @@ bool config_complain(const GPtrArray *problems, GError **error)
 	return weft_error_set(error, -EINVAL, NULL,
 			      "%s (and %u more; weftd --check-config lists them)",
 			      (char *)problems->pdata[0], problems->len - 1);
+}
+
+static bool is_old_key(const char *method, const char *key)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(old_keys); i++)
+		if (strcmp(old_keys[i].method, method) == 0 && strcmp(old_keys[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+/* Leaves out of e what only older releases knew. */
+static void drop_old_keys(struct config *config, struct config_entry *e)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct jv_doc *doc;
+	bool any = false;
+
+	if (!e->params || e->params->type != JV_OBJECT)
+		return;
+	for (const struct jv *v = e->params->first; v; v = v->next) {
+		if (is_old_key(e->method, v->key)) {
+			config_note(config, e->line,
+				    "%s: \"%s\" of an older release is left out", e->method, v->key);
+			any = true;
+			continue;
+		}
+		g_string_append_printf(text, "%s\"%s\":%.*s", text->len ? "," : "", v->key,
+				       (int)v->raw_len, v->raw);
+	}
+	if (!any)
+		return;
+	g_string_prepend_c(text, '{');
+	g_string_append_c(text, '}');
+	/* Keys that need quoting are none of these methods': then it stays as it was, and wrong. */
+	doc = jv_parse(text->str, text->len, 0, NULL);
+	if (!doc)
+		return;
+	e->doc = doc;
+	e->params = jv_root(doc);
+	g_ptr_array_add(config->docs, doc);
 }
 
 static bool unknown(const struct config *config, const struct config_entry *e, GError **error)
@@ -160,6 +211,7 @@ void config_check(struct config *config, GPtrArray *problems)
 				    part);
 			continue;
 		}
+		drop_old_keys(config, e);
 		check_entry(config, e, problems);
 		g_array_append_val(kept, *e);
 	}
