@@ -30,18 +30,33 @@ void run_keep_trouble(void *arg, const char *problem)
 	t->keep_trouble = problem != NULL && !t->down;
 }
 
+/* The line of a in which it differs from b. */
+static char *other_line(const char *a, const char *b)
+{
+	const char *begin = a;
+
+	for (; *a && *a == *b; a++, b++)
+		if (*a == '\n')
+			begin = a + 1;
+	return g_strstrip(g_strndup(begin, strcspn(begin, "\n")));
+}
+
 static void check(struct run_target *t)
 {
 	g_autofree char *now = rpc_config_text(t->target->rpc);
+	g_autofree char *was = NULL, *is = NULL;
 
 	if (t->kept == NULL)
 		return;
 	counts_add(t->run->counts, "rule.A.kept", 1);
-	if (strcmp(now, t->kept) != 0)
-		run_fail(t->run, RUN_SAFETY, "A",
-			 "target %s came back with another configuration than it had when its last "
-			 "call was answered; then:\n%snow:\n%s",
-			 t->s->name, t->kept, now);
+	if (strcmp(now, t->kept) == 0)
+		return;
+	was = other_line(t->kept, now);
+	is = other_line(now, t->kept);
+	run_fail(t->run, RUN_SAFETY, "A",
+		 "target %s came back with another configuration than it had when its last call "
+		 "was answered: %s where %s was",
+		 t->s->name, is, was);
 }
 
 static void loaded(void *arg, const GError *error)
