@@ -35,13 +35,6 @@ const struct command commands_framework[] = {
 		OPT(0, "mappings", "mappings", ARG_STR, "thread:core,..."), END } },
 	{ "framework_get_scheduler", "How they are", OUT_JSON, .args = NULL },
 	{ "framework_get_governor", "Frequencies of processors", OUT_JSON, .args = NULL },
-	{ "framework_monitor_context_switch", "Watch context switches", OUT_JSON, .args = ARGS {
-		OPT(0, "monitor", "enabled", ARG_SWITCH, "from now on, or no more"),
-		OPT('e', "enable", "enabled", ARG_TRUE, "--monitor, as it was called"),
-		OPT('d', "disable", "enabled", ARG_FALSE, "--no-monitor, as it was called"), END } },
-	{ "framework_get_pci_devices", "PCI devices in use", OUT_JSON, .args = NULL },
-	{ "framework_enable_cpumask_locks", "Claim the processors", OUT_NONE, .args = NULL },
-	{ "framework_disable_cpumask_locks", "Claim them no longer", OUT_NONE, .args = NULL },
 	{ "scheduler_set_options", "Settings of the scheduler (before framework_start_init)", OUT_NONE, .args = ARGS {
 		OPT('i', "isolated-core-mask", "isolated_core_mask", ARG_STR, "processors left alone"),
 		OPT('s', "scheduling-core", "scheduling_core", ARG_INT, "where idle threads go"), END } },
@@ -74,14 +67,14 @@ const struct command commands_framework[] = {
 		SWITCH("ktls", "enable_ktls", "TLS by the kernel"), END } },
 	{ "sock_set_default_impl", "Kind of sockets that is used (before framework_start_init)", OUT_NONE, .args = ARGS { IMPL, END } },
 	{ "sock_get_default_impl", "The one in use", OUT_JSON, .args = NULL },
-	{ "metrics_get", "All that has been counted", OUT_JSON, .args = ARGS {
-		POS_OPT("nqn", "nqn", ARG_STR, "only this subsystem", .names = NAMES_NQN),
-		OPT('s', "sections", "sections", ARG_LIST, "only these: namespaces,bdevs"),
-		OPT(0, "no-histograms", "histograms", ARG_FALSE, "without latencies"), END } },
-	{ "metrics_start", "Serve the figures to Prometheus", OUT_JSON, .args = ARGS {
+	{ "metrics_get", "What was counted, by what it was counted of", OUT_JSON, .args = ARGS {
+		OPT('n', "nqn", "nqn", ARG_STR, "only of this subsystem", .names = NAMES_NQN),
+		OPT('s', "sections", "sections", ARG_LIST, "only these members of the result: a,b"),
+		OPT(0, "histograms", "histograms", ARG_SWITCH, "with those of latencies (they are there unless --no)"), END } },
+	{ "metrics_start", "Serve them for Prometheus", OUT_JSON, .args = ARGS {
 		OPT('a', "traddr", "traddr", ARG_STR, "address (127.0.0.1)"),
 		OPT('s', "trsvcid", "trsvcid", ARG_STR, "port (9604)"), END } },
-	{ "metrics_stop", "Serve them no more", OUT_NONE, .args = NULL },
+	{ "metrics_stop", "Serve them no longer", OUT_NONE, .args = NULL },
 	{ 0 },
 };
 /* clang-format on */

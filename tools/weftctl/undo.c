@@ -55,6 +55,7 @@ static const struct inverse inverses[] = {
 	  { "nqn", "nsid", "host", "tgt_name" },
 	  NULL,
 	  NULL },
+	{ "metrics_start", "metrics_stop", { NULL }, NULL, NULL },
 	{ "nvmf_discovery_add_referral",
 	  "nvmf_discovery_remove_referral",
 	  { "address", "subnqn", "tgt_name" },
@@ -106,6 +107,13 @@ static const struct inverse *find_inverse(const char *method)
 	return NULL;
 }
 
+const char *undo_method(const char *method)
+{
+	const struct inverse *inverse = find_inverse(method);
+
+	return inverse ? inverse->undo : NULL;
+}
+
 void undo_add(struct undo *undo, const struct config_entry *entry, struct jv_doc *response)
 {
 	struct undo_step step = { .entry = entry, .response = response };
@@ -142,7 +150,7 @@ static bool take_back(const struct undo_step *step, struct ctl *ctl)
 	if (inverse->result)
 		append_key(params, inverse->result, ctl_result(step->response));
 	g_string_append_c(params, '}');
-	response = ctl_call_part(ctl, inverse->undo, params->str);
+	response = ctl_call_part(ctl, inverse->undo, params->len > 2 ? params->str : "");
 	jv_doc_unref(response);
 	return response != NULL;
 }

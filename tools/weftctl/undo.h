@@ -7,6 +7,9 @@
 
 struct undo;
 
+/* The method that takes back what method has made; NULL: there is none. */
+const char *undo_method(const char *method);
+
 struct undo *undo_new(void);
 void undo_free(struct undo *undo);
 /* entry (which outlives undo) has run with that response, which is taken. */

@@ -363,9 +363,11 @@ class Configurations(Base):
                           "bdev_name": "D", "no_auto_visible": True}}),
                       ("nvmf_ns_add_host", {"nqn": NQN, "nsid": 1, "host": "nqn.2014-08.org:h"}),
                       ("nvmf_discovery_add_referral", {"address": address}),
+                      ("metrics_start", {"traddr": "127.0.0.1", "trsvcid": "0"}),
+                      ("nvmf_create_target", {"name": "T"}),
                       self.malloc("B"))]})
         err = self.ctl("load_config", "-j", path, status=1)
-        self.assertIn("nvmf, entry 8 (bdev_malloc_create) failed", err)
+        self.assertIn("nvmf, entry 10 (bdev_malloc_create) failed", err)
         self.assertIn("what the file had made until then was removed again\n", err)
         self.assertIn('"code": -17', err)
         self.assertEqual(self.ctl("save_config"), before)
