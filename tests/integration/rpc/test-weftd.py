@@ -110,7 +110,7 @@ class Weftd(Running):
         """What systemctl status shows follows; changes at once are one notice."""
         self.start()
         for i in range(5):
-            self.ctl("nvmf_create_subsystem", "%s%d" % (NQN, i))
+            self.assertTrue(self.rpc("nvmf_create_subsystem", nqn="%s%d" % (NQN, i)))
         shown = []
         while not shown or not shown[-1].startswith("STATUS=Serving 5 subsystems, 0 controllers"):
             shown.append(self.next_notice())
