@@ -3,12 +3,12 @@
  * One connection: bytes in, texts cut out of them, exchanges run, answers out.
  *
  * An exchange is one text: a request, or a batch, whose requests run one after
- * the other. Exchanges of a connection run side by side, CALLS_MAX at most; when
- * there are more, or the peer does not read its answers, no more is read from it.
- * A text that cannot be followed (not JSON, too long) is answered, and then the
- * connection is closed, since nobody knows where the next text begins. Closed means
- * that no more is sent; what still comes in is thrown away for a moment, so that a peer
- * which sends all before it reads gets to read the answer.
+ * the other, one a pass of the reactor, which has I/O to do in between. Exchanges of a
+ * connection run side by side, CALLS_MAX at most; when there are more, or the peer does not read
+ * its answers, no more is read from it. A text that cannot be followed (not JSON, too long) is
+ * answered, and then the connection is closed, since nobody knows where the next text begins.
+ * Closed means that no more is sent; what still comes in is thrown away for a moment, so that a
+ * peer which sends all before it reads gets to read the answer.
  *
  * Invariant: an exchange outlives its client if it has to (client is NULL then);
  * a client never outlives the server.
@@ -21,7 +21,8 @@
 #include "target/rpc/framing.h"
 
 #define RECV_BYTES 4096
-#define CALLS_MAX 16	       /* exchanges in flight; also started in one pass */
+#define CALLS_MAX 16	       /* exchanges in flight */
+#define STARTS_MAX 2	       /* exchanges started in one pass */
 #define OUT_HIGH (1024 * 1024) /* unsent bytes from which on nothing more is read */
 #define DRAIN_NS UINT64_C(1000000000)
 #define OUT_KEEP 65536 /* buffers larger than this are freed when empty */
@@ -35,8 +36,8 @@ struct rpc_client {
 	GString *out;
 	size_t sent; /* of out */
 	GPtrArray *exchanges;
-	struct timer resume, drained;
-	struct task flush;
+	struct timer drained;
+	struct task flush, resume;
 	bool eof;	/* the peer sends no more */
 	bool finishing; /* after the answers: close */
 	bool overrun;	/* too much is unsent: close at once */
@@ -50,11 +51,12 @@ struct exchange {
 	struct jv_doc *doc;
 	bool batch;
 	const struct jv *next; /* element of a batch to run next */
+	struct task step;      /* runs it, in the next pass */
 	const struct jv *id;   /* of the running request; NULL: a notification */
 	GString *answer;
 };
 
-static void exchange_step(struct exchange *x);
+static void exchange_later(struct exchange *x);
 
 /* --- output ------------------------------------------------------------------------- */
 
@@ -139,7 +141,7 @@ static void client_flush(struct rpc_client *c)
 		return;
 	}
 	if (c->scanned < c->in->len) /* in the next pass, so that this one ends */
-		reactor_timer_set(c->server->reactor, &c->resume, c->server->reactor->now);
+		reactor_run_at_flush(c->server->reactor, &c->resume);
 	set_paused(c);
 }
 
@@ -235,6 +237,7 @@ static void exchange_finish(struct exchange *x)
 	}
 	g_string_free(x->answer, TRUE);
 	jv_doc_unref(x->doc);
+	rpc_server_call_ends(x->server);
 	g_free(x);
 }
 
@@ -248,7 +251,7 @@ static void request_done(struct rpc_request *req, JsonNode *result, const GError
 		else
 			append_result(x->answer, x->id, result);
 	}
-	exchange_step(x);
+	exchange_later(x);
 }
 
 static bool invalid(GError **error, const char *what)
@@ -324,16 +327,31 @@ static bool run_request(struct exchange *x, const struct jv *request)
 	return true;
 }
 
+/* The next request, if there is one: now the first, the others each in a pass of its own. */
 static void exchange_step(struct exchange *x)
 {
-	while (x->next) {
-		const struct jv *request = x->next;
+	const struct jv *request = x->next;
 
-		x->next = x->batch ? request->next : NULL;
-		if (run_request(x, request))
-			return;
+	if (!request || (!x->client && x->server->stopping)) {
+		exchange_finish(x);
+		return;
 	}
-	exchange_finish(x);
+	x->next = x->batch ? request->next : NULL;
+	if (!run_request(x, request))
+		exchange_later(x);
+}
+
+static void step_task(struct task *task)
+{
+	exchange_step((struct exchange *)((char *)task - offsetof(struct exchange, step)));
+}
+
+static void exchange_later(struct exchange *x)
+{
+	if (x->next)
+		reactor_run_at_flush(x->server->reactor, &x->step);
+	else
+		exchange_finish(x);
 }
 
 static void exchange_start(struct rpc_client *c, struct jv_doc *doc)
@@ -347,7 +365,9 @@ static void exchange_start(struct rpc_client *c, struct jv_doc *doc)
 	x->answer = g_string_new(NULL);
 	x->batch = root->type == JV_ARRAY && root->count > 0;
 	x->next = x->batch ? root->first : root;
+	x->step.fn = step_task;
 	g_ptr_array_add(c->exchanges, x);
+	rpc_server_call_begins(c->server);
 	exchange_step(x);
 }
 
@@ -430,8 +450,8 @@ static void client_process(struct rpc_client *c)
 	unsigned started = 0;
 
 	while (!c->finishing && c->exchanges->len < CALLS_MAX && unsent(c) < OUT_HIGH) {
-		if (started++ == CALLS_MAX) {
-			reactor_timer_set(c->server->reactor, &c->resume, c->server->reactor->now);
+		if (started++ == STARTS_MAX) {
+			reactor_run_at_flush(c->server->reactor, &c->resume);
 			break;
 		}
 		if (!next_text(c))
@@ -446,10 +466,9 @@ static void client_process(struct rpc_client *c)
 	set_paused(c);
 }
 
-static void resume_timer(struct timer *timer, struct reactor *r)
+static void resume_task(struct task *task)
 {
-	(void)r;
-	client_process((struct rpc_client *)((char *)timer - offsetof(struct rpc_client, resume)));
+	client_process((struct rpc_client *)((char *)task - offsetof(struct rpc_client, resume)));
 }
 
 static void readable(struct net_stream *stream, void *user)
@@ -507,7 +526,7 @@ struct rpc_client *rpc_client_new(struct rpc_server *server, struct net_stream *
 	c->out = g_string_new(NULL);
 	c->exchanges = g_ptr_array_new();
 	c->flush.fn = flush_task;
-	timer_init(&c->resume, resume_timer);
+	c->resume.fn = resume_task;
 	timer_init(&c->drained, drained_timer);
 	return c;
 }
@@ -518,7 +537,7 @@ void rpc_client_close(struct rpc_client *c)
 
 	g_ptr_array_remove(c->server->clients, c);
 	c->stream->ops->close(c->stream);
-	reactor_timer_cancel(r, &c->resume);
+	reactor_cancel_task(r, &c->resume);
 	reactor_timer_cancel(r, &c->drained);
 	reactor_cancel_task(r, &c->flush);
 	for (guint i = 0; i < c->exchanges->len; i++)

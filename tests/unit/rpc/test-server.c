@@ -124,6 +124,34 @@ static void test_batch(void)
 	rig_free(rig);
 }
 
+/* A long batch leaves others their turn; the end may come in the midst of it. */
+static void test_long_batch(void)
+{
+	struct rig *rig = rig_new(31, 1);
+	struct client *c = client_open(rig), *other = client_open(rig);
+	GString *text = g_string_new("[" LEVEL("0"));
+
+	for (unsigned i = 0; i < 1500; i++)
+		g_string_append(text, "," LEVEL("1"));
+	g_string_append_c(text, ']');
+	client_send(c, text->str);
+	client_send(other, LEVEL("2"));
+	expect(other, NOTICE("2"));
+	g_assert_cmpuint(c->in->len, ==, 0);
+	expect_part(c, "[" NOTICE("0") "," NOTICE("1") ",");
+
+	client_send(c, text->str);
+	client_send(other, LEVEL("3"));
+	expect(other, NOTICE("3"));
+	rig_shutdown(rig);
+	g_assert_true(client_closed(c));
+	g_assert_cmpuint(c->in->len, ==, 0);
+	g_string_free(text, TRUE);
+	client_free(c);
+	client_free(other);
+	rig_free(rig);
+}
+
 /* Many requests, in one piece and byte by byte: every one is answered once. */
 static void pipelined(uint64_t seed, uint32_t seg_max)
 {
@@ -453,6 +481,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/server/ids", test_ids);
 	g_test_add_func("/rpc/server/requests", test_requests);
 	g_test_add_func("/rpc/server/batch", test_batch);
+	g_test_add_func("/rpc/server/long-batch", test_long_batch);
 	g_test_add_func("/rpc/server/pipelined", test_pipelined);
 	g_test_add_func("/rpc/server/not-json", test_not_json);
 	g_test_add_func("/rpc/server/too-much", test_too_much);
