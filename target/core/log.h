@@ -30,6 +30,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 	X("bdev.file")    \
 	X("config")       \
 	X("host")         \
+	X("metrics")      \
 	X("nvmf")         \
 	X("nvmf.tcp")     \
 	X("rpc")          \

@@ -25,7 +25,9 @@ void nvmf_event(const struct nvmf_subsystem *s, enum nvmf_event event, const cha
 	va_start(args, format);
 	g_autofree char *what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_autofree char *ctx = g_strdup_printf("%s%s%s", s->nqn, *what ? " " : "", what);
+	g_autofree char *ctx =
+		g_strdup_printf("%s%s%s%s%s", s->nqn, s->tgt != tgt ? " tgt=" : "",
+				s->tgt != tgt ? s->tgt->name : "", *what ? " " : "", what);
 	log_info(tgt->core->log, "nvmf", names[event], "what=%s",
 		 log_quote(ctx, quoted, sizeof(quoted)));
 	if (tgt->event != NULL)

@@ -388,7 +388,8 @@ enum nvmf_event {
 
 /*
  * event is called for each: type is the name above (constant), ctx the NQN of the
- * subsystem and, after a blank, key=value of what it is about. One listener.
+ * subsystem and, after a blank each, key=value of what it is about; tgt=NAME comes
+ * first where the subsystem is of another target than the first. One listener.
  */
 void nvmf_tgt_listen(struct nvmf_tgt *tgt,
 		     void (*event)(void *arg, const char *type, const char *ctx), void *arg);

@@ -272,7 +272,8 @@ static void dropped(void *arg)
 	struct nvmf_tgt *tgt = d->s->tgt;
 
 	tgt->subsystems->pdata[d->s->index] = NULL;
-	nvmf_event(d->s, NVMF_EVENT_SUBSYSTEM_REMOVE, "%s", "");
+	if (d->s->subtype == NVMF_SUBTYPE_NVM)
+		nvmf_event(d->s, NVMF_EVENT_SUBSYSTEM_REMOVE, "%s", "");
 	nvmf_subsystem_free(d->s);
 	d->done(d->arg, NULL);
 	g_free(d);

@@ -436,6 +436,9 @@ static void test_notifications(void)
 		{ WITH("nvmf_subsystem_remove_ns", ON ",\"nsid\":1"), OK },
 		{ WITH("nvmf_delete_subsystem", ON), OK },
 		{ WITH("bdev_null_delete", "\"name\":\"N\""), OK },
+		{ WITH("nvmf_create_target", "\"name\":\"two\""), "two" },
+		{ WITH("nvmf_create_subsystem", ON ",\"tgt_name\":\"two\""), OK },
+		{ WITH("nvmf_delete_target", "\"name\":\"two\""), OK },
 	};
 	static const char *const events[] = {
 		"bdev_register: N",
@@ -450,6 +453,8 @@ static void test_notifications(void)
 		"nvmf_ns_remove: " NQN " nsid=1 bdev=N",
 		"nvmf_subsystem_remove: " NQN,
 		"bdev_unregister: N",
+		"nvmf_subsystem_add: " NQN " tgt=two",
+		"nvmf_subsystem_remove: " NQN " tgt=two",
 		NULL,
 	};
 	struct rig *rig = rig_new(1, 2);
