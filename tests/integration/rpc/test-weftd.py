@@ -204,6 +204,78 @@ class Weftd(Running):
             self.assertEqual(r.returncode, 1, args)
             self.assertIn(part, r.stderr)
 
+    def test_state(self):
+        """What calls have made is there after a kill, a signal, and without a call."""
+        path = os.path.join(self.dir.name, "state.json")
+        seed = os.path.join(self.dir.name, "seed.json")
+        with open(seed, "w") as f:
+            f.write('{"subsystems": [{"subsystem": "bdev", "config": [{"method": '
+                    '"bdev_null_create", "params": {"name": "Seed", "num_blocks": 8, '
+                    '"block_size": 512}}]}]}')
+        self.start("--state", path, "-c", seed)
+        self.configure(free_port())
+        before = self.config()
+        with open(path) as f:
+            self.assertEqual(json.load(f), before)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        status = self.rpc("config_get_status")
+        self.assertEqual((status["file"], status["state"]), (path, "saved"))
+        self.daemon.kill()
+        self.daemon.wait()
+        self.forget()
+        # The seed is for the first start only: this one could not be loaded.
+        self.start("--state", path, "--json", "/dev/null")
+        self.assertEqual(self.config(), before)
+        self.ctl("bdev_null_create", "Late", "8", "512")
+        after = self.config()
+        self.end()
+        self.forget()
+        self.start("--state", path)
+        self.assertEqual(self.config(), after)
+        self.assertEqual(os.listdir(self.dir.name).count("state.json.tmp"), 0)
+        self.end()
+
+    def test_check_config(self):
+        """All that is wrong is said, on a machine where the same is being served."""
+        path = os.path.join(self.dir.name, "config.json")
+        self.start()
+        self.configure(free_port())
+        config = self.config()
+        nvmf = [p for p in config["subsystems"] if p["subsystem"] == "nvmf"][0]["config"]
+
+        def check():
+            with open(path, "w") as f:
+                json.dump(config, f, indent=1)
+            return subprocess.run([BIN + "/weftd", "--check-config", path], capture_output=True,
+                                  text=True, timeout=60)
+        r = check()
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        # The same nsid, listener and NQN once more, a bdev and an address that are not there.
+        for method, change in (("nvmf_create_subsystem", {}), ("nvmf_subsystem_add_listener", {}),
+                               ("nvmf_subsystem_add_ns", {}),
+                               ("nvmf_subsystem_add_ns", {"bdev_name": "Missing", "nsid": 9}),
+                               ("nvmf_subsystem_add_listener", {"traddr": "192.0.2.77"})):
+            params = json.loads(json.dumps([e for e in nvmf if e["method"] == method][0]["params"]))
+            for inner in ("namespace", "listen_address"):
+                if inner in params:
+                    params[inner].update(change)
+            params.pop("portid", None)
+            nvmf.append({"method": method, "params": params})
+        r = check()
+        self.assertEqual(r.returncode, 1)
+        said = r.stderr.strip().split("\n")
+        self.assertEqual(len(said), 5, r.stderr)
+        for line, what in zip(said, ("nvmf_create_subsystem", "nvmf_subsystem_add_listener",
+                                     "nvmf_subsystem_add_ns", "Missing", "192.0.2.77")):
+            self.assertIn(path + ": line ", line)
+            self.assertIn(what, line)
+        # Of what cannot be called at all, too, all of it.
+        nvmf[:] = [{"method": "nvmf_creat_subsystem"}, {"method": "nvmf_create_subsystem",
+                                                        "params": {"nqn": 7}}]
+        r = check()
+        self.assertEqual((r.returncode, len(r.stderr.strip().split("\n"))), (1, 2), r.stderr)
+        self.end()
+
     def test_socket_in_use(self):
         self.start()
         r = subprocess.run([BIN + "/weftd", "-r", self.path], capture_output=True, text=True,
