@@ -367,3 +367,44 @@ char *rig_load(struct rig *rig, const char *text)
 	g_assert_true(world_run_while(rig->world, loading, &l, RIG_LIMIT));
 	return l.error;
 }
+
+/* --- calls, for tables of them --------------------------------------------------------- */
+
+void rig_has(struct rig *rig, const char *method, const char *members, const char *part)
+{
+	g_autofree char *params = g_strdup_printf("{%s}", members);
+
+	rig_expect(rig, method, params, part);
+}
+
+void rig_good(struct rig *rig, const char *method, const char *members)
+{
+	rig_has(rig, method, members, "\"result\":true");
+}
+
+void rig_refuse_all(struct rig *rig, const struct rig_refusal *cases, unsigned n)
+{
+	g_autofree char *before = rig_saved(rig), *after = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		rig_has(rig, cases[i].method, cases[i].params, "\"error\"");
+		rig_has(rig, cases[i].method, cases[i].params, cases[i].part);
+	}
+	after = rig_saved(rig);
+	g_assert_cmpstr(before, ==, after);
+}
+
+void rig_check_saved(struct rig *rig, const char *part)
+{
+	struct rig *two = rig_new(99, rig->target->core->nreactors);
+	g_autofree char *first = rig_saved(rig), *second = NULL, *error = NULL;
+
+	if (!strstr(first, part))
+		g_error("%s without %s", first, part);
+	error = rig_load(two, first);
+	g_assert_cmpstr(error, ==, NULL);
+	second = rig_saved(two);
+	g_assert_cmpstr(first, ==, second);
+	rig_free(rig);
+	rig_free(two);
+}

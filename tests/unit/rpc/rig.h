@@ -65,3 +65,21 @@ void rig_expect(struct rig *rig, const char *method, const char *params, const c
 char *rig_saved(struct rig *rig);
 /* Loads one. NULL: good; else what was wrong (caller frees). */
 char *rig_load(struct rig *rig, const char *text);
+
+/* --- calls, for tables of them --------------------------------------------------------- */
+
+/* The answer has this part; it is true. members: of params, without the braces. */
+void rig_has(struct rig *rig, const char *method, const char *members, const char *part);
+void rig_good(struct rig *rig, const char *method, const char *members);
+
+struct rig_refusal {
+	const char *method, *params, *part;
+};
+
+/* Each is an error with that part, and the configuration is as it was. */
+void rig_refuse_all(struct rig *rig, const struct rig_refusal *cases, unsigned n);
+/*
+ * What rig saves has this part; loaded into a new world and saved there it is the
+ * same. Frees rig.
+ */
+void rig_check_saved(struct rig *rig, const char *part);

@@ -10,67 +10,12 @@
 #include "target/rpc/json.h"
 #include "tests/unit/rpc/rig.h"
 
-static char *call(struct rig *rig, const char *method, const char *params)
-{
-	g_autofree char *request = g_strdup_printf(
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s}}", method, params);
-	char *answer = rig_ask(rig, request);
-
-	g_assert_nonnull(answer);
-	return answer;
-}
-
-static void has(struct rig *rig, const char *method, const char *params, const char *part)
-{
-	g_autofree char *have = call(rig, method, params);
-
-	if (!strstr(have, part))
-		g_error("%s {%s}: %s without %s", method, params, have, part);
-}
-
-static void good(struct rig *rig, const char *method, const char *params)
-{
-	has(rig, method, params, "\"result\":true");
-}
-
 static void make_malloc(struct rig *rig, const char *name)
 {
 	g_autofree char *params =
 		g_strdup_printf("\"name\":\"%s\",\"num_blocks\":64,\"block_size\":512", name);
 
-	has(rig, "bdev_malloc_create", params, name);
-}
-
-/* Saves one, loads that into a new world, saves again: the same. The first is freed. */
-static void check_saved(struct rig *one, const char *part)
-{
-	struct rig *two = rig_new(99, 2);
-	g_autofree char *first = rig_saved(one), *second = NULL, *error = NULL;
-
-	if (!strstr(first, part))
-		g_error("%s without %s", first, part);
-	error = rig_load(two, first);
-	g_assert_cmpstr(error, ==, NULL);
-	second = rig_saved(two);
-	g_assert_cmpstr(first, ==, second);
-	rig_free(one);
-	rig_free(two);
-}
-
-struct refusal {
-	const char *method, *params, *part;
-};
-
-static void refuse_all(struct rig *rig, const struct refusal *cases, unsigned n)
-{
-	g_autofree char *before = rig_saved(rig), *after = NULL;
-
-	for (unsigned i = 0; i < n; i++) {
-		has(rig, cases[i].method, cases[i].params, "\"error\"");
-		has(rig, cases[i].method, cases[i].params, cases[i].part);
-	}
-	after = rig_saved(rig);
-	g_assert_cmpstr(before, ==, after);
+	rig_has(rig, "bdev_malloc_create", params, name);
 }
 
 /* --- settings, examination ----------------------------------------------------------------------
@@ -78,7 +23,7 @@ static void refuse_all(struct rig *rig, const struct refusal *cases, unsigned n)
 
 static void test_options(void)
 {
-	static const struct refusal cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "bdev_set_options", "\"bdev_io_pool_size\":767", "it must be at least 768" },
 		{ "bdev_set_options", "\"bdev_io_cache_size\":4294967294", "\"code\":-22" },
 		{ "bdev_set_options", "\"bdev_io_pool_size\":-1", "\"code\":-32602" },
@@ -87,37 +32,38 @@ static void test_options(void)
 	};
 	struct rig *rig = rig_new_waiting(1, 2);
 
-	refuse_all(rig, cases, G_N_ELEMENTS(cases));
-	good(rig, "bdev_set_options",
-	     "\"bdev_io_pool_size\":3000,\"bdev_io_cache_size\":1000,"
-	     "\"iobuf_small_cache_size\":3,\"iobuf_large_cache_size\":4,"
-	     "\"bdev_auto_examine\":false");
-	good(rig, "framework_start_init", "");
-	has(rig, "bdev_set_options", "", "Method may only be called before");
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
+	rig_good(rig, "bdev_set_options",
+		 "\"bdev_io_pool_size\":3000,\"bdev_io_cache_size\":1000,"
+		 "\"iobuf_small_cache_size\":3,\"iobuf_large_cache_size\":4,"
+		 "\"bdev_auto_examine\":false");
+	rig_good(rig, "framework_start_init", "");
+	rig_has(rig, "bdev_set_options", "", "Method may only be called before");
 	/* Only what was named is examined, before it comes or after. */
 	for (const char *const *base = (const char *const[]){ "A", "B", "C", NULL }; *base;
 	     base++) {
 		g_autofree char *params =
 			g_strdup_printf("\"name\":\"P%s\",\"base_bdev_name\":\"%s\"", *base, *base);
 
-		has(rig, "bdev_passthru_create", params, "\"result\":\"P");
+		rig_has(rig, "bdev_passthru_create", params, "\"result\":\"P");
 	}
-	good(rig, "bdev_examine", "\"name\":\"A\"");
+	rig_good(rig, "bdev_examine", "\"name\":\"A\"");
 	make_malloc(rig, "A");
 	make_malloc(rig, "B");
 	make_malloc(rig, "C");
-	has(rig, "bdev_get_bdevs", "\"name\":\"PA\"", "\"result\"");
-	has(rig, "bdev_get_bdevs", "\"name\":\"PB\"", "\"code\":-19");
-	good(rig, "bdev_examine", "\"name\":\"B\"");
-	good(rig, "bdev_examine", "\"name\":\"B\"");
-	good(rig, "bdev_wait_for_examine", "");
-	has(rig, "bdev_get_bdevs", "\"name\":\"PB\"", "\"result\"");
-	has(rig, "bdev_get_bdevs", "\"name\":\"PC\"", "\"code\":-19");
-	check_saved(rig, "{\"method\":\"bdev_set_options\",\"params\":{\"bdev_io_pool_size\":3000,"
-			 "\"bdev_io_cache_size\":1000,\"bdev_auto_examine\":false,"
-			 "\"iobuf_small_cache_size\":3,\"iobuf_large_cache_size\":4}},{\"method\":"
-			 "\"bdev_examine\",\"params\":{\"name\":\"A\"}},{\"method\":"
-			 "\"bdev_examine\",\"params\":{\"name\":\"B\"}}");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"PA\"", "\"result\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"PB\"", "\"code\":-19");
+	rig_good(rig, "bdev_examine", "\"name\":\"B\"");
+	rig_good(rig, "bdev_examine", "\"name\":\"B\"");
+	rig_good(rig, "bdev_wait_for_examine", "");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"PB\"", "\"result\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"PC\"", "\"code\":-19");
+	rig_check_saved(rig,
+			"{\"method\":\"bdev_set_options\",\"params\":{\"bdev_io_pool_size\":3000,"
+			"\"bdev_io_cache_size\":1000,\"bdev_auto_examine\":false,"
+			"\"iobuf_small_cache_size\":3,\"iobuf_large_cache_size\":4}},{\"method\":"
+			"\"bdev_examine\",\"params\":{\"name\":\"A\"}},{\"method\":"
+			"\"bdev_examine\",\"params\":{\"name\":\"B\"}}");
 }
 
 #define LATENCIES                                                                                  \
@@ -126,7 +72,7 @@ static void test_options(void)
 
 static void test_deferred(void)
 {
-	static const struct refusal cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "bdev_passthru_create", "\"name\":\"D\",\"base_bdev_name\":\"x\"",
 		  "waits for its base" },
 		{ "bdev_passthru_create", "\"name\":\"M\",\"base_bdev_name\":\"x\"",
@@ -149,29 +95,30 @@ static void test_deferred(void)
 	};
 	struct rig *rig = rig_new(2, 2);
 
-	has(rig, "bdev_delay_create", "\"name\":\"D\",\"base_bdev_name\":\"EE_N\"," LATENCIES,
-	    "\"result\":\"D\"");
-	has(rig, "bdev_error_create",
-	    "\"base_name\":\"N\",\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"",
-	    "\"result\":\"EE_N\"");
-	has(rig, "bdev_passthru_create",
-	    "\"name\":\"P\",\"base_bdev_name\":\"a5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"",
-	    "\"result\":\"P\"");
-	has(rig, "bdev_passthru_create", "\"name\":\"gone\",\"base_bdev_name\":\"N\"", "\"gone\"");
+	rig_has(rig, "bdev_delay_create", "\"name\":\"D\",\"base_bdev_name\":\"EE_N\"," LATENCIES,
+		"\"result\":\"D\"");
+	rig_has(rig, "bdev_error_create",
+		"\"base_name\":\"N\",\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"",
+		"\"result\":\"EE_N\"");
+	rig_has(rig, "bdev_passthru_create",
+		"\"name\":\"P\",\"base_bdev_name\":\"a5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"",
+		"\"result\":\"P\"");
+	rig_has(rig, "bdev_passthru_create", "\"name\":\"gone\",\"base_bdev_name\":\"N\"",
+		"\"gone\"");
 	make_malloc(rig, "M");
-	refuse_all(rig, cases, G_N_ELEMENTS(cases));
-	good(rig, "bdev_passthru_delete", "\"name\":\"gone\"");
-	has(rig, "bdev_passthru_delete", "\"name\":\"gone\"", "\"code\":-19");
-	has(rig, "bdev_get_bdevs", "\"name\":\"D\"", "\"code\":-19");
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
+	rig_good(rig, "bdev_passthru_delete", "\"name\":\"gone\"");
+	rig_has(rig, "bdev_passthru_delete", "\"name\":\"gone\"", "\"code\":-19");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"D\"", "\"code\":-19");
 	/* The base of one, which is the base of the other. */
-	has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":64,\"block_size\":512",
-	    "\"N\"");
-	has(rig, "bdev_get_bdevs", "\"name\":\"D\"",
-	    "{\"delay\":{\"name\":\"D\",\"base_bdev_name\":\"EE_N\"," LATENCIES "}}");
-	has(rig, "bdev_get_bdevs", "\"name\":\"EE_N\"",
-	    "\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"");
-	check_saved(rig, "{\"method\":\"bdev_passthru_create\",\"params\":{\"name\":\"P\","
-			 "\"base_bdev_name\":\"a5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"}}");
+	rig_has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":64,\"block_size\":512",
+		"\"N\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"D\"",
+		"{\"delay\":{\"name\":\"D\",\"base_bdev_name\":\"EE_N\"," LATENCIES "}}");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"EE_N\"",
+		"\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"");
+	rig_check_saved(rig, "{\"method\":\"bdev_passthru_create\",\"params\":{\"name\":\"P\","
+			     "\"base_bdev_name\":\"a5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"}}");
 }
 
 /* One that cannot be made when its base comes waits on, and does not stop the others. */
@@ -179,15 +126,15 @@ static void test_deferred_in_vain(void)
 {
 	struct rig *rig = rig_new(3, 1);
 
-	has(rig, "bdev_passthru_create", "\"name\":\"P\",\"base_bdev_name\":\"N\"", "\"P\"");
-	has(rig, "bdev_error_create", "\"base_name\":\"N\"", "\"EE_N\"");
+	rig_has(rig, "bdev_passthru_create", "\"name\":\"P\",\"base_bdev_name\":\"N\"", "\"P\"");
+	rig_has(rig, "bdev_error_create", "\"base_name\":\"N\"", "\"EE_N\"");
 	make_malloc(rig, "N");
-	has(rig, "bdev_get_bdevs", "\"name\":\"P\"", "\"result\"");
-	has(rig, "bdev_get_bdevs", "\"name\":\"EE_N\"", "\"code\":-19");
-	good(rig, "bdev_malloc_delete", "\"name\":\"N\"");
-	has(rig, "bdev_get_bdevs", "", "\"result\":[]");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"P\"", "\"result\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"EE_N\"", "\"code\":-19");
+	rig_good(rig, "bdev_malloc_delete", "\"name\":\"N\"");
+	rig_has(rig, "bdev_get_bdevs", "", "\"result\":[]");
 	make_malloc(rig, "N");
-	has(rig, "bdev_get_bdevs", "\"name\":\"EE_N\"", "\"base_bdev\":\"N\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"EE_N\"", "\"base_bdev\":\"N\"");
 	rig_free(rig);
 }
 
@@ -198,46 +145,47 @@ static void test_keys(void)
 {
 	struct rig *rig = rig_new(4, 2);
 
-	has(rig, "bdev_null_create",
-	    "\"name\":\"N\",\"block_size\":512,\"num_blocks\":64,"
-	    "\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\",\"physical_block_size\":4096,"
-	    "\"md_size\":0,\"dif_type\":0,\"dif_pi_format\":0,\"dif_is_head_of_md\":false,"
-	    "\"preferred_write_granularity\":2,\"preferred_write_alignment\":3,"
-	    "\"optimal_write_size\":4,\"preferred_unmap_granularity\":5,"
-	    "\"preferred_unmap_alignment\":6",
-	    "\"N\"");
-	has(rig, "bdev_passthru_create", "\"name\":\"P\",\"base_bdev_name\":\"N\"", "\"P\"");
-	has(rig, "bdev_get_bdevs", "\"name\":\"P\"",
-	    "\"preferred_write_alignment\":3,\"preferred_write_granularity\":2,"
-	    "\"optimal_write_size\":4,\"preferred_unmap_alignment\":6,"
-	    "\"preferred_unmap_granularity\":5");
-	has(rig, "bdev_malloc_create",
-	    "\"block_size\":4096,\"num_blocks\":64,\"optimal_io_boundary\":8,\"md_size\":0,"
-	    "\"md_interleave\":false,\"dif_type\":0,\"dif_is_head_of_md\":false,"
-	    "\"physical_block_size\":4096,\"dif_pi_format\":0,\"numa_id\":0",
-	    "\"Malloc0\"");
+	rig_has(rig, "bdev_null_create",
+		"\"name\":\"N\",\"block_size\":512,\"num_blocks\":64,"
+		"\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\",\"physical_block_size\":4096,"
+		"\"md_size\":0,\"dif_type\":0,\"dif_pi_format\":0,\"dif_is_head_of_md\":false,"
+		"\"preferred_write_granularity\":2,\"preferred_write_alignment\":3,"
+		"\"optimal_write_size\":4,\"preferred_unmap_granularity\":5,"
+		"\"preferred_unmap_alignment\":6",
+		"\"N\"");
+	rig_has(rig, "bdev_passthru_create", "\"name\":\"P\",\"base_bdev_name\":\"N\"", "\"P\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"P\"",
+		"\"preferred_write_alignment\":3,\"preferred_write_granularity\":2,"
+		"\"optimal_write_size\":4,\"preferred_unmap_alignment\":6,"
+		"\"preferred_unmap_granularity\":5");
+	rig_has(rig, "bdev_malloc_create",
+		"\"block_size\":4096,\"num_blocks\":64,\"optimal_io_boundary\":8,\"md_size\":0,"
+		"\"md_interleave\":false,\"dif_type\":0,\"dif_is_head_of_md\":false,"
+		"\"physical_block_size\":4096,\"dif_pi_format\":0,\"numa_id\":0",
+		"\"Malloc0\"");
 	make_malloc(rig, "Malloc2");
-	has(rig, "bdev_malloc_create", "\"block_size\":512,\"num_blocks\":1", "\"Malloc1\"");
-	has(rig, "bdev_malloc_create", "\"block_size\":512,\"num_blocks\":1", "\"Malloc3\"");
-	good(rig, "bdev_malloc_delete", "\"name\":\"Malloc1\"");
-	has(rig, "bdev_malloc_create", "\"block_size\":512,\"num_blocks\":1", "\"Malloc1\"");
-	has(rig, "bdev_get_bdevs", "\"name\":\"Malloc0\"", "\"numa_id\":0,");
-	has(rig, "bdev_get_bdevs", "\"name\":\"Malloc1\"", "\"numa_id\":-1,");
-	has(rig, "bdev_get_bdevs", "\"name\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"", "\"N\"");
-	good(rig, "bdev_set_qd_sampling_period", "\"name\":\"P\",\"period\":5000");
-	good(rig, "bdev_enable_histogram",
-	     "\"name\":\"N\",\"enable\":true,\"opc\":\"write\",\"granularity\":3,"
-	     "\"min_nsec\":100,\"max_nsec\":100000");
-	good(rig, "bdev_enable_histogram", "\"name\":\"P\",\"enable\":true");
-	check_saved(rig, "{\"method\":\"bdev_enable_histogram\",\"params\":{\"name\":\"N\","
-			 "\"enable\":true,\"opc\":\"write\",\"granularity\":3,\"min_nsec\":100,"
-			 "\"max_nsec\":100000}}");
+	rig_has(rig, "bdev_malloc_create", "\"block_size\":512,\"num_blocks\":1", "\"Malloc1\"");
+	rig_has(rig, "bdev_malloc_create", "\"block_size\":512,\"num_blocks\":1", "\"Malloc3\"");
+	rig_good(rig, "bdev_malloc_delete", "\"name\":\"Malloc1\"");
+	rig_has(rig, "bdev_malloc_create", "\"block_size\":512,\"num_blocks\":1", "\"Malloc1\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"Malloc0\"", "\"numa_id\":0,");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"Malloc1\"", "\"numa_id\":-1,");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\"",
+		"\"N\"");
+	rig_good(rig, "bdev_set_qd_sampling_period", "\"name\":\"P\",\"period\":5000");
+	rig_good(rig, "bdev_enable_histogram",
+		 "\"name\":\"N\",\"enable\":true,\"opc\":\"write\",\"granularity\":3,"
+		 "\"min_nsec\":100,\"max_nsec\":100000");
+	rig_good(rig, "bdev_enable_histogram", "\"name\":\"P\",\"enable\":true");
+	rig_check_saved(rig, "{\"method\":\"bdev_enable_histogram\",\"params\":{\"name\":\"N\","
+			     "\"enable\":true,\"opc\":\"write\",\"granularity\":3,\"min_nsec\":100,"
+			     "\"max_nsec\":100000}}");
 }
 
 static void test_keys_refused(void)
 {
 #define NULL_BDEV "\"name\":\"X\",\"block_size\":512,\"num_blocks\":64"
-	static const struct refusal cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "bdev_null_create", NULL_BDEV ",\"md_size\":8", "\\\"md_size\\\" is 8" },
 		{ "bdev_null_create", NULL_BDEV ",\"dif_type\":1", "\\\"dif_type\\\" is 1" },
 		{ "bdev_null_create", NULL_BDEV ",\"dif_is_head_of_md\":true", "only false" },
@@ -268,14 +216,14 @@ static void test_keys_refused(void)
 	struct rig *rig = rig_new(5, 2);
 
 	make_malloc(rig, "M");
-	refuse_all(rig, cases, G_N_ELEMENTS(cases));
-	good(rig, "bdev_enable_histogram", "\"name\":\"M\",\"enable\":true");
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
+	rig_good(rig, "bdev_enable_histogram", "\"name\":\"M\",\"enable\":true");
 	for (unsigned i = 0; i < G_N_ELEMENTS(borders); i++) {
 		g_autofree char *params =
 			g_strdup_printf("\"name\":\"M\",\"borders\":%s", borders[i]);
 
-		has(rig, "bdev_get_histogram_borders", params, "\"code\":-32602");
-		has(rig, "bdev_get_histogram_borders", params, "\\\"borders");
+		rig_has(rig, "bdev_get_histogram_borders", params, "\"code\":-32602");
+		rig_has(rig, "bdev_get_histogram_borders", params, "\\\"borders");
 	}
 	rig_free(rig);
 }
@@ -295,14 +243,14 @@ static guint64 *buckets_of(struct rig *rig, const char *view, const char *head, 
 	guint64 *buckets;
 	gsize len;
 
-	good(rig, "bdev_enable_histogram", params);
+	rig_good(rig, "bdev_enable_histogram", params);
 	/* As if I/O had taken so long, on either reactor. */
 	for (unsigned i = 0; i < 40; i++) {
 		hist_record(bdev->stats[0]->hist, (UINT64_C(1) << i) - 1);
 		hist_record(bdev->stats[1]->hist, UINT64_C(1) << i);
 	}
-	has(rig, "bdev_get_histogram", "\"name\":\"M\"", head);
-	answer = call(rig, "bdev_get_histogram", "\"name\":\"M\"");
+	rig_has(rig, "bdev_get_histogram", "\"name\":\"M\"", head);
+	answer = rig_call(rig, "bdev_get_histogram", "{\"name\":\"M\"}");
 	doc = jv_parse(answer, strlen(answer), 0, NULL);
 	v = jv_member(jv_member(jv_root(doc), "result"), "histogram");
 	buckets = (guint64 *)g_base64_decode(v->str, &len);
@@ -363,10 +311,10 @@ static void test_borders(void)
 
 	make_malloc(rig, "M");
 	buckets = buckets_of(rig, "", "", &n);
-	has(rig, "bdev_get_histogram_borders", "\"name\":\"M\",\"borders\":[1,16,1024,1000000]",
-	    "{\"borders_count\":[1,8,12,19,40]}");
-	has(rig, "bdev_get_histogram_borders", "\"name\":\"M\",\"borders\":[18446744073709551615]",
-	    "{\"borders_count\":[80,0]}");
+	rig_has(rig, "bdev_get_histogram_borders", "\"name\":\"M\",\"borders\":[1,16,1024,1000000]",
+		"{\"borders_count\":[1,8,12,19,40]}");
+	rig_has(rig, "bdev_get_histogram_borders",
+		"\"name\":\"M\",\"borders\":[18446744073709551615]", "{\"borders_count\":[80,0]}");
 	rig_free(rig);
 }
 

@@ -14,21 +14,6 @@
 	"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"127.0.0.1\","     \
 	"\"trsvcid\":\"" port_ "\"}"
 
-static void has(struct rig *rig, const char *method, const char *params, const char *part)
-{
-	g_autofree char *request = g_strdup_printf(
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s}}", method, params);
-	g_autofree char *answer = rig_ask(rig, request);
-
-	if (!answer || !strstr(answer, part))
-		g_error("%s: %s without %s", request, answer, part);
-}
-
-static void good(struct rig *rig, const char *method, const char *params)
-{
-	has(rig, method, params, "\"result\":true");
-}
-
 static char *ask(struct rig *rig, const char *method)
 {
 	g_autofree char *request = g_strdup_printf("{\"id\":1,\"method\":\"%s\"}", method);
@@ -43,70 +28,38 @@ static void start(struct rig *rig)
 	g_assert_nonnull(strstr(answer, "\"result\":true"));
 }
 
-struct refusal {
-	const char *method, *params, *part;
-};
-
-static void refuse_all(struct rig *rig, const struct refusal *cases, unsigned n)
-{
-	g_autofree char *before = rig_saved(rig), *after = NULL;
-
-	for (unsigned i = 0; i < n; i++) {
-		has(rig, cases[i].method, cases[i].params, "\"error\"");
-		has(rig, cases[i].method, cases[i].params, cases[i].part);
-	}
-	after = rig_saved(rig);
-	g_assert_cmpstr(before, ==, after);
-}
-
-/* Saves one, loads that into a new world, saves again: the same. The first is freed. */
-static void check_saved(struct rig *one, const char *part)
-{
-	struct rig *two = rig_new(99, one->target->core->nreactors);
-	g_autofree char *first = rig_saved(one), *second = NULL, *error = NULL;
-
-	if (!strstr(first, part))
-		g_error("%s without %s", first, part);
-	error = rig_load(two, first);
-	g_assert_cmpstr(error, ==, NULL);
-	second = rig_saved(two);
-	g_assert_cmpstr(first, ==, second);
-	rig_free(one);
-	rig_free(two);
-}
-
 /* --- before the start ----------------------------------------------------------------------- */
 
 static void test_settings(void)
 {
 	struct rig *rig = rig_new_waiting(1, 3);
 
-	good(rig, "nvmf_set_config",
-	     "\"discovery_filter\":\"match_any,address\",\"discovery_filters\":[\"svcid\"],"
-	     "\"admin_cmd_passthru\":{\"identify_ctrlr\":false},"
-	     "\"dhchap_digests\":[\"sha256\",\"sha384\",\"sha512\"],"
-	     "\"dhchap_dhgroups\":[\"null\",\"ffdhe2048\",\"ffdhe3072\",\"ffdhe4096\","
-	     "\"ffdhe6144\",\"ffdhe8192\"],"
-	     "\"poll_groups_mask\":\"0x5\",\"dup_host_policy\":\"restrict_per_listener\"");
+	rig_good(rig, "nvmf_set_config",
+		 "\"discovery_filter\":\"match_any,address\",\"discovery_filters\":[\"svcid\"],"
+		 "\"admin_cmd_passthru\":{\"identify_ctrlr\":false},"
+		 "\"dhchap_digests\":[\"sha256\",\"sha384\",\"sha512\"],"
+		 "\"dhchap_dhgroups\":[\"null\",\"ffdhe2048\",\"ffdhe3072\",\"ffdhe4096\","
+		 "\"ffdhe6144\",\"ffdhe8192\"],"
+		 "\"poll_groups_mask\":\"0x5\",\"dup_host_policy\":\"restrict_per_listener\"");
 	/* What is not given stays. */
-	good(rig, "nvmf_set_config", "");
-	good(rig, "nvmf_set_max_subsystems", "\"max_subsystems\":2");
-	good(rig, "nvmf_set_crdt", "\"crdt1\":10,\"crdt3\":65535");
+	rig_good(rig, "nvmf_set_config", "");
+	rig_good(rig, "nvmf_set_max_subsystems", "\"max_subsystems\":2");
+	rig_good(rig, "nvmf_set_crdt", "\"crdt1\":10,\"crdt3\":65535");
 	start(rig);
-	good(rig, "nvmf_create_subsystem", ON(NQN));
-	good(rig, "nvmf_create_subsystem", ON(NQN "2"));
-	has(rig, "nvmf_create_subsystem", ON(NQN "3"), "nvmf_set_max_subsystems");
-	check_saved(rig,
-		    "{\"method\":\"nvmf_set_config\",\"params\":{\"discovery_filters\":["
-		    "\"address\",\"svcid\"],\"poll_groups_mask\":\"0x5\",\"dup_host_policy\":"
-		    "\"restrict_per_listener\"}},{\"method\":\"nvmf_set_max_subsystems\","
-		    "\"params\":{\"max_subsystems\":2}},{\"method\":\"nvmf_set_crdt\",\"params\":{"
-		    "\"crdt1\":10,\"crdt2\":0,\"crdt3\":65535}}");
+	rig_good(rig, "nvmf_create_subsystem", ON(NQN));
+	rig_good(rig, "nvmf_create_subsystem", ON(NQN "2"));
+	rig_has(rig, "nvmf_create_subsystem", ON(NQN "3"), "nvmf_set_max_subsystems");
+	rig_check_saved(
+		rig, "{\"method\":\"nvmf_set_config\",\"params\":{\"discovery_filters\":["
+		     "\"address\",\"svcid\"],\"poll_groups_mask\":\"0x5\",\"dup_host_policy\":"
+		     "\"restrict_per_listener\"}},{\"method\":\"nvmf_set_max_subsystems\","
+		     "\"params\":{\"max_subsystems\":2}},{\"method\":\"nvmf_set_crdt\",\"params\":{"
+		     "\"crdt1\":10,\"crdt2\":0,\"crdt3\":65535}}");
 }
 
 static void test_settings_refused(void)
 {
-	static const struct refusal cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "nvmf_set_config", "\"discovery_filter\":\"transport,port\"",
 		  "match_any, or of" },
 		{ "nvmf_set_config", "\"discovery_filters\":[\"port\"]", "array of transport" },
@@ -127,16 +80,16 @@ static void test_settings_refused(void)
 		{ "nvmf_set_crdt", "\"crdt1\":65536", "from 0 to 65535" },
 		{ "nvmf_create_subsystem", ON(NQN), "\"code\":-1," },
 	};
-	static const struct refusal late[] = {
+	static const struct rig_refusal late[] = {
 		{ "nvmf_set_config", "", "Method may only be called before" },
 		{ "nvmf_set_max_subsystems", "\"max_subsystems\":9", "\"code\":-1," },
 		{ "nvmf_set_crdt", "\"crdt1\":1", "\"code\":-1," },
 	};
 	struct rig *rig = rig_new_waiting(2, 2);
 
-	refuse_all(rig, cases, G_N_ELEMENTS(cases));
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
 	start(rig);
-	refuse_all(rig, late, G_N_ELEMENTS(late));
+	rig_refuse_all(rig, late, G_N_ELEMENTS(late));
 	rig_free(rig);
 }
 
@@ -144,26 +97,28 @@ static void test_settings_refused(void)
 
 static void make_second(struct rig *rig)
 {
-	has(rig, "nvmf_create_target",
-	    "\"name\":\"two\",\"max_subsystems\":1,\"discovery_filter\":[\"address\"],"
-	    "\"dup_host_policy\":\"restrict_per_listener\"",
-	    "\"result\":\"two\"");
-	good(rig, "nvmf_create_transport", "\"trtype\":\"tcp\",\"tgt_name\":\"two\"");
-	good(rig, "nvmf_create_subsystem", ON(NQN) ",\"tgt_name\":\"two\"");
-	has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":8,\"block_size\":512", "\"N\"");
-	has(rig, "nvmf_subsystem_add_ns",
-	    ON(NQN) ",\"tgt_name\":\"two\",\"namespace\":{\"bdev_name\":\"N\"}", "\"result\":1");
-	good(rig, "nvmf_subsystem_add_listener", ON(NQN) ",\"tgt_name\":\"two\"," AT("4421"));
-	good(rig, "nvmf_subsystem_add_host",
-	     ON(NQN) ",\"tgt_name\":\"two\",\"host\":\"nqn.2014-08.org.example:h\"");
-	good(rig, "nvmf_discovery_add_referral",
-	     "\"tgt_name\":\"two\",\"address\":{\"trtype\":\"TCP\",\"traddr\":\"192.0.2.7\","
-	     "\"trsvcid\":\"8009\"}");
+	rig_has(rig, "nvmf_create_target",
+		"\"name\":\"two\",\"max_subsystems\":1,\"discovery_filter\":[\"address\"],"
+		"\"dup_host_policy\":\"restrict_per_listener\"",
+		"\"result\":\"two\"");
+	rig_good(rig, "nvmf_create_transport", "\"trtype\":\"tcp\",\"tgt_name\":\"two\"");
+	rig_good(rig, "nvmf_create_subsystem", ON(NQN) ",\"tgt_name\":\"two\"");
+	rig_has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":8,\"block_size\":512",
+		"\"N\"");
+	rig_has(rig, "nvmf_subsystem_add_ns",
+		ON(NQN) ",\"tgt_name\":\"two\",\"namespace\":{\"bdev_name\":\"N\"}",
+		"\"result\":1");
+	rig_good(rig, "nvmf_subsystem_add_listener", ON(NQN) ",\"tgt_name\":\"two\"," AT("4421"));
+	rig_good(rig, "nvmf_subsystem_add_host",
+		 ON(NQN) ",\"tgt_name\":\"two\",\"host\":\"nqn.2014-08.org.example:h\"");
+	rig_good(rig, "nvmf_discovery_add_referral",
+		 "\"tgt_name\":\"two\",\"address\":{\"trtype\":\"TCP\",\"traddr\":\"192.0.2.7\","
+		 "\"trsvcid\":\"8009\"}");
 }
 
 static void test_targets(void)
 {
-	static const struct refusal cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "nvmf_create_target", "\"name\":\"two\"",
 		  "\"code\":-17,\"message\":\"File exis" },
 		{ "nvmf_create_target", "\"name\":\"nvmf_tgt\"", "\"code\":-17" },
@@ -192,17 +147,17 @@ static void test_targets(void)
 	make_second(rig);
 	names = ask(rig, "nvmf_get_targets");
 	g_assert_nonnull(strstr(names, "[\"nvmf_tgt\",\"two\"]"));
-	refuse_all(rig, cases, G_N_ELEMENTS(cases));
-	has(rig, "nvmf_get_subsystems", "\"tgt_name\":\"two\"", "\"trsvcid\":\"4421\"");
-	has(rig, "nvmf_get_transports", "\"tgt_name\":\"two\"", "\"trtype\":\"TCP\"");
-	has(rig, "nvmf_get_transports", "\"tgt_name\":\"nvmf_tgt\"", "\"result\":[]");
-	has(rig, "nvmf_get_stats", "\"tgt_name\":\"two\"", "\"trtype\":\"TCP\"");
-	good(rig, "nvmf_delete_target", "\"name\":\"two\"");
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
+	rig_has(rig, "nvmf_get_subsystems", "\"tgt_name\":\"two\"", "\"trsvcid\":\"4421\"");
+	rig_has(rig, "nvmf_get_transports", "\"tgt_name\":\"two\"", "\"trtype\":\"TCP\"");
+	rig_has(rig, "nvmf_get_transports", "\"tgt_name\":\"nvmf_tgt\"", "\"result\":[]");
+	rig_has(rig, "nvmf_get_stats", "\"tgt_name\":\"two\"", "\"trtype\":\"TCP\"");
+	rig_good(rig, "nvmf_delete_target", "\"name\":\"two\"");
 	one = ask(rig, "nvmf_get_targets");
 	g_assert_nonnull(strstr(one, "[\"nvmf_tgt\"]"));
 	/* nothing of it holds the bdev, or the name */
-	has(rig, "bdev_get_bdevs", "\"name\":\"N\"", "\"claimed\":false");
-	good(rig, "bdev_null_delete", "\"name\":\"N\"");
+	rig_has(rig, "bdev_get_bdevs", "\"name\":\"N\"", "\"claimed\":false");
+	rig_good(rig, "bdev_null_delete", "\"name\":\"N\"");
 	make_second(rig);
 	rig_free(rig);
 }
@@ -211,12 +166,12 @@ static void test_targets_saved(void)
 {
 	struct rig *rig = rig_new(4, 2);
 
-	good(rig, "nvmf_create_transport", "\"trtype\":\"TCP\"");
-	good(rig, "nvmf_create_subsystem", ON(NQN));
+	rig_good(rig, "nvmf_create_transport", "\"trtype\":\"TCP\"");
+	rig_good(rig, "nvmf_create_subsystem", ON(NQN));
 	make_second(rig);
-	check_saved(rig, "{\"method\":\"nvmf_create_target\",\"params\":{\"name\":\"two\","
-			 "\"max_subsystems\":1,\"discovery_filter\":[\"address\"],"
-			 "\"dup_host_policy\":\"restrict_per_listener\"}}");
+	rig_check_saved(rig, "{\"method\":\"nvmf_create_target\",\"params\":{\"name\":\"two\","
+			     "\"max_subsystems\":1,\"discovery_filter\":[\"address\"],"
+			     "\"dup_host_policy\":\"restrict_per_listener\"}}");
 }
 
 /* --- every key ----------------------------------------------------------------------------------
@@ -226,59 +181,60 @@ static void test_keys(void)
 {
 	struct rig *rig = rig_new(5, 1);
 
-	good(rig, "nvmf_create_transport",
-	     "\"trtype\":\"TCP\",\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":3,"
-	     "\"in_capsule_data_size\":8192,\"max_io_size\":65536,\"io_unit_size\":8192,"
-	     "\"max_aq_depth\":64,\"num_shared_buffers\":9,\"buf_cache_size\":9,"
-	     "\"iobuf_small_cache_size\":7,\"iobuf_large_cache_size\":5,\"zcopy\":true,"
-	     "\"num_cqe\":4,\"max_srq_depth\":5,\"no_srq\":true,\"c2h_success\":false,"
-	     "\"dif_insert_or_strip\":true,\"sock_priority\":3,\"acceptor_backlog\":17,"
-	     "\"abort_timeout_sec\":4,\"no_wr_batching\":true,\"control_msg_num\":33,"
-	     "\"disable_mappable_bar0\":true,\"disable_adaptive_irq\":true,"
-	     "\"disable_shadow_doorbells\":true,\"acceptor_poll_rate\":6,\"ack_timeout\":2,"
-	     "\"data_wr_pool_size\":11,\"disable_command_passthru\":true,\"kas\":20,"
-	     "\"min_kato\":2000,\"masked_oncs\":[\"nvmcmps\",\"nvmcpys\"],"
-	     "\"masked_fuses\":[\"fcws\"],\"of_tomorrow\":{}");
-	has(rig, "nvmf_get_transports", "",
-	    "[{\"trtype\":\"TCP\",\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":3,"
-	    "\"in_capsule_data_size\":8192,\"max_io_size\":65536,\"max_aq_depth\":64,"
-	    "\"iobuf_small_cache_size\":7,\"iobuf_large_cache_size\":5,"
-	    "\"dif_insert_or_strip\":true,\"zcopy\":true,\"c2h_success\":false,"
-	    "\"sock_priority\":3,\"abort_timeout_sec\":4,\"ack_timeout\":2,"
-	    "\"data_wr_pool_size\":11,\"disable_command_passthru\":true,\"kas\":20,"
-	    "\"min_kato\":2000,\"masked_oncs\":[\"nvmcmps\",\"nvmcpys\"],"
-	    "\"masked_fuses\":[\"fcws\"]}]");
-	good(rig, "nvmf_create_subsystem",
-	     ON(NQN) ",\"admin_label\":\"a shelf\",\"dmrsl\":100,\"wzsl\":5,"
-		     "\"passthrough\":false,\"enable_nssr\":true,\"min_cntlid\":5,"
-		     "\"max_cntlid\":9,\"max_namespaces\":3,\"serial_number\":\"S\","
-		     "\"model_number\":\"M\",\"ana_reporting\":true,\"allow_any_host\":true");
-	has(rig, "nvmf_get_subsystems", ON(NQN),
-	    "\"model_number\":\"M\",\"admin_label\":\"a shelf\",\"max_namespaces\":3,"
-	    "\"passthrough\":false,\"min_cntlid\":5,\"max_cntlid\":9,\"dmrsl\":100,\"wzsl\":5,"
-	    "\"namespaces\":[]");
-	good(rig, "nvmf_subsystem_add_listener",
-	     ON(NQN) ",\"secure_channel\":false,\"ana_state\":\"inaccessible\","
-		     "\"sock_impl\":\"posix\",\"numa_id\":1,\"of_tomorrow\":1," AT("4420"));
-	has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":8,\"block_size\":512", "\"N\"");
-	has(rig, "nvmf_subsystem_add_ns",
-	    ON(NQN) ",\"namespace\":{\"bdev_name\":\"N\",\"nsid\":2,\"nguid\":"
-		    "\"00112233445566778899aabbccddeeff\",\"eui64\":\"0011223344556677\","
-		    "\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\",\"anagrpid\":3,"
-		    "\"no_auto_visible\":true,\"hide_metadata\":true,\"write_protected\":true}",
-	    "\"result\":2");
-	has(rig, "nvmf_get_subsystems", ON(NQN),
-	    "\"nguid\":\"00112233445566778899AABBCCDDEEFF\",\"eui64\":\"0011223344556677\","
-	    "\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\",\"anagrpid\":3,"
-	    "\"no_auto_visible\":true,\"write_protected\":true,\"hosts\":[]");
-	good(rig, "nvmf_subsystem_add_host",
-	     ON(NQN) ",\"host\":\"nqn.2014-08.org.example:h\",\"of_tomorrow\":1");
-	check_saved(rig, "\"acceptor_backlog\":17,\"control_msg_num\":33");
+	rig_good(rig, "nvmf_create_transport",
+		 "\"trtype\":\"TCP\",\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":3,"
+		 "\"in_capsule_data_size\":8192,\"max_io_size\":65536,\"io_unit_size\":8192,"
+		 "\"max_aq_depth\":64,\"num_shared_buffers\":9,\"buf_cache_size\":9,"
+		 "\"iobuf_small_cache_size\":7,\"iobuf_large_cache_size\":5,\"zcopy\":true,"
+		 "\"num_cqe\":4,\"max_srq_depth\":5,\"no_srq\":true,\"c2h_success\":false,"
+		 "\"dif_insert_or_strip\":true,\"sock_priority\":3,\"acceptor_backlog\":17,"
+		 "\"abort_timeout_sec\":4,\"no_wr_batching\":true,\"control_msg_num\":33,"
+		 "\"disable_mappable_bar0\":true,\"disable_adaptive_irq\":true,"
+		 "\"disable_shadow_doorbells\":true,\"acceptor_poll_rate\":6,\"ack_timeout\":2,"
+		 "\"data_wr_pool_size\":11,\"disable_command_passthru\":true,\"kas\":20,"
+		 "\"min_kato\":2000,\"masked_oncs\":[\"nvmcmps\",\"nvmcpys\"],"
+		 "\"masked_fuses\":[\"fcws\"],\"of_tomorrow\":{}");
+	rig_has(rig, "nvmf_get_transports", "",
+		"[{\"trtype\":\"TCP\",\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":3,"
+		"\"in_capsule_data_size\":8192,\"max_io_size\":65536,\"max_aq_depth\":64,"
+		"\"iobuf_small_cache_size\":7,\"iobuf_large_cache_size\":5,"
+		"\"dif_insert_or_strip\":true,\"zcopy\":true,\"c2h_success\":false,"
+		"\"sock_priority\":3,\"abort_timeout_sec\":4,\"ack_timeout\":2,"
+		"\"data_wr_pool_size\":11,\"disable_command_passthru\":true,\"kas\":20,"
+		"\"min_kato\":2000,\"masked_oncs\":[\"nvmcmps\",\"nvmcpys\"],"
+		"\"masked_fuses\":[\"fcws\"]}]");
+	rig_good(rig, "nvmf_create_subsystem",
+		 ON(NQN) ",\"admin_label\":\"a shelf\",\"dmrsl\":100,\"wzsl\":5,"
+			 "\"passthrough\":false,\"enable_nssr\":true,\"min_cntlid\":5,"
+			 "\"max_cntlid\":9,\"max_namespaces\":3,\"serial_number\":\"S\","
+			 "\"model_number\":\"M\",\"ana_reporting\":true,\"allow_any_host\":true");
+	rig_has(rig, "nvmf_get_subsystems", ON(NQN),
+		"\"model_number\":\"M\",\"admin_label\":\"a shelf\",\"max_namespaces\":3,"
+		"\"passthrough\":false,\"min_cntlid\":5,\"max_cntlid\":9,\"dmrsl\":100,\"wzsl\":5,"
+		"\"namespaces\":[]");
+	rig_good(rig, "nvmf_subsystem_add_listener",
+		 ON(NQN) ",\"secure_channel\":false,\"ana_state\":\"inaccessible\","
+			 "\"sock_impl\":\"posix\",\"numa_id\":1,\"of_tomorrow\":1," AT("4420"));
+	rig_has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":8,\"block_size\":512",
+		"\"N\"");
+	rig_has(rig, "nvmf_subsystem_add_ns",
+		ON(NQN) ",\"namespace\":{\"bdev_name\":\"N\",\"nsid\":2,\"nguid\":"
+			"\"00112233445566778899aabbccddeeff\",\"eui64\":\"0011223344556677\","
+			"\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\",\"anagrpid\":3,"
+			"\"no_auto_visible\":true,\"hide_metadata\":true,\"write_protected\":true}",
+		"\"result\":2");
+	rig_has(rig, "nvmf_get_subsystems", ON(NQN),
+		"\"nguid\":\"00112233445566778899AABBCCDDEEFF\",\"eui64\":\"0011223344556677\","
+		"\"uuid\":\"d5ea6df9-fc80-4750-a361-ae6b3abf1ef1\",\"anagrpid\":3,"
+		"\"no_auto_visible\":true,\"write_protected\":true,\"hosts\":[]");
+	rig_good(rig, "nvmf_subsystem_add_host",
+		 ON(NQN) ",\"host\":\"nqn.2014-08.org.example:h\",\"of_tomorrow\":1");
+	rig_check_saved(rig, "\"acceptor_backlog\":17,\"control_msg_num\":33");
 }
 
 static void test_keys_refused(void)
 {
-	static const struct refusal cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "nvmf_create_transport", "\"trtype\":\"TCP\"",
 		  "\"code\":-32603,\"message\":\"Transport type 'TCP' already exists\"" },
 		{ "nvmf_create_transport", "\"trtype\":\"FC\"",
@@ -333,10 +289,11 @@ static void test_keys_refused(void)
 	};
 	struct rig *rig = rig_new(6, 1);
 
-	good(rig, "nvmf_create_transport", "\"trtype\":\"TCP\"");
-	good(rig, "nvmf_create_subsystem", ON(NQN));
-	has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":8,\"block_size\":512", "\"N\"");
-	refuse_all(rig, cases, G_N_ELEMENTS(cases));
+	rig_good(rig, "nvmf_create_transport", "\"trtype\":\"TCP\"");
+	rig_good(rig, "nvmf_create_subsystem", ON(NQN));
+	rig_has(rig, "bdev_null_create", "\"name\":\"N\",\"num_blocks\":8,\"block_size\":512",
+		"\"N\"");
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
 	rig_free(rig);
 }
 
