@@ -10,6 +10,7 @@
 #include "tools/weftctl/weftctl.h"
 
 #define MAX_COLUMNS 8
+#define MAX_ELEMENTS 8 /* of a list, in one cell */
 
 struct column {
 	const char *title; /* NULL ends them */
@@ -176,12 +177,17 @@ static char *cell(const struct column *column, const struct jv *row)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 	const struct jv *list = column->list ? jv_member(row, column->list) : NULL;
+	unsigned n = 0;
 
 	if (!column->list)
 		append_text(out, column->text, row);
 	for (const struct jv *v = list ? list->first : NULL; v; v = v->next) {
 		if (out->len)
 			g_string_append(out, ", ");
+		if (++n > MAX_ELEMENTS) {
+			g_string_append_printf(out, "and %u more", list->count - MAX_ELEMENTS);
+			break;
+		}
 		append_text(out, column->text, v);
 	}
 	/* what a client of the target named must not move the cursor */

@@ -122,6 +122,34 @@ class Forms(Base):
         self.assertEqual(self.on_terminal("log_get_level"), ["NOTICE"])
         self.assertEqual(self.on_terminal()[0], "usage: weftctl [options] METHOD [arguments]")
 
+    def test_tables_have_what_weftd_says(self):
+        """Each column of the last row has something in it."""
+        self.start()
+        port = str(free_port())
+        self.ctl("-b", text=f"""nvmf_create_transport -t tcp
+            bdev_malloc_create 64 512
+            nvmf_create_subsystem {NQN} -r -s SN1
+            nvmf_subsystem_add_ns {NQN} Malloc0
+            nvmf_subsystem_add_host {NQN} nqn.2014-08.org:h
+            nvmf_subsystem_add_listener {NQN} -t tcp -a 127.0.0.1 -s {port}
+            nvmf_discovery_add_referral -t tcp -a 192.0.2.9 -s 8009""")
+        host = subprocess.Popen([BIN + "/weft-host", "perf", "-t", "tcp", "-a", "127.0.0.1", "-s",
+                                 port, "-n", NQN, "--hostnqn", "nqn.2014-08.org:h", "-T", "600"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(host.wait)
+        self.addCleanup(host.kill)
+        while not self.get("nvmf_subsystem_get_qpairs", NQN):
+            self.assertIsNone(host.poll())
+        for line in ("bdev_get_bdevs", "bdev_get_iostat", "nvmf_get_transports",
+                     "nvmf_get_subsystems", f"nvmf_subsystem_get_listeners {NQN}",
+                     f"nvmf_subsystem_get_controllers {NQN}", f"nvmf_subsystem_get_qpairs {NQN}",
+                     "nvmf_discovery_get_referrals", "nvmf_get_stats", "framework_get_reactors",
+                     "thread_get_stats", "notify_get_notifications", "rpc_get_methods",
+                     "notify_get_types", "nvmf_get_targets"):
+            table = self.on_terminal(*line.split())
+            self.assertTrue(table[0].isupper(), table)
+            self.assertNotIn("-", re.split(r"[: ]+", table[-1]), table)
+
     def on_terminal(self, *args):
         main, other = pty.openpty()
         p = subprocess.Popen([BIN + "/weftctl", *args], stdin=other, stdout=other,

@@ -61,6 +61,9 @@ static void test_view(void)
 	check_view("framework_get_subsystems",
 		   "[{\"subsystem\":\"nvmf\",\"depends_on\":[\"bdev\",\"sock\"]}]",
 		   "PART  NEEDS\nnvmf  bdev, sock\n");
+	check_view("framework_get_subsystems",
+		   "[{\"subsystem\":\"x\",\"depends_on\":[1,2,3,4,5,6,7,8,9,10]}]",
+		   "PART  NEEDS\nx     1, 2, 3, 4, 5, 6, 7, 8, and 2 more\n");
 	check_view("rpc_get_methods", "[\"a\",\"b\"]", "METHOD\na\nb\n");
 	check_view("rpc_get_methods", "[]", "METHOD\n");
 	check_view("bdev_get_bdevs", "{}", NULL);
