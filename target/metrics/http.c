@@ -18,8 +18,8 @@
 
 #define REQUEST_TIMEOUT (10 * UINT64_C(1000000000)) /* for all of a head */
 #define STALL_TIMEOUT (30 * UINT64_C(1000000000))   /* nothing is read */
-#define PORTION 65536				    /* of text made in one go */
-#define CHUNK_HEAD 8				    /* room for the length, "%06x\r\n" */
+#define PORTION 8192 /* of text made in one go; as long again is left to others */
+#define CHUNK_HEAD 8 /* room for the length, "%06x\r\n" */
 
 enum state { READING, COLLECTING, SENDING, LAST };
 
@@ -38,6 +38,7 @@ struct client {
 	size_t sent;
 	struct metrics *metrics;
 	struct prometheus text;
+	uint64_t rest; /* ns until the next portion */
 	bool blocked, eof;
 };
 
@@ -281,7 +282,9 @@ static void client_go_on(struct client *c)
 		return;
 	if (c->state == LAST && !answered(c))
 		return;
-	if (c->state == SENDING || c->len > 0)
+	if (c->state == SENDING)
+		reactor_timer_set(r, &c->next, hw_now(r->hw) + c->rest);
+	else if (c->len > 0)
 		reactor_timer_set(r, &c->next, r->now);
 }
 
@@ -289,9 +292,12 @@ static void next_turn(struct timer *timer, struct reactor *r)
 {
 	struct client *c = (struct client *)((char *)timer - offsetof(struct client, next));
 
-	(void)r;
-	if (c->state == SENDING && !c->blocked && c->sent == c->out->len)
+	if (c->state == SENDING && !c->blocked && c->sent == c->out->len) {
+		uint64_t begun = hw_now(r->hw);
+
 		next_portion(c);
+		c->rest = hw_now(r->hw) - begun;
+	}
 	client_go_on(c);
 }
 

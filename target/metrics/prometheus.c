@@ -13,10 +13,23 @@
 /* --- values ------------------------------------------------------------------------------------
  */
 
+/* printf would be half of the work of a large page. */
+static void append_number(GString *out, uint64_t value)
+{
+	char text[24];
+	unsigned i = sizeof(text);
+
+	do {
+		text[--i] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	g_string_append_len(out, text + i, (gssize)(sizeof(text) - i));
+}
+
 /* Integer arithmetic: the same digits everywhere. */
 static void append_seconds(GString *out, uint64_t ns)
 {
-	g_string_append_printf(out, "%" G_GUINT64_FORMAT, ns / 1000000000);
+	append_number(out, ns / 1000000000);
 	if (ns % 1000000000 == 0)
 		return;
 	g_string_append_printf(out, ".%09u", (unsigned)(ns % 1000000000));
@@ -31,9 +44,16 @@ static void append_value(GString *out, uint64_t value, enum metrics_unit unit)
 	else if (unit == METRICS_MS)
 		append_seconds(out, value * 1000000);
 	else
-		g_string_append_printf(out, "%" G_GUINT64_FORMAT,
-				       unit == METRICS_MIB ? value << 20 : value);
+		append_number(out, unit == METRICS_MIB ? value << 20 : value);
 	g_string_append_c(out, '\n');
+}
+
+static bool is_plain(const char *value)
+{
+	for (; *value; value++)
+		if (!g_ascii_isprint(*value) || *value == '"' || *value == '\\')
+			return false;
+	return true;
 }
 
 /*
@@ -42,6 +62,10 @@ static void append_value(GString *out, uint64_t value, enum metrics_unit unit)
  */
 void prometheus_escape(GString *out, const char *value)
 {
+	if (is_plain(value)) {
+		g_string_append(out, value);
+		return;
+	}
 	while (*value) {
 		gunichar c = g_utf8_get_char_validated(value, -1);
 
