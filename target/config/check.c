@@ -127,8 +127,8 @@ static void drop_old_keys(struct config *config, struct config_entry *e)
 		return;
 	for (const struct jv *v = e->params->first; v; v = v->next) {
 		if (is_old_key(e->method, v->key)) {
-			config_note(config, e->line,
-				    "%s: \"%s\" of an older release is left out", e->method, v->key);
+			config_note(config, e->line, "%s: \"%s\" of an older release is left out",
+				    e->method, v->key);
 			any = true;
 			continue;
 		}

@@ -248,6 +248,11 @@ static const struct row rows[] = {
 	{ NULL0 SUBSYSTEM NS(",\"no_auto_visible\":true")
 		  CALL("nvmf_ns_add_host", "{" NQN ",\"nsid\":1," HOST "}"),
 	  "nvmf_ns_remove_host", "{" NQN ",\"nsid\":1," HOST "}", "!" HOST },
+	/* --- metrics --- */
+	{ "", "metrics_start", "{\"traddr\":\"192.0.2.1\",\"trsvcid\":\"9605\"}",
+	  "\"traddr\":\"192.0.2.1\",\"trsvcid\":\"9605\"" },
+	{ CALL("metrics_start", "{\"traddr\":\"192.0.2.1\",\"trsvcid\":\"9605\"}"), "metrics_stop",
+	  "{}", "!9605" },
 	/* --- of older releases --- */
 	{ NULL0 TCP, "construct_nvmf_subsystem",
 	  "{" NQN ",\"serial_number\":\"SER2\",\"max_namespaces\":8,\"allow_any_host\":false,"
