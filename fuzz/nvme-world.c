@@ -1,36 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fuzz/nvme-world.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/integration/world/workload.h"
-
-uint8_t fuzz_byte(struct fuzz_input *in)
-{
-	if (in->len == 0)
-		return 0;
-	in->len--;
-	return *in->data++;
-}
-
-void fuzz_bytes(struct fuzz_input *in, void *to, size_t len)
-{
-	size_t n = MIN(len, in->len);
-
-	memset(to, 0, len);
-	memcpy(to, in->data, n);
-	in->data += n;
-	in->len -= n;
-}
-
-/* g_error() ends in SIGTRAP, of which libFuzzer does not know. */
-static void trapped(int signal_number)
-{
-	(void)signal_number;
-	abort();
-}
 
 void fuzz_world_init(struct fuzz_world *w)
 {
@@ -38,7 +12,7 @@ void fuzz_world_init(struct fuzz_world *w)
 	struct host_params params;
 	GError *error = NULL;
 
-	signal(SIGTRAP, trapped);
+	fuzz_abort_on_trap();
 	w->fx = fx_new(1, 2);
 	fx_config_default(w->fx, 64);
 	bdev_malloc_create(w->fx->target->bdevs, "Malloc1", 2048, 512, NULL, &error);

@@ -2,6 +2,7 @@
 /* What the NVMe harnesses share: a small world, and what must hold after any input. */
 #pragma once
 
+#include "fuzz/input.h"
 #include "tests/integration/tcp/raw.h"
 
 struct fuzz_world {
@@ -10,15 +11,6 @@ struct fuzz_world {
 	struct core *core;    /* of the raw host */
 	unsigned connections; /* of the good host */
 };
-
-/* Takes bytes off an input; zeros behind its end. */
-struct fuzz_input {
-	const uint8_t *data;
-	size_t len;
-};
-
-uint8_t fuzz_byte(struct fuzz_input *in);
-void fuzz_bytes(struct fuzz_input *in, void *to, size_t len);
 
 void fuzz_world_init(struct fuzz_world *w);
 /*

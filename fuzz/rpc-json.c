@@ -44,9 +44,9 @@ static void check_raw(const struct jv *v)
 		jv_integer(v, &negative, &magnitude);
 }
 
-static void decode_all(const struct jv *params)
+static void decode_all(const struct rpc_method *const *table, const struct jv *params)
 {
-	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++) {
+	for (; *table; table++) {
 		for (const struct rpc_method *m = *table; m->name; m++) {
 			g_autofree void *base = g_malloc0(MAX(m->params_size, 1));
 			g_autoptr(GError) error = NULL;
@@ -74,7 +74,10 @@ static void one_text(const char *text, size_t len)
 	for (const struct jv *v = jv_root(doc)->first; v; v = v->next)
 		check_raw(v);
 	params = jv_member(jv_root(doc), "params");
-	decode_all(params ? params : jv_root(doc));
+	if (!params)
+		params = jv_root(doc);
+	decode_all(rpc_method_tables, params);
+	decode_all(rpc_old_method_tables, params);
 	jv_doc_unref(doc);
 }
 

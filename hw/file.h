@@ -32,6 +32,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -102,6 +103,36 @@ struct file_io {
 	uint64_t backend[10];
 };
 
+/*
+ * Work on small files as a whole, such as a saved configuration: one step each,
+ * done elsewhere, ended once on the reactor that asked. A file is replaced so that
+ * a loss of power leaves the old or the new one by WRITE of another name beside it,
+ * SYNC, RENAME and SYNC_DIR, each after the end of the one before: without SYNC the
+ * new name may have any part of the bytes, without SYNC_DIR it may still be the old.
+ *
+ * Errors: those of open, read and write above, and -EFBIG (READ: more than len bytes).
+ */
+enum file_step_op {
+	FILE_STEP_READ,	    /* path: at most len bytes; bytes and len are what it holds */
+	FILE_STEP_WRITE,    /* path is made anew, mode 0600, of len bytes; not durable */
+	FILE_STEP_SYNC,	    /* what this step's WRITE wrote is durable; must follow a good one */
+	FILE_STEP_RENAME,   /* path is called to, in place of what was called so; not durable */
+	FILE_STEP_SYNC_DIR, /* the names in the folder of path are durable */
+	FILE_STEP_COUNT
+};
+
+/* The asker's until step, and again from done on. */
+struct file_step {
+	void (*done)(struct file_step *step);
+	void *user;
+	const char *path, *to;
+	char *bytes; /* of READ, zero-terminated: free() */
+	size_t len;
+	uint8_t op;
+	int result;
+	uint64_t backend[8];
+};
+
 struct hw_file_ops {
 	/*
 	 * Begins to open path. Returns 0 and *out (cb->opened follows), or -ENOMEM,
@@ -127,6 +158,8 @@ struct hw_file_ops {
 	void (*queue_close)(struct file_queue *queue);
 	/* io->done is called once. Any number may be under way. */
 	void (*submit)(struct file_queue *queue, struct file_io *io);
+	/* Returns 0 (done follows), or -ENOMEM, -EMFILE, -EAGAIN, also for SYNC: ask again. */
+	int (*step)(struct hw_file *hw, struct reactor *reactor, struct file_step *step);
 };
 
 struct hw_file {

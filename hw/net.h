@@ -139,6 +139,8 @@ struct net_listen_opts {
 	int backlog;       /* 0: the backend's default */
 	unsigned priority; /* SO_PRIORITY of accepted sockets, 0: none */
 	unsigned mode;     /* NET_UNIX: permission bits of the socket file, 0: 0600 */
+	bool has_group;    /* NET_UNIX: the file belongs to this group */
+	uint32_t group;
 	unsigned rcvbuf;   /* bytes a peer may be ahead of recv; 0, or not to be had: the backend's choice */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the two files of the file seam share: disk.c has the medium (what it
- * holds, what a power cut leaves of it), file.c the seam (hw/file.h).
+ * What the files of the file seam share: disk.c has the medium (what it holds,
+ * what a power cut leaves of it), file.c the seam (hw/file.h), step.c the small
+ * files that are worked on as a whole.
  */
 #pragma once
 
@@ -106,6 +107,16 @@ void sim_disk_free(struct world_file *disk);
 void sim_disk_power_cut(struct world_file *disk);
 
 /* file.c */
+struct file_ctx *sim_file_ctx_get(struct world_node *node, struct reactor *reactor);
+void sim_file_ctx_put(struct file_ctx *ctx);
+/* due->run is called in a pass of the context's reactor. */
+void sim_file_due(struct file_ctx *ctx, struct file_due *due);
 void sim_file_io_ended(struct file_io *io, int result);
 /* The size is another, or it has gone: those who have it open find out. */
 void sim_file_changed(struct world_file *disk);
+
+/* step.c */
+int sim_step(struct hw_file *hw, struct reactor *reactor, struct file_step *step);
+/* The power fails; the small files are the fresh node's. */
+void sim_texts_crash(struct world_node *fresh, struct world_node *corpse);
+void sim_texts_free(struct world_node *node);

@@ -18,7 +18,7 @@
 
 /* ---- contexts ----------------------------------------------------------------------- */
 
-static void due_push(struct file_ctx *ctx, struct file_due *due)
+void sim_file_due(struct file_ctx *ctx, struct file_due *due)
 {
 	due->next = NULL;
 	*ctx->tail = due;
@@ -67,7 +67,7 @@ static bool ctx_arm(struct engine *e)
 
 static const struct engine_ops file_engine = { .name = "file", .poll = ctx_poll, .arm = ctx_arm };
 
-static struct file_ctx *ctx_get(struct world_node *node, struct reactor *reactor)
+struct file_ctx *sim_file_ctx_get(struct world_node *node, struct reactor *reactor)
 {
 	struct file_ctx *ctx = node->files.ctxs;
 
@@ -87,7 +87,7 @@ static struct file_ctx *ctx_get(struct world_node *node, struct reactor *reactor
 	return ctx;
 }
 
-static void ctx_put(struct file_ctx *ctx)
+void sim_file_ctx_put(struct file_ctx *ctx)
 {
 	struct file_ctx **p = &ctx->node->files.ctxs;
 
@@ -108,7 +108,7 @@ static void file_due_push(struct file *f)
 	if (f->due_queued)
 		return;
 	f->due_queued = true;
-	due_push(f->ctx, &f->due);
+	sim_file_due(f->ctx, &f->due);
 }
 
 static void identify(struct file *f)
@@ -189,7 +189,7 @@ static int file_open(struct hw_file *hw, struct reactor *reactor, const char *pa
 	f->flags = flags;
 	f->cb = cb;
 	f->user = user;
-	f->ctx = ctx_get(node, reactor);
+	f->ctx = sim_file_ctx_get(node, reactor);
 	f->next = node->files.files;
 	node->files.files = f;
 	node->files.nfiles++;
@@ -247,7 +247,7 @@ static void file_free(struct file *f)
 	world_event_cancel(f->node->world, &f->ev);
 	if (f->due_queued)
 		due_remove(f->ctx, &f->due);
-	ctx_put(f->ctx);
+	sim_file_ctx_put(f->ctx);
 	g_free(f->path);
 	g_free(f);
 }
@@ -301,7 +301,7 @@ static int queue_open(struct file *f, struct reactor *reactor, struct file_queue
 		return -ENOMEM;
 	q = g_new0(struct file_queue, 1);
 	q->file = f;
-	q->ctx = ctx_get(f->node, reactor);
+	q->ctx = sim_file_ctx_get(f->node, reactor);
 	f->queues++;
 	*out = q;
 	return 0;
@@ -310,7 +310,7 @@ static int queue_open(struct file *f, struct reactor *reactor, struct file_queue
 static void queue_close(struct file_queue *q)
 {
 	q->file->queues--;
-	ctx_put(q->ctx);
+	sim_file_ctx_put(q->ctx);
 	g_free(q);
 }
 
@@ -327,7 +327,7 @@ void sim_file_io_ended(struct file_io *io, int result)
 
 	io->result = result;
 	s->due.run = io_ends;
-	due_push(s->queue->ctx, &s->due);
+	sim_file_due(s->queue->ctx, &s->due);
 }
 
 static void submit(struct file_queue *q, struct file_io *io)
@@ -353,6 +353,7 @@ static const struct hw_file_ops file_ops = {
 	.queue_open = queue_open,
 	.queue_close = queue_close,
 	.submit = submit,
+	.step = sim_step,
 };
 
 /* ---- nodes -------------------------------------------------------------------------- */
@@ -374,6 +375,7 @@ void sim_files_fini(struct world_node *node)
 		node->files.disks = d->next;
 		sim_disk_free(d);
 	}
+	sim_texts_free(node);
 }
 
 void sim_files_crash(struct world_node *fresh, struct world_node *corpse)
@@ -388,4 +390,5 @@ void sim_files_crash(struct world_node *fresh, struct world_node *corpse)
 	fresh->files.disks = corpse->files.disks;
 	fresh->files.ndisks = corpse->files.ndisks;
 	corpse->files.disks = NULL;
+	sim_texts_crash(fresh, corpse);
 }

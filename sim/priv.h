@@ -139,6 +139,7 @@ struct node_files {
 	struct world_rng rng;
 	struct world_file *disks; /* the machine's, newest first */
 	struct file *files;	  /* open, opening or closing */
+	struct sim_texts *texts;  /* small files, the machine's; NULL: none yet */
 	struct file_ctx *ctxs;
 	unsigned ndisks, nfiles;
 };

@@ -197,7 +197,8 @@ void world_rng_fill(struct world_rng *rng, void *buf, size_t len);
 	X(FILE_DONE, "file.done", "file_op", "error")                                              \
 	X(FILE_SIZE, "file.size", "file", "bytes")                                                 \
 	X(FILE_HANG, "file.hang", "file", "until")                                                 \
-	X(FILE_CUT, "file.power-cut", "file", "blocks_lost")
+	X(FILE_CUT, "file.power-cut", "file", "blocks_lost")                                       \
+	X(FILE_STEP, "file.step", "op_path_hash", "result")
 
 enum world_kind {
 #define X(name, str, a, b) WORLD_##name,
@@ -421,6 +422,27 @@ void world_file_stats(const struct world_file *f, struct world_file_stats *stats
 uint64_t world_file_size(const struct world_file *f);
 /* What a read gives now. */
 const uint8_t *world_file_data(const struct world_file *f);
+
+/*
+ * Small files that are worked on as a whole (steps of hw/file.h), on a journaling
+ * file system of their own: a loss of power keeps the first so many changes of
+ * names, drawn; of bytes that were not synced it leaves all, the first few, zeros,
+ * or an empty file, drawn. A step under way has then been done, or not, or a part.
+ *
+ * Fault points: "step.enomem", "step.OP.eio", "step.write.enospc", "step.write.erofs"
+ * with OP one of read, write, sync, rename, sync-dir.
+ */
+/* NULL: there is none. */
+const char *world_text_get(struct world_node *node, const char *path, size_t *len);
+/* Durable at once; text NULL: it is removed. */
+void world_text_put(struct world_node *node, const char *path, const char *text);
+/*
+ * How far the node's work is: the beginnings and ends of all its steps so far. A
+ * crash whenever it moves is a crash at every step.
+ */
+uint64_t world_text_progress(const struct world_node *node);
+/* No step ends before that time. */
+void world_text_hang(struct world_node *node, uint64_t until);
 
 /* ---- network ------------------------------------------------------------------------ */
 

@@ -11,28 +11,43 @@
 #include "target/bdev/bdev.h"
 #include "target/core/core.h"
 #include "target/nvmf/nvmf.h"
+#include "target/rpc/rpc.h"
 
-struct rpc_server;
+struct autosave;
 
 struct target_options {
+	struct rpc_hooks hooks;
 	struct core_options core;
 	const char *rpc_path; /* UNIX socket; NULL: no RPC socket */
+	bool rpc_has_group;   /* that may use it */
+	uint32_t rpc_group;
+	const char *rpc_tcp;  /* loopback address and port for RPC as well; NULL: none */
+	const char *metrics_listen; /* "127.0.0.1:9604": address and port of the metrics; NULL: none */
 	int64_t pid;          /* of this process, as RPC users see it; 0 in a world */
+	bool wait_for_rpc;    /* start with framework_start_init */
+	/* What is kept in step with the configuration; see target/config/autosave.h. */
+	const char *state_path; /* NULL: nothing */
+	void (*state_trouble)(void *arg, const char *problem);
+	void *state_arg;
 };
 
 struct target {
 	struct core *core;
 	struct bdev_layer *bdevs;
 	struct nvmf_tgt *nvmf;
+	struct metrics_source *metrics;
+	struct metrics_http *metrics_http;
 	struct rpc_server *rpc;
+	struct autosave *autosave; /* NULL: none */
 	struct target_options options;
 };
 
 /* Everything made, reactors running (in real time the main one runs with its main context). */
 struct target *target_new(const struct hw *hw, const struct target_options *options, GError **error);
 /*
- * Loads a saved configuration; see rpc_load_config() in target/rpc/config.h. Once,
- * before anything else calls methods.
+ * Loads a configuration; see config_load() in target/config/load.h. With a state
+ * file: that, and text only if there is none yet (NULL: nothing then). Once, before
+ * anything else calls methods.
  */
 void target_load_config(struct target *t, const char *name, const char *text, size_t len,
 			void (*done)(void *arg, const GError *error), void *arg);

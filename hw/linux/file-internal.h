@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Files: what file.c (opening, closing, watching), file-ctx.c (reactors),
- * file-ring.c (io_uring), file-io.c (blocking I/O) and file-id.c share.
+ * file-ring.c (io_uring), file-io.c (blocking I/O), file-id.c and file-step.c share.
  *
  * Reads, writes and flushes go to the reactor's ring, where there is one. What
  * the ring cannot do, or does by halves, is done or completed by a thread of the
@@ -153,3 +153,7 @@ int file_io_block(struct file *file, const struct file_io *io, uint64_t progress
 
 /* Fills info from open descriptors, but size. May block. */
 void file_identify(int fd, const char *path, struct file_info *info);
+
+/* --- file-step.c ------------------------------------------------------------------------- */
+
+int file_step_start(struct hw_file *hw, struct reactor *reactor, struct file_step *step);

@@ -452,6 +452,7 @@ static const struct hw_file_ops file_ops = {
 	.queue_open = file_queue_open,
 	.queue_close = file_queue_close,
 	.submit = file_submit,
+	.step = file_step_start,
 };
 
 /* A write beyond RLIMIT_FSIZE is an error like others, and no reason to die. */

@@ -148,9 +148,11 @@ static int remove_stale(const struct net_addr *addr, const struct sockaddr_stora
 	return unlink(addr->path) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-static int bind_unix(struct net_listener *l, const struct net_addr *addr, unsigned mode,
-		     const struct sockaddr_storage *ss, socklen_t len)
+static int bind_unix(struct net_listener *l, const struct net_addr *addr,
+		     const struct net_listen_opts *opts, const struct sockaddr_storage *ss,
+		     socklen_t len)
 {
+	unsigned mode = opts->mode != 0 ? opts->mode & 0777 : 0600;
 	struct stat st;
 
 	/* The file is made with the socket's own mode, less the umask: never wider than asked. */
@@ -170,6 +172,10 @@ static int bind_unix(struct net_listener *l, const struct net_addr *addr, unsign
 	l->has_file = true;
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
+	/* The group first: the mode may be meant for nobody else. */
+	if (opts->has_group && st.st_gid != opts->group &&
+	    lchown(addr->path, (uid_t)-1, opts->group) != 0)
+		return -errno;
 	if ((st.st_mode & 07777) != mode && chmod(addr->path, mode) != 0)
 		return -errno;
 	return 0;
@@ -224,7 +230,7 @@ static int open_socket(struct net_listener *l, const struct net_addr *addr,
 	if (l->watch.fd < 0)
 		return l->watch.fd;
 	if (addr->family == NET_UNIX) {
-		rc = bind_unix(l, addr, opts->mode != 0 ? opts->mode & 0777 : 0600, &ss, len);
+		rc = bind_unix(l, addr, opts, &ss, len);
 		if (rc != 0)
 			return rc;
 	} else {

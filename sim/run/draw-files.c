@@ -86,6 +86,29 @@ static void draw_erasing(struct draw *d, unsigned i)
 		draw_chance(rng, 70) ? "zero" : "discard";
 }
 
+/* The power fails amid calls that make state: what was answered is there again. */
+static void draw_kept(struct draw *d, const struct scn_fault *power)
+{
+	struct world_rng *rng = &d->call;
+	unsigned n = (unsigned)draw_log(rng, 4, 40);
+
+	((struct scn_target *)d->s->targets.items)[0].keep_config = true;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t before = draw_log(rng, 1, 30000) * WORLD_US;
+		bool deletes = draw_chance(rng, 30);
+		uint64_t which = world_rng_below(rng, deletes ? n : i + 1);
+
+		if (before >= power->at)
+			continue;
+		draw_call(d, power->at - before, deletes ? "bdev_null_delete" : "bdev_null_create",
+			  deletes ? scenario_printf(d->s, "{\"name\": \"Kept%" PRIu64 "\"}", which)
+				  : scenario_printf(d->s,
+						    "{\"name\": \"Kept%" PRIu64
+						    "\", \"num_blocks\": 8, \"block_size\": 512}",
+						    which));
+	}
+}
+
 void draw_file_faults(struct draw *d)
 {
 	struct world_rng *rng = &d->fault;
@@ -110,4 +133,6 @@ void draw_file_faults(struct draw *d)
 	/* The setup has been made again by then. */
 	f->every = 3 * WORLD_SEC;
 	f->times = draw_chance(rng, 30) ? 2 : 1;
+	if (draw_chance(&d->call, 50))
+		draw_kept(d, f);
 }

@@ -10,6 +10,9 @@ bool run_target_boot(struct run_target *t)
 	const struct target_options options = {
 		.core = { .nreactors = (unsigned)s->reactors, .buf_limit = s->buf_limit },
 		.rpc_path = RUN_RPC_PATH,
+		.state_path = run_keep_path(t),
+		.state_trouble = run_keep_trouble,
+		.state_arg = t,
 	};
 	const struct core_options admin = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
@@ -41,8 +44,11 @@ static struct run_target *make_target(struct run *run, const struct scn_target *
 			run_fail(run, RUN_SAFETY, "E", "address %s is in use already", addr);
 	}
 	run_files_new(t);
-	if (run_target_boot(t))
-		world_node_set_limits(t->node, &limits);
+	if (!run_target_boot(t))
+		return t;
+	world_node_set_limits(t->node, &limits);
+	if (s->keep_config)
+		run_keep_load(t, false);
 	return t;
 }
 
@@ -235,6 +241,7 @@ void run_free_nodes(struct run *run)
 		target_free(t->target);
 		core_free(t->admin);
 		g_free(t->seen);
+		g_free(t->kept);
 		g_free(t);
 	}
 	for (unsigned i = 0; i < run->hosts->len; i++) {

@@ -3,7 +3,7 @@
  * The files of a target's machine, their faults, and its power. When the power
  * fails, the target is gone at once; what is left of it is taken apart beside the
  * run. When it comes back, the administrator's setup calls are made again, as a
- * configuration file would.
+ * configuration file would; or it has kept its configuration itself (keep.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -163,6 +163,7 @@ void run_power_cut(struct run *run, struct run_target *t)
 
 	if (t->down)
 		return;
+	run_keep_cut(t);
 	wreck = g_new0(struct run_wreck, 1);
 	each_model(t, NULL, cut, 0);
 	t->down = true;
@@ -185,6 +186,10 @@ void run_power_back(struct run *run, struct run_target *t)
 	if (!run_target_boot(t))
 		return;
 	t->down = false;
+	if (t->s->keep_config) {
+		run_keep_load(t, true);
+		return;
+	}
 	t->ns_changes++;
 	t->ns_calls--;
 	t->ns_changed_at = world_now(run->world);

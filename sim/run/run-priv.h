@@ -46,6 +46,10 @@ struct run_target {
 	uint64_t path_unsure_at; /* one ended, and may not have taken effect; 0: none */
 	bool unfenced; /* one that closes a path gave up its wait */
 	bool down;
+	/* keep.c */
+	char *kept; /* what it had when the power failed, all calls answered; NULL: who knows */
+	unsigned boots;
+	bool loading, keep_trouble;
 };
 
 struct run_host {
@@ -129,6 +133,14 @@ uint64_t run_at(const struct run *run, uint64_t at);
 struct run_host *run_host_find(struct run *run, const char *name);
 struct run_target *run_target_find(struct run *run, const char *name);
 struct world_node *run_node_find(struct run *run, const char *name);
+
+/* keep.c: NULL: it keeps nothing. */
+const char *run_keep_path(const struct run_target *t);
+void run_keep_trouble(void *target, const char *problem);
+/* A target that keeps its configuration loads it; back: after a loss of power. */
+void run_keep_load(struct run_target *t, bool back);
+/* Its power fails now. */
+void run_keep_cut(struct run_target *t);
 
 /* nodes.c */
 bool run_make_nodes(struct run *run);

@@ -163,6 +163,8 @@ static const struct codec_field target_fields[] = {
 	NUM(struct scn_target, buf_limit, .about = "bytes of buffers a reactor; 0: the default"),
 	NUM(struct scn_target, max_fds, .max = UINT32_MAX, .about = "0: no limit"),
 	LIST(struct scn_target, files, &file_shape, .about = "of its machine; kept without power"),
+	BOOL(struct scn_target, keep_config,
+	     .about = "in a file: after a loss of power it loads that, and is not set up again"),
 	{ 0 },
 };
 static const struct codec_shape target_shape = { "target", sizeof(struct scn_target), target_fields,

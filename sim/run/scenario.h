@@ -44,6 +44,7 @@ struct scn_target {
 	uint64_t buf_limit; /* bytes of buffers a reactor; 0: the default */
 	uint64_t max_fds;   /* 0: no limit */
 	struct codec_list files; /* struct scn_file */
+	bool keep_config;        /* it comes back with what it had, and is not set up again */
 };
 
 struct scn_host {
@@ -148,7 +149,7 @@ enum scn_fault_kind {
 	SCN_F_FILE_HANG,  /* no I/O to it ends for `during` */
 	SCN_F_FILE_SIZE,  /* it gets `bytes` */
 	SCN_F_FILE_GONE,  /* the device is taken away */
-	SCN_F_POWER,	  /* target has no power for `during`; then the setup calls are made again */
+	SCN_F_POWER,	  /* target has no power for `during`; then it is set up again */
 	SCN_F_KINDS
 };
 extern const char *const scn_fault_names[];

@@ -29,6 +29,23 @@ void bdev_fini_common(struct bdev *bdev);
 /* Block size a power of two in 512..65536, at least one block, bytes fit into 63 bits. */
 bool bdev_check_size(uint64_t num_blocks, uint32_t block_size, GError **error);
 
+bool bdev_check_name(const char *name, GError **error);
+
+/* deferred.c: a part of the layer. */
+struct bdev_examiner {
+	struct bdev_layer *layer;
+	struct bdev_options options;
+	GPtrArray *deferred; /* struct deferral*, in order */
+	GPtrArray *named;    /* char*: by bdev_examine() */
+	struct task task;
+};
+
+struct bdev_examiner *bdev_layer_examiner(struct bdev_layer *layer);
+void bdev_examiner_init(struct bdev_examiner *e);
+void bdev_examiner_fini(struct bdev_layer *layer);
+/* bdev has come. */
+void bdev_examine_new(struct bdev *bdev);
+
 /* --- bdev-io.c, range-lock.c ------------------------------------------------------- */
 
 /* Submits what was held. */

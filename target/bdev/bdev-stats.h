@@ -9,12 +9,14 @@ enum bdev_reset { BDEV_RESET_ALL, BDEV_RESET_MAXMIN, BDEV_RESET_ERROR, BDEV_RESE
 
 struct bdev_stats_all {
 	char *name;
-	bool has[CORE_MAX_REACTORS];
-	struct bdev_stats of[CORE_MAX_REACTORS]; /* by reactor */
 	enum bdev_reset mode;
 	bool want_hist;
 	void (*done)(struct bdev_stats_all *all);
 	void *arg;
+	bool has[CORE_MAX_REACTORS];
+	uint32_t inflight[CORE_MAX_REACTORS]; /* I/Os under way */
+	unsigned n;			      /* reactors */
+	struct bdev_stats of[];		      /* by reactor */
 };
 
 /* A copy of each reactor's; done frees it. They are reset by mode once copied. */

@@ -23,6 +23,11 @@ struct bdev_layer {
 	GPtrArray *bdevs;    /* registered, in order */
 	GPtrArray *removing; /* struct removal* */
 	GArray *listeners;   /* struct listener */
+	GHashTable *by_name, *by_uuid; /* of bdevs; look-up only */
+	/* No name of this prefix with a smaller number is free. */
+	const char *prefix;
+	unsigned next_number;
+	struct bdev_examiner examiner;
 };
 
 struct listener {
@@ -44,6 +49,22 @@ struct bdev_desc {
 	char *owner; /* for people */
 };
 
+/* FNV-1a */
+static guint uuid_hash(const void *key)
+{
+	const uint8_t *uuid = key;
+	guint h = 2166136261u;
+
+	for (unsigned i = 0; i < 16; i++)
+		h = (h ^ uuid[i]) * 16777619u;
+	return h;
+}
+
+static gboolean uuid_equal(const void *a, const void *b)
+{
+	return memcmp(a, b, 16) == 0;
+}
+
 struct bdev_layer *bdev_layer_new(struct core *core)
 {
 	struct bdev_layer *layer = g_new0(struct bdev_layer, 1);
@@ -52,6 +73,9 @@ struct bdev_layer *bdev_layer_new(struct core *core)
 	layer->bdevs = g_ptr_array_new();
 	layer->removing = g_ptr_array_new();
 	layer->listeners = g_array_new(false, false, sizeof(struct listener));
+	layer->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	layer->by_uuid = g_hash_table_new(uuid_hash, uuid_equal);
+	bdev_examiner_init(&layer->examiner);
 	return layer;
 }
 
@@ -90,17 +114,17 @@ static void tell_listeners(struct bdev_layer *layer, const char *what, const str
 
 struct bdev *bdev_find(struct bdev_layer *layer, const char *name_or_uuid)
 {
+	struct bdev *bdev = g_hash_table_lookup(layer->by_name, name_or_uuid);
 	uint8_t uuid[16];
-	bool is_uuid = bdev_uuid_parse(name_or_uuid, uuid);
 
-	for (unsigned i = 0; i < layer->bdevs->len; i++) {
-		struct bdev *bdev = layer->bdevs->pdata[i];
+	if (bdev == NULL && bdev_uuid_parse(name_or_uuid, uuid))
+		bdev = g_hash_table_lookup(layer->by_uuid, uuid);
+	return bdev;
+}
 
-		if (strcmp(bdev->name, name_or_uuid) == 0 ||
-		    (is_uuid && memcmp(bdev->uuid, uuid, sizeof(uuid)) == 0))
-			return bdev;
-	}
-	return NULL;
+struct bdev_examiner *bdev_layer_examiner(struct bdev_layer *layer)
+{
+	return &layer->examiner;
 }
 
 /* --- registration ----------------------------------------------------------------- */
@@ -120,7 +144,7 @@ bool bdev_check_size(uint64_t num_blocks, uint32_t block_size, GError **error)
 	return true;
 }
 
-static bool check_name(const char *name, GError **error)
+bool bdev_check_name(const char *name, GError **error)
 {
 	size_t len = strlen(name);
 
@@ -143,7 +167,7 @@ bool bdev_register(struct bdev_layer *layer, struct bdev *bdev, GError **error)
 	static const uint8_t zero[16];
 	char uuid[37];
 
-	if (!check_name(bdev->name, error) ||
+	if (!bdev_check_name(bdev->name, error) ||
 	    !bdev_check_size(bdev->num_blocks, bdev->block_size, error))
 		return false;
 	if (memcmp(bdev->uuid, zero, sizeof(zero)) == 0)
@@ -162,14 +186,20 @@ bool bdev_register(struct bdev_layer *layer, struct bdev *bdev, GError **error)
 	bdev->removing = false;
 	bdev->descs = g_ptr_array_new();
 	g_ptr_array_add(layer->bdevs, bdev);
+	g_hash_table_insert(layer->by_name, bdev->name, bdev);
+	g_hash_table_insert(layer->by_uuid, bdev->uuid, bdev);
 	tell_listeners(layer, "bdev_register", bdev);
+	bdev_examine_new(bdev);
 	return true;
 }
 
 static void make_name(struct bdev_layer *layer, struct bdev *bdev, const char *prefix)
 {
-	for (unsigned i = 0;; i++) {
-		bdev->name = g_strdup_printf("%s%u", prefix, i);
+	if (layer->prefix == NULL || strcmp(layer->prefix, prefix) != 0)
+		layer->next_number = 0;
+	layer->prefix = prefix;
+	for (;; layer->next_number++) {
+		bdev->name = g_strdup_printf("%s%u", prefix, layer->next_number);
 		if (bdev_find(layer, bdev->name) == NULL)
 			return;
 		g_free(bdev->name);
@@ -182,6 +212,7 @@ void bdev_init_common(struct bdev_layer *layer, struct bdev *bdev, const struct 
 	bdev->ops = ops;
 	bdev->supported = (1u << BDEV_WRITE_UNCORRECTABLE) - 1; /* all that come before */
 	bdev->can_place = true;
+	bdev->numa_id = -1;
 	if (name != NULL)
 		bdev->name = g_strdup(name);
 	else
@@ -269,6 +300,9 @@ void bdev_unregister(struct bdev *bdev, void (*removed)(void *arg), void *arg)
 	bdev->removed = removed;
 	bdev->removed_arg = arg;
 	g_ptr_array_remove(bdev->layer->bdevs, bdev);
+	g_hash_table_remove(bdev->layer->by_name, bdev->name);
+	g_hash_table_remove(bdev->layer->by_uuid, bdev->uuid);
+	bdev->layer->next_number = 0;
 	removal = g_new0(struct removal, 1);
 	removal->task.fn = removal_task;
 	removal->bdev = bdev;
@@ -296,6 +330,9 @@ void bdev_layer_free(struct bdev_layer *layer)
 		finish_removal(removal);
 	}
 	g_assert(layer->bdevs->len == 0);
+	bdev_examiner_fini(layer);
+	g_hash_table_unref(layer->by_name);
+	g_hash_table_unref(layer->by_uuid);
 	g_ptr_array_free(layer->bdevs, true);
 	g_ptr_array_free(layer->removing, true);
 	g_array_free(layer->listeners, true);

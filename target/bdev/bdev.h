@@ -139,6 +139,7 @@ struct bdev_stats {
 	uint64_t errors[BDEV_E_COUNT];
 	struct hist *hist; /* NULL: not asked for */
 	uint32_t hist_ops; /* 1 << enum bdev_op that it counts */
+	uint64_t throttled; /* I/Os that had to wait for a limit */
 };
 
 /* Why I/O of a channel takes the long way. */
@@ -146,6 +147,12 @@ enum {
 	BDEV_SLOW_RANGES = 1 << 0, /* its bdev was locked once, so that writes are listed */
 	BDEV_SLOW_LIMITS = 1 << 1, /* qos */
 	BDEV_SLOW_HIST = 1 << 2,   /* stats->hist */
+};
+
+/* How a histogram is shown; it is recorded as finely as weft does. */
+struct bdev_hist_view {
+	uint8_t granularity;	  /* 2^granularity buckets an octave */
+	uint64_t min_ns, max_ns; /* what is below or above counts as the least, or the most */
 };
 
 /* What bdev_set_qos_limit limits; reads and writes only, all reactors together. */
@@ -157,6 +164,12 @@ enum bdev_limit {
 	BDEV_LIMIT_COUNT
 };
 
+/* Blocks that are best written or unmapped together, as users gave them; 0: nothing is known. */
+struct bdev_preferred {
+	uint32_t write_granularity, write_alignment, write_size;
+	uint32_t unmap_granularity, unmap_alignment;
+};
+
 struct bdev {
 	const struct bdev_ops *ops;
 	struct bdev_layer *layer;
@@ -164,6 +177,9 @@ struct bdev {
 	uint8_t uuid[16]; /* RFC 4122 byte order; never zero */
 	uint32_t block_size;          /* bytes; 512..65536, power of two */
 	uint32_t physical_block_size; /* bytes */
+	struct bdev_preferred preferred;
+	uint32_t optimal_io_boundary; /* blocks that an I/O should not cross; 0: none */
+	int32_t numa_id;	      /* as users asked for; -1: any */
 	uint64_t num_blocks;          /* main reactor's; channels have their own copy */
 	uint32_t supported;           /* 1 << enum bdev_op */
 	bool can_place;
@@ -176,6 +192,7 @@ struct bdev {
 	uint64_t limits[BDEV_LIMIT_COUNT];		  /* main reactor; 0: none */
 	struct bdev_qos *qos; /* atomic; of limits; NULL: never had any */
 	uint32_t hist_ops;    /* main reactor; of its histogram, 0: none */
+	struct bdev_hist_view hist_view; /* main reactor */
 	struct bdev_sampling *sampling; /* main reactor; of its queue depth, NULL: none */
 	uint8_t level;	      /* bdevs below it, at most BDEV_STACK_MAX */
 	void (*removed)(void *arg);
@@ -212,9 +229,16 @@ struct bdev_channel {
 	struct bdev_lock_waiter *lock_waiters;
 };
 
+struct bdev_options {
+	uint32_t io_pool_size, io_cache_size; /* kept; weft allocates none of them beforehand */
+	bool auto_examine;
+	uint32_t iobuf_small_cache_size, iobuf_large_cache_size; /* likewise */
+};
+
 /* Main reactor. */
 struct bdev_layer *bdev_layer_new(struct core *core);
 void bdev_layer_free(struct bdev_layer *layer); /* all bdevs gone */
+struct bdev_options *bdev_layer_options(struct bdev_layer *layer);
 /* In order of registration. Do not keep. */
 GPtrArray *bdev_layer_list(struct bdev_layer *layer);
 /* By name or by uuid text. NULL: none. */
@@ -399,6 +423,28 @@ bool bdev_is_delay(const struct bdev *bdev);
 uint64_t bdev_delay_latency(const struct bdev *bdev, enum bdev_latency which);
 bool bdev_delay_set_latency(struct bdev *bdev, enum bdev_latency which, uint64_t ns,
 			    GError **error);
+
+enum bdev_stack_kind { BDEV_STACK_PASSTHRU, BDEV_STACK_DELAY, BDEV_STACK_ERROR };
+
+struct bdev_deferred {
+	enum bdev_stack_kind kind;
+	const char *name, *base;
+	const uint8_t *uuid; /* NULL: random */
+	uint64_t latency[BDEV_LATENCY_COUNT];
+};
+
+/*
+ * Makes one of them now or, if there is no such base, when that comes. The same is
+ * not done for one whose base has gone. An error bdev's name is EE_<base>.
+ */
+bool bdev_stack_create(struct bdev_layer *layer, const struct bdev_deferred *d, GError **error);
+/* Those that wait for their base, in order; NULL: no more. */
+const struct bdev_deferred *bdev_deferred_nth(struct bdev_layer *layer, unsigned n);
+/* Waits no longer. False: it does not. */
+bool bdev_deferred_drop(struct bdev_layer *layer, const char *name, enum bdev_stack_kind kind);
+/* Without auto_examine: what waits for this bdev is made, now or when it comes. */
+bool bdev_examine(struct bdev_layer *layer, const char *name, GError **error);
+GPtrArray *bdev_examined(struct bdev_layer *layer); /* char *; do not keep */
 
 enum bdev_error_type {
 	BDEV_ERROR_NONE,

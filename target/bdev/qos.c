@@ -231,6 +231,7 @@ void bdev_qos_submit(struct bdev_qos_reactor *me, struct bdev_io *io)
 		bdev_io_go(io);
 		return;
 	}
+	io->channel->stats->throttled++;
 	bdev_io_list_push(list, io);
 	if (!timer_is_set(&me->timer))
 		set_hungry(me, true);

@@ -95,6 +95,8 @@ bool bdev_stack_init(struct bdev_layer *layer, struct bdev_stack *s,
 	bdev_init_common(layer, &s->bdev, setup->ops, setup->name, NULL, setup->uuid);
 	s->bdev.block_size = base->block_size;
 	s->bdev.physical_block_size = base->physical_block_size;
+	s->bdev.preferred = base->preferred;
+	s->bdev.optimal_io_boundary = base->optimal_io_boundary;
 	s->bdev.num_blocks = base->num_blocks;
 	s->bdev.supported = base->supported;
 	s->bdev.can_place = base->can_place && !setup->fill_in;

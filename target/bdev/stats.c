@@ -145,6 +145,7 @@ void bdev_stats_add(struct bdev_stats *into, const struct bdev_stats *from)
 	}
 	for (unsigned i = 0; i < BDEV_E_COUNT; i++)
 		into->errors[i] += from->errors[i];
+	into->throttled += from->throttled;
 }
 
 /* --- collecting ---------------------------------------------------------------------- */
@@ -158,6 +159,8 @@ static void collect(struct bdev *bdev, struct reactor *r, void *arg)
 		return;
 	all->has[r->index] = true;
 	all->of[r->index] = *s;
+	if (bdev->channels[r->index] != NULL)
+		all->inflight[r->index] = bdev->channels[r->index]->inflight;
 	all->of[r->index].hist = NULL;
 	if (s->hist != NULL && all->want_hist) {
 		all->of[r->index].hist = g_new(struct hist, 1);
@@ -176,8 +179,10 @@ static void collected(void *arg)
 void bdev_stats_collect(struct bdev *bdev, enum bdev_reset mode, bool want_hist,
 			void (*done)(struct bdev_stats_all *all), void *arg)
 {
-	struct bdev_stats_all *all = g_new0(struct bdev_stats_all, 1);
+	unsigned n = bdev_layer_core(bdev->layer)->nreactors;
+	struct bdev_stats_all *all = g_malloc0(sizeof(*all) + n * sizeof(all->of[0]));
 
+	all->n = n;
 	all->mode = mode;
 	all->want_hist = want_hist;
 	all->done = done;
@@ -188,7 +193,7 @@ void bdev_stats_collect(struct bdev *bdev, enum bdev_reset mode, bool want_hist,
 
 void bdev_stats_all_free(struct bdev_stats_all *all)
 {
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		g_free(all->of[i].hist);
 	g_free(all->name);
 	g_free(all);

@@ -17,6 +17,7 @@
 #include "target/rpc/json.h"
 
 #define CONFIG_MAX_BYTES (64u * 1024 * 1024)
+#define CONFIG_MAX_NOTES 64
 
 /* One call. */
 struct config_entry {
@@ -31,6 +32,8 @@ struct config_entry {
 struct config {
 	char *name;	 /* of the file, for messages */
 	GArray *entries; /* struct config_entry, in the order in which they run */
+	/* What of the file has no effect here, for the log: char*, "line N: ...". */
+	GPtrArray *notes;
 	/* The rest is config.c's: what entries point into. */
 	GPtrArray *docs;
 	GStringChunk *strings;
@@ -62,3 +65,5 @@ void config_add_jv(struct config *config, const char *part, unsigned number, con
 /* Sets error to "NAME: line N: ..." (line 0: "NAME: ..."); false. */
 bool config_bad(const struct config *config, GError **error, unsigned line, const char *format, ...)
 	G_GNUC_PRINTF(4, 5);
+/* A note; it is no error. At most CONFIG_MAX_NOTES are kept. */
+void config_note(struct config *config, unsigned line, const char *format, ...) G_GNUC_PRINTF(3, 4);

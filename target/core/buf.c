@@ -170,6 +170,7 @@ static bool grow(struct buf_pool *pool, unsigned class)
 	slab->next = pool->slabs;
 	pool->slabs = slab;
 	pool->idle_slabs++;
+	pool->stats.class_grown[class]++;
 	pool->stats.allocated += len;
 	slab_cut(pool, slab, class);
 	poison(chunk->base, chunk->len);
@@ -238,9 +239,14 @@ static struct buf *take_larger(struct buf_pool *pool, unsigned class)
 
 static struct buf *take(struct buf_pool *pool, unsigned class)
 {
+	struct buf *buf;
+
 	if (pool->free[class] != NULL || grow(pool, class) || recut(pool, class))
-		return take_free(pool, class);
-	return take_larger(pool, class);
+		buf = take_free(pool, class);
+	else
+		buf = take_larger(pool, class);
+	pool->stats.class_gets[class] += buf != NULL;
+	return buf;
 }
 
 /* --- users ------------------------------------------------------------------------- */
@@ -390,6 +396,7 @@ void buf_wait_for(struct buf_pool *pool, struct buf_user *user, struct buf_waite
 	user->nwaiting++;
 	pool->nwaiting++;
 	pool->stats.waits++;
+	pool->stats.class_waits[class]++;
 	/* There may be one by now, or there was and a fault hid it: nobody would put. */
 	reactor_run_soon(pool->reactor, &pool->give);
 }

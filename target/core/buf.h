@@ -63,6 +63,8 @@ struct buf_pool_stats {
 	size_t limit, allocated;            /* bytes */
 	uint64_t gets, puts, misses, waits; /* calls; misses: buf_get gave NULL */
 	unsigned in_use[BUF_CLASSES];       /* buffers held */
+	/* By the class asked for: buffers got; of these, after the pool had grown; waits. */
+	uint64_t class_gets[BUF_CLASSES], class_grown[BUF_CLASSES], class_waits[BUF_CLASSES];
 };
 
 struct buf_pool *buf_pool_new(struct reactor *r, size_t limit);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct engine;
 
@@ -31,4 +32,5 @@ struct engine {
 	const struct engine_ops *ops;
 	int fd; /* see arm; -1: none. Owned by the engine. */
 	struct engine *next; /* the reactor's */
+	uint64_t busy;	     /* the reactor's: polls that found work */
 };

@@ -23,6 +23,15 @@ uint64_t hist_percentile(const struct hist *h, unsigned permille);
 /* Hundredths of a permille: 99999 is 99.999 %. */
 uint64_t hist_percentile_e5(const struct hist *h, unsigned e5);
 
+/* The least value that falls into bucket i. */
+static inline uint64_t hist_bucket_low(unsigned i)
+{
+	unsigned octave = i >> HIST_SUB_BITS;
+	uint64_t step = i & ((1u << HIST_SUB_BITS) - 1);
+
+	return octave == 0 ? step : (step + (1u << HIST_SUB_BITS)) << (octave - 1);
+}
+
 static inline unsigned hist_bucket(uint64_t v)
 {
 	if (v < (1u << HIST_SUB_BITS))

@@ -29,9 +29,21 @@ struct bucket {
 	uint64_t suppressed;
 };
 
+const char *const log_components[] = {
+#define X(name) name,
+	LOG_COMPONENTS(X)
+#undef X
+		NULL,
+};
+
+#define COMPONENTS (G_N_ELEMENTS(log_components) - 1)
+
 struct log {
 	const struct hw *hw;
-	atomic_int level;
+	atomic_int level, print_level;
+	atomic_int own[COMPONENTS]; /* LOG_GENERAL: none */
+	atomic_int most;	    /* that any component may write: the first look */
+	atomic_bool timestamps;
 	GMutex lock;
 	struct bucket buckets[LOG_SLOTS];
 };
@@ -53,18 +65,103 @@ struct log *log_new(const struct hw *hw, enum log_level level)
 
 	log->hw = hw;
 	atomic_init(&log->level, (int)level);
+	atomic_init(&log->print_level, (int)level);
+	atomic_init(&log->most, (int)level);
+	atomic_init(&log->timestamps, true);
+	for (unsigned i = 0; i < COMPONENTS; i++)
+		atomic_init(&log->own[i], LOG_GENERAL);
 	g_mutex_init(&log->lock);
 	return log;
 }
 
+/* --- levels ---------------------------------------------------------------------- */
+
+static int get(const atomic_int *level)
+{
+	return atomic_load_explicit(level, memory_order_relaxed);
+}
+
+static int general(const struct log *log)
+{
+	return MAX(get(&log->level), get(&log->print_level));
+}
+
+/* Changes come from the control path, one at a time; readers are any thread. */
+static void set(struct log *log, atomic_int *level, int value)
+{
+	int most;
+
+	atomic_store_explicit(level, value, memory_order_relaxed);
+	most = general(log);
+	for (unsigned i = 0; i < COMPONENTS; i++)
+		most = MAX(most, get(&log->own[i]));
+	atomic_store_explicit(&log->most, most, memory_order_relaxed);
+}
+
 void log_set_level(struct log *log, enum log_level level)
 {
-	atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);
+	set(log, &log->level, (int)level);
 }
 
 enum log_level log_get_level(const struct log *log)
 {
-	return (enum log_level)atomic_load_explicit(&log->level, memory_order_relaxed);
+	return (enum log_level)get(&log->level);
+}
+
+void log_set_print_level(struct log *log, enum log_level level)
+{
+	set(log, &log->print_level, (int)level);
+}
+
+enum log_level log_get_print_level(const struct log *log)
+{
+	return (enum log_level)get(&log->print_level);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++) {
+		if (*a != *b && !((*a == '_' || *a == '.') && (*b == '_' || *b == '.')))
+			return false;
+	}
+	return *a == *b;
+}
+
+int log_component_find(const char *name)
+{
+	for (unsigned i = 0; i < COMPONENTS; i++) {
+		if (same_name(name, log_components[i]))
+			return (int)i;
+	}
+	return -1;
+}
+
+void log_set_component_level(struct log *log, unsigned component, int level)
+{
+	g_assert(component < COMPONENTS && level >= LOG_GENERAL && level <= LOG_DEBUG);
+	set(log, &log->own[component], level);
+}
+
+int log_get_component_level(const struct log *log, unsigned component)
+{
+	g_assert(component < COMPONENTS);
+	return get(&log->own[component]);
+}
+
+static bool is_wanted(const struct log *log, enum log_level level, const char *component)
+{
+	int i, own;
+
+	if ((int)level > get(&log->most))
+		return false;
+	i = log_component_find(component);
+	own = i >= 0 ? get(&log->own[i]) : LOG_GENERAL;
+	return (int)level <= (own != LOG_GENERAL ? own : general(log));
+}
+
+void log_set_timestamps(struct log *log, bool on)
+{
+	atomic_store_explicit(&log->timestamps, on, memory_order_relaxed);
 }
 
 const char *log_level_name(enum log_level level)
@@ -110,8 +207,7 @@ static void line_add(struct line *l, const char *format, ...)
 	va_end(args);
 }
 
-static void line_start(struct line *l, struct log *log, enum log_level level, const char *component,
-		       const char *event)
+static void line_time(struct line *l, const struct log *log)
 {
 	uint64_t wall = log->hw->env->ops->wall(log->hw->env);
 	time_t seconds = (time_t)(wall / 1000000000);
@@ -119,10 +215,17 @@ static void line_start(struct line *l, struct log *log, enum log_level level, co
 	struct tm tm = { 0 };
 
 	gmtime_r(&seconds, &tm);
+	line_add(l, "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ ", tm.tm_year + 1900, tm.tm_mon + 1,
+		 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, micros);
+}
+
+static void line_start(struct line *l, const struct log *log, enum log_level level,
+		       const char *component, const char *event)
+{
 	l->len = 0;
-	line_add(l, "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ %s %s \"%s\"", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, micros,
-		 level_tags[level], component, event);
+	if (atomic_load_explicit(&log->timestamps, memory_order_relaxed))
+		line_time(l, log);
+	line_add(l, "%s %s \"%s\"", level_tags[level], component, event);
 }
 
 static void line_write(struct line *l, struct log *log)
@@ -241,7 +344,7 @@ void log_write(struct log *log, enum log_level level, const char *component, con
 	va_list args;
 	bool ok;
 
-	if (level > log_get_level(log))
+	if (!is_wanted(log, level, component))
 		return;
 	ok = take_token(log, component, event, &suppressed, &evicted);
 	report_suppressed(log, &evicted);

@@ -36,6 +36,7 @@ struct reactor_priv {
 	struct timer_heap timers;
 	struct engine *engines;
 	struct engine *next_engine; /* while polling: the one after the current */
+	struct engine *polled;	    /* the current, unless it removed itself */
 	struct task_list flushing;  /* the flush list being run */
 	uint64_t pass_start;	    /* of the previous pass */
 	bool passed;		    /* there was a previous pass */

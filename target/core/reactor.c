@@ -207,7 +207,16 @@ void reactor_remove_engine(struct reactor *r, struct engine *e)
 	*p = e->next;
 	if (r->priv->next_engine == e)
 		r->priv->next_engine = e->next;
+	if (r->priv->polled == e)
+		r->priv->polled = NULL;
 	e->next = NULL;
+}
+
+void reactor_engines(const struct reactor *r, void (*each)(void *arg, const struct engine *e),
+		     void *arg)
+{
+	for (const struct engine *e = r->priv->engines; e != NULL; e = e->next)
+		each(arg, e);
 }
 
 static unsigned poll_engines(struct reactor *r)
@@ -217,8 +226,15 @@ static unsigned poll_engines(struct reactor *r)
 	unsigned n = 0;
 
 	for (e = p->engines; e != NULL; e = p->next_engine) {
+		unsigned done;
+
+		p->polled = e;
 		p->next_engine = e->next;
-		n += e->ops->poll(e, ENGINE_BUDGET);
+		done = e->ops->poll(e, ENGINE_BUDGET);
+		/* It may have removed itself, and be gone. */
+		if (done > 0 && p->polled == e)
+			e->busy++;
+		n += done;
 	}
 	p->next_engine = NULL;
 

@@ -93,6 +93,9 @@ uint64_t reactor_deadline(struct reactor *r);
 void reactor_add_engine(struct reactor *r, struct engine *e);
 /* Allowed from inside its own poll. */
 void reactor_remove_engine(struct reactor *r, struct engine *e);
+/* In an order that changes. */
+void reactor_engines(const struct reactor *r, void (*each)(void *arg, const struct engine *e),
+		     void *arg);
 
 /*
  * Runs task->fn in this pass (or in the next one when called outside of one),

@@ -18,6 +18,47 @@ static const struct {
 #undef X
 };
 
+G_STATIC_ASSERT(TRACE_EVENT_COUNT <= 64);
+
+/* --- groups -------------------------------------------------------------------- */
+
+/* By the component that an event's name begins with. */
+static const struct {
+	const char *component;
+	unsigned group;
+} components[] = {
+	{ "tcp", 0 }, { "req", 1 },	   { "ctrlr", 1 }, { "qpair", 1 }, { "ns", 1 },
+	{ "aer", 1 }, { "keep_alive", 1 }, { "bdev", 2 },  { "host", 3 },
+};
+
+const char *const trace_groups[] = { "nvmf_tcp", "nvmf", "bdev", "host", NULL };
+
+unsigned trace_group_of(enum trace_event event)
+{
+	const char *name = events[event].name;
+	size_t len = strcspn(name, ".");
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(components); i++) {
+		if (strlen(components[i].component) == len &&
+		    strncmp(name, components[i].component, len) == 0)
+			return components[i].group;
+	}
+	g_assert_not_reached();
+}
+
+uint64_t trace_group_events(unsigned group)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = TRACE_NONE + 1; i < TRACE_EVENT_COUNT; i++) {
+		if (trace_group_of((enum trace_event)i) == group)
+			bits |= UINT64_C(1) << i;
+	}
+	return bits;
+}
+
+/* --- ring ---------------------------------------------------------------------- */
+
 struct trace *trace_new(uint32_t records, uint16_t reactor, const uint64_t *now)
 {
 	struct trace *t = g_new0(struct trace, 1);
@@ -25,6 +66,7 @@ struct trace *trace_new(uint32_t records, uint16_t reactor, const uint64_t *now)
 	g_assert(records > 0 && (records & (records - 1)) == 0);
 	t->ring = g_new0(struct trace_record, records);
 	t->mask = records - 1;
+	t->enabled = TRACE_ALL;
 	t->reactor = reactor;
 	t->now = now;
 	return t;
@@ -36,6 +78,11 @@ void trace_free(struct trace *trace)
 		return;
 	g_free(trace->ring);
 	g_free(trace);
+}
+
+void trace_clear(struct trace *t)
+{
+	memset(t->ring, 0, ((size_t)t->mask + 1) * sizeof(t->ring[0]));
 }
 
 const char *trace_event_name(uint16_t event)

@@ -86,7 +86,9 @@ _Static_assert(sizeof(struct nvme_cpl) == 16, "completion queue entry");
 #define NVME_STATUS(sct, sc) ((uint16_t)((sct) << 8 | (sc)))
 #define NVME_DNR 0x4000u
 #define NVME_SCT_MASK 0x700u
-#define NVME_SCT_MEDIA 0x200u /* media and data integrity errors */
+#define NVME_SCT_COMMAND 0x100u /* command specific */
+#define NVME_SCT_MEDIA 0x200u	/* media and data integrity errors */
+#define NVME_SCT_PATH 0x300u	/* path related */
 #define NVME_MORE 0x2000u
 
 enum {
@@ -366,6 +368,15 @@ _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, sqes) == 512, "sqes");
 _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, sgls) == 536, "sgls");
 _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, subnqn) == 768, "subnqn");
 _Static_assert(__builtin_offsetof(struct nvme_id_ctrlr, ioccsz) == 1792, "ioccsz");
+
+/* CNS 06h, of the NVM command set: limits; 0: none */
+struct nvme_id_ctrlr_nvm {
+	uint8_t vsl, wzsl, wusl, dmrl;
+	uint32_t dmrsl;
+	uint64_t dmsl;
+	uint8_t reserved16[4080];
+};
+_Static_assert(sizeof(struct nvme_id_ctrlr_nvm) == 4096, "I/O command set specific controller");
 
 #define NVME_CTRATT_HOSTID128 (1u << 0)
 #define NVME_CTRATT_TBKAS (1u << 6)

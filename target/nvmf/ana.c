@@ -162,6 +162,20 @@ static bool store(struct nvmf_ana *ana, uint32_t anagrpid, enum nvme_ana_state s
 	return changed;
 }
 
+static const char *state_name(enum nvme_ana_state state)
+{
+	switch (state) {
+	case NVME_ANA_OPTIMIZED:
+		return "optimized";
+	case NVME_ANA_NON_OPTIMIZED:
+		return "non_optimized";
+	case NVME_ANA_INACCESSIBLE:
+		return "inaccessible";
+	default:
+		return "change";
+	}
+}
+
 static void nothing(struct reactor *r, void *arg)
 {
 	(void)r;
@@ -175,6 +189,7 @@ void nvmf_subsystem_set_ana_state(struct nvmf_subsystem *s, const struct nvmf_tr
 	struct nvmf_listener *l = NULL;
 	GError *error = NULL;
 	struct ana_op *op;
+	bool changed;
 
 	if (check_group(s, anagrpid, 0, &error))
 		l = find_listener(s, trid, &error);
@@ -186,7 +201,12 @@ void nvmf_subsystem_set_ana_state(struct nvmf_subsystem *s, const struct nvmf_tr
 	op->ana = nvmf_ana_ref(l->ana);
 	op->closes = nvmf_ana_status(state) != NVME_SUCCESS;
 	op->fence = (struct nvmf_fence_key){ .ana = op->ana, .anagrpid = anagrpid };
-	core_broadcast(s->tgt->core, store(l->ana, anagrpid, state) ? tell : nothing, told, op);
+	changed = store(l->ana, anagrpid, state);
+	if (changed)
+		nvmf_event(s, NVMF_EVENT_ANA_CHANGE,
+			   "traddr=%s trsvcid=%s group=%u state=%s", l->trid.traddr,
+			   l->trid.trsvcid, anagrpid, state_name(state));
+	core_broadcast(s->tgt->core, changed ? tell : nothing, told, op);
 }
 
 /* --- the group of a namespace ---------------------------------------------------------------- */
@@ -234,6 +254,7 @@ void nvmf_subsystem_set_ns_ana_group(struct nvmf_subsystem *s, uint32_t nsid, ui
 		return;
 	}
 	ns->anagrpid = anagrpid;
+	nvmf_event(s, NVMF_EVENT_ANA_CHANGE, "nsid=%u group=%u", nsid, anagrpid);
 	op->info = nvmf_ns_make_info(ns, ns->priv->info->blocks);
 	nvmf_ns_info_unref(ns->priv->info);
 	ns->priv->info = nvmf_ns_info_ref(op->info);

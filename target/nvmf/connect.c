@@ -158,6 +158,35 @@ static void admin_arrived(struct nvmf_qpair *q, bool attached)
 	answer(c, attached);
 }
 
+/* By its ID; zeros say nothing. */
+static bool is_same_host(const struct connect *c, const struct nvmf_ctrlr *other)
+{
+	static const uint8_t none[sizeof(other->hostid)];
+
+	if (memcmp(other->hostid, c->data.hostid, sizeof(other->hostid)))
+		return false;
+	return memcmp(other->hostid, none, sizeof(none)) ||
+	       !strcmp(other->hostnqn, c->data.hostnqn);
+}
+
+/*
+ * A host that has a controller through this listener already. It may be one that has
+ * lost its connection, which keep-alive will find: so it may try again.
+ */
+static bool is_doubled(const struct connect *c, const struct nvmf_subsystem *s)
+{
+	if (s->tgt->dup_host_policy == NVMF_DUP_HOST_ALLOW ||
+	    s->subtype == NVMF_SUBTYPE_DISCOVERY)
+		return false;
+	for (unsigned i = 0; i < s->priv->ctrlrs->len; i++) {
+		const struct nvmf_ctrlr *other = g_ptr_array_index(s->priv->ctrlrs, i);
+
+		if (other->portid == c->q->portid && is_same_host(c, other))
+			return true;
+	}
+	return false;
+}
+
 static void make_ctrlr(struct connect *c, struct nvmf_subsystem *s)
 {
 	const struct nvmf_transport_options *opts = &c->q->transport->options;
@@ -168,6 +197,10 @@ static void make_ctrlr(struct connect *c, struct nvmf_subsystem *s)
 	}
 	if (c->cmd.sqsize == 0 || c->cmd.sqsize >= opts->max_aq_depth) {
 		invalid(c, NVME_CONNECT_IPO_CMD(sqsize));
+		return;
+	}
+	if (is_doubled(c, s)) {
+		c->status = NVME_SC_CONNECT_BUSY;
 		return;
 	}
 	c->ctrlr = nvmf_ctrlr_new(s, c->q, &c->data, &c->local);
@@ -257,14 +290,12 @@ static void io_arrived(struct nvmf_qpair *q, bool attached)
 
 static void route_io(struct connect *c, struct nvmf_subsystem *s)
 {
-	struct core *core = s->tgt->core;
-
 	for (unsigned i = 0; i < s->priv->ctrlrs->len; i++) {
 		struct nvmf_ctrlr *ctrlr = g_ptr_array_index(s->priv->ctrlrs, i);
 
 		if (ctrlr->cntlid == c->data.cntlid) {
 			c->owner = ctrlr->owner;
-			c->home = core->reactors[(c->data.cntlid + c->cmd.qid) % core->nreactors];
+			c->home = nvmf_tgt_home(s->tgt, (unsigned)c->data.cntlid + c->cmd.qid);
 			return;
 		}
 	}

@@ -74,7 +74,6 @@ static void set_listen(struct nvmf_trid *trid, const struct nvmf_transport *t,
 struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q,
 				  const struct nvme_connect_data *data, const struct net_addr *local)
 {
-	struct core *core = s->tgt->core;
 	struct nvmf_ctrlr *c;
 	unsigned place = 0;
 	uint16_t cntlid = new_cntlid(s, &place);
@@ -87,7 +86,7 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	c->transport = q->transport;
 	c->portid = q->portid;
 	set_listen(&c->listen, q->transport, local);
-	c->owner = core->reactors[cntlid % core->nreactors];
+	c->owner = nvmf_tgt_home(s->tgt, cntlid);
 	c->discovery = s->subtype == NVMF_SUBTYPE_DISCOVERY;
 	c->cntlid = cntlid;
 	c->max_qid = c->discovery ? 0 : q->transport->options.max_io_qpairs_per_ctrlr;
@@ -101,6 +100,7 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	c->nssro = s->priv->was_reset;
 	c->state = NVMF_CTRLR_NEW;
 	g_ptr_array_insert(s->priv->ctrlrs, (int)place, c);
+	nvmf_event(s, NVMF_EVENT_CTRLR_CONNECT, "cntlid=%u host=%s", cntlid, c->hostnqn);
 	return c;
 }
 
@@ -121,6 +121,8 @@ static void unregister(struct reactor *r, void *arg)
 
 	(void)r;
 	g_ptr_array_remove(c->subsystem->priv->ctrlrs, c);
+	nvmf_event(c->subsystem, NVMF_EVENT_CTRLR_DISCONNECT, "cntlid=%u host=%s", c->cntlid,
+		   c->hostnqn);
 	nvmf_subsystem_ctrlr_gone(c->subsystem, c);
 	core_call(c->owner, free_ctrlr, c);
 }

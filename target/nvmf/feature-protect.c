@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Namespace Write Protection (base 2.0, 5.27.1.25 and 8.12): the states "no write
- * protect" and "write protect", for all hosts of the subsystem alike, until the
- * target ends. A namespace that the administrator made read-only stays so.
+ * protect" and "write protect", for all hosts of the subsystem alike, until
+ * one of them says otherwise: the saved configuration has it. A namespace that the
+ * administrator made read-only stays so.
  *
  * Namespaces are changed on the main reactor: the request travels there, and to
- * all reactors, and is answered when none of them takes a write any more.
+ * all reactors, and is answered when none of them takes a write any more and those
+ * that came before have ended (fence.h).
  */
 #include "target/nvmf/admin.h"
 #include "target/nvmf/ana.h"
+#include "target/nvmf/fence.h"
 #include "target/nvmf/subsystem.h"
 #include "target/nvmf/tgt.h"
 
@@ -77,17 +80,29 @@ static void told(void *arg)
 	struct protect *p = arg;
 	struct nvmf_subsystem *s = p->s;
 
+	nvmf_event(s, NVMF_EVENT_NS_PROTECT, "nsid=%u on=%u", p->nsid, p->on);
 	nvmf_ns_info_unref(p->info);
 	finish(p);
 	s->priv->pending--;
 	nvmf_subsystem_step(s);
 }
 
-static void applied(void *arg)
+static void no_more_writes(void *arg)
 {
 	struct protect *p = arg;
 
 	core_broadcast(p->s->tgt->core, tell, told, p);
+}
+
+static void applied(void *arg)
+{
+	struct protect *p = arg;
+	const struct nvmf_fence_key key = { .nsid = p->nsid };
+
+	if (p->info->read_only)
+		nvmf_fence(p->s, &key, no_more_writes, p);
+	else
+		no_more_writes(p);
 }
 
 /* True: p->status is the answer already. */

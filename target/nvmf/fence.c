@@ -36,15 +36,6 @@ static void one_less(struct nvmf_fence *f, struct reactor *r)
 
 /* --- parts --------------------------------------------------------------------------------- */
 
-static void add_counts(struct nvmf_ns_counts *sum, const struct nvmf_ns_counts *c)
-{
-	for (unsigned i = 0; i < G_N_ELEMENTS(sum->ops); i++) {
-		sum->ops[i] += c->ops[i];
-		sum->bytes[i] += c->bytes[i];
-	}
-	sum->media_errors += c->media_errors;
-}
-
 /* Later than the last command, which may still look at the part when it has ended. */
 static void part_ends(struct task *task)
 {
@@ -55,7 +46,9 @@ static void part_ends(struct task *task)
 	*p->prev = p->next;
 	if (p->next != NULL)
 		p->next->prev = p->prev;
-	add_counts(&p->root->counts, &p->ng.counts);
+	nvmf_ns_counts_add(&p->root->counts, &p->ng.counts);
+	p->root->scans.ops += p->ng.scans.ops;
+	p->root->scans.bytes += p->ng.scans.bytes;
 	if (from->part == p)
 		from->part = NULL;
 	one_less(p->fence, p->sgroup->group->reactor);
@@ -84,6 +77,7 @@ static struct nvmf_fence_part *make_part(struct nvmf_fence *f, struct nvmf_sgrou
 	struct nvmf_fence_part *p = g_new0(struct nvmf_fence_part, 1);
 
 	p->ng.channel = from->channel;
+	p->ng.commands = from->commands;
 	p->ng.state = NVMF_NS_DRAINING;
 	p->ng.drained = part_drained;
 	p->from = from;

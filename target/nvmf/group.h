@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "target/nvmf/counts.h"
 #include "target/nvmf/nvmf.h"
 
 /* What a namespace is: immutable, shared by all reactors, replaced as a whole. */
@@ -19,6 +20,8 @@ struct nvmf_ns_info {
 	uint64_t blocks;
 	uint32_t block_size;
 	uint32_t physical_block_size;
+	struct bdev_preferred preferred;
+	uint32_t optimal_io_boundary;
 	uint32_t anagrpid;
 	uint32_t supported; /* 1 << enum bdev_op */
 	bool write_cache;
@@ -32,11 +35,20 @@ void nvmf_ns_info_unref(struct nvmf_ns_info *info);
 
 enum nvmf_ns_state { NVMF_NS_NONE, NVMF_NS_ACTIVE, NVMF_NS_DRAINING };
 
-/* I/O of hosts on this reactor that ended, for the SMART log; of whatever had that NSID. */
+/* Reads and writes of hosts on this reactor that ended; of whatever had that NSID. */
 struct nvmf_ns_counts {
 	uint64_t ops[2], bytes[2]; /* BDEV_READ, BDEV_WRITE: with success */
 	uint64_t media_errors;
 };
+
+static inline void nvmf_ns_counts_add(struct nvmf_ns_counts *sum, const struct nvmf_ns_counts *c)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(sum->ops); i++) {
+		sum->ops[i] += c->ops[i];
+		sum->bytes[i] += c->bytes[i];
+	}
+	sum->media_errors += c->media_errors;
+}
 
 struct nvmf_ns_group {
 	/* What every I/O touches: the first of two cache lines (struct nvmf_sgroup). */
@@ -52,7 +64,13 @@ struct nvmf_ns_group {
 	void (*drained)(struct nvmf_ns_group *ng); /* while DRAINING: called at inflight 0 */
 	void *drained_arg;
 	struct nvmf_fence_part *part; /* the newest that was taken out of it, or NULL: fence.h */
-	uint64_t unused[4];
+	/* Of commands, since it became ACTIVE; not NULL from then on. */
+	struct nvmf_counts *commands;
+	/* What Compare and Verify read: the SMART log has it with the reads. */
+	struct {
+		uint64_t ops, bytes;
+	} scans;
+	uint64_t unused;
 };
 _Static_assert(offsetof(struct nvmf_ns_group, info) == 64 && sizeof(struct nvmf_ns_group) == 128,
 	       "two cache lines");
@@ -69,6 +87,7 @@ struct nvmf_sgroup {
 	uint32_t max_namespaces;
 	uint32_t ana_changes; /* of what the ANA log lists, beside the states (ana.h) */
 	struct nvmf_fence_part *parts; /* of all its namespaces: fence.h */
+	uint64_t commands_gone, errors_gone; /* of I/O queues that were here */
 	_Alignas(64) struct nvmf_ns_group ns[]; /* nsid - 1 */
 };
 
@@ -78,6 +97,7 @@ struct nvmf_group {
 	GPtrArray *sgroups;        /* struct nvmf_sgroup*, by subsystem index; NULL: none */
 	GPtrArray *ctrlrs;         /* struct nvmf_ctrlr* owned here, in order of arrival */
 	struct nvmf_qpair *qpairs; /* all queue pairs on this reactor */
+	struct nvmf_qpair *walk;   /* nvmf_walk_queues: where it goes on */
 	struct buf_pool *reserve;  /* for admin commands, when the reactor's has nothing */
 	struct buf_pool *scratch;  /* one buffer, for commands that need one more */
 	struct nvmf_group_stats stats;

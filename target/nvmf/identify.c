@@ -13,6 +13,7 @@
 #include "target/nvmf/admin.h"
 #include "target/nvmf/io.h"
 #include "target/nvmf/ana.h"
+#include "target/nvmf/tgt.h"
 
 #define PAGE 4096
 #define INVALID_NS (NVME_SC_INVALID_NS | NVME_DNR)
@@ -83,6 +84,9 @@ static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *
 	id->acl = NVMF_ABORT_MAX - 1;
 	id->aerl = NVMF_AER_MAX - 1;
 	id->lpa = LPA_EXTENDED;
+	id->crdt1 = c->tgt->crdt[0];
+	id->crdt2 = c->tgt->crdt[1];
+	id->crdt3 = c->tgt->crdt[2];
 	id->kas = o->kas;
 	id->maxcmd = o->max_queue_depth;
 	id->sgls = sgls_of(c);
@@ -135,12 +139,14 @@ static uint16_t fill_ctrlr(const struct nvmf_ctrlr *c, const struct nvme_cmd *cm
 	return NVME_SUCCESS;
 }
 
-/* CNS 06h: no limits beside MDTS, so all zero. */
+/* CNS 06h: limits beside MDTS, where the administrator has set them. */
 static uint16_t fill_csi_ctrlr(const struct nvmf_ctrlr *c, const struct nvme_cmd *cmd, void *page)
 {
-	(void)c;
+	struct nvme_id_ctrlr_nvm *id = page;
+
 	(void)cmd;
-	(void)page;
+	id->wzsl = c->subsystem->wzsl;
+	id->dmrsl = c->subsystem->dmrsl;
 	return NVME_SUCCESS;
 }
 
@@ -171,15 +177,27 @@ static uint16_t find_ns(const struct nvmf_ctrlr *c, uint32_t nsid, const struct 
 	return nsid == 0 || nsid > c->sgroup->max_namespaces ? INVALID_NS : NVME_SUCCESS;
 }
 
-/* Preferred sizes are 0's based, in blocks. Said only where they tell anything. */
+/*
+ * Preferred sizes are 0's based, in blocks. Said only where they tell anything. Where
+ * the administrator has not, a physical block is what is best written as a whole.
+ */
 static void fill_preferred(const struct nvmf_ns_info *info, struct nvme_id_ns *id)
 {
-	uint32_t blocks = info->physical_block_size / info->block_size;
+	const struct bdev_preferred *p = &info->preferred;
+	const uint32_t given[] = { p->write_granularity, p->write_alignment, p->unmap_granularity,
+				   p->unmap_alignment, p->write_size };
+	uint16_t *const fields[] = { &id->npwg, &id->npwa, &id->npdg, &id->npda, &id->nows };
 
-	if (blocks <= 1 || blocks > 65536)
-		return;
-	id->nsfeat |= NSFEAT_OPTPERF;
-	id->npwg = id->npwa = id->npdg = id->npda = id->nows = (uint16_t)(blocks - 1);
+	for (unsigned i = 0; i < G_N_ELEMENTS(given); i++) {
+		uint32_t blocks = given[i] ? given[i] : info->physical_block_size / info->block_size;
+
+		if (blocks <= 1 || blocks > 65536)
+			continue;
+		id->nsfeat |= NSFEAT_OPTPERF;
+		*fields[i] = (uint16_t)(blocks - 1);
+	}
+	if (info->optimal_io_boundary <= UINT16_MAX)
+		id->noiob = (uint16_t)info->optimal_io_boundary;
 }
 
 static void fill_one_ns(const struct nvmf_ctrlr *c, const struct nvmf_ns_info *info, void *page)

@@ -90,7 +90,7 @@ static void end(struct nvmf_request *req, uint16_t status)
 	if (status != NVME_SUCCESS)
 		fail(req, status, req->range);
 	else
-		nvmf_request_complete(req, NVME_SUCCESS);
+		nvmf_io_answer(req, ng, NVME_SUCCESS);
 	if (lock == NULL)
 		nvmf_io_leave(ng);
 }

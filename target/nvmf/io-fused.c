@@ -123,12 +123,18 @@ static void unlocked(void *user)
 	nvmf_io_leave(user);
 }
 
-static void complete(struct nvmf_request *req, uint16_t status)
+static void complete(struct nvmf_request *req, struct nvmf_ns_group *ng, uint16_t status)
 {
-	if (status == NVME_SUCCESS || status == NVME_SC_FUSED_FAILED)
+	if (status == NVME_SC_FUSED_FAILED) {
 		nvmf_request_complete(req, status);
-	else
-		nvmf_io_fail(req, status);
+	} else if (status == NVME_SUCCESS && req->cmd.opcode == NVME_CMD_WRITE) {
+		req->qpair->commands.bytes[NVMF_KIND_WRITE] += req->data_len;
+		nvmf_count(req, ng, NVMF_KIND_WRITE);
+		nvmf_count_time(req, ng, NVMF_KIND_WRITE, nvmf_io_age(req));
+		nvmf_request_complete(req, status);
+	} else {
+		nvmf_io_answer(req, ng, status);
+	}
 }
 
 static void finish(struct nvmf_request *first, uint16_t compared, uint16_t written)
@@ -143,8 +149,8 @@ static void finish(struct nvmf_request *first, uint16_t compared, uint16_t writt
 		buf_put(g_steal_pointer(&first->scratch));
 	if (lock != NULL)
 		bdev_range_unlock(lock, unlocked, ng);
-	complete(first, compared);
-	complete(second, written);
+	complete(first, ng, compared);
+	complete(second, ng, written);
 	if (lock == NULL)
 		nvmf_io_leave(ng);
 }
@@ -239,6 +245,7 @@ static void ready(struct nvmf_request *first)
 	nvmf_io_begin(first, ng);
 	second->ns = ng;
 	second->stop = false;
+	second->begun = first->begun;
 	bdev_range_lock_get(ng->channel, &first->lock_waiter);
 }
 
@@ -257,7 +264,7 @@ static void start(struct nvmf_request *first, struct nvmf_request *second)
 
 void nvmf_io_fused(struct nvmf_request *req)
 {
-	if (half(req) == NVME_CMD_FUSE_MASK) {
+	if (half(req) == NVME_CMD_FUSE_MASK || req->qpair->transport->no_fused) {
 		nvmf_request_fail(req, NVME_SC_INVALID_FIELD | NVME_DNR, NVME_PEL(flags));
 	} else if (req->fuse_missing) {
 		nvmf_request_fail(req, NVME_SC_FUSED_MISSING, NVME_PEL_NONE);

@@ -39,7 +39,8 @@ void nvmf_io_identify_ctrlr(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id
 	id->oncs |= ONCS_COMPARE | ONCS_DSM | ONCS_WRITE_ZEROES | ONCS_VERIFY | ONCS_COPY;
 	if (nvmf_io_has_write_uncorrectable(c->sgroup))
 		id->oncs |= ONCS_WRITE_UNCORRECTABLE;
-	id->fuses = FUSES_COMPARE_AND_WRITE;
+	id->oncs &= (uint16_t)~c->transport->options.masked_oncs;
+	id->fuses = c->transport->no_fused ? 0 : FUSES_COMPARE_AND_WRITE;
 	id->vwc = VWC_PRESENT | VWC_FLUSH_ALL;
 	id->cdfs = OCFS_FORMAT_0;
 }

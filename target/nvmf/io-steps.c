@@ -24,7 +24,26 @@ static void join(struct nvmf_request *req, struct nvmf_ns_group *ng)
 void nvmf_io_begin(struct nvmf_request *req, struct nvmf_ns_group *ng)
 {
 	req->stop = false;
+	if (!req->late)
+		req->begun = req->qpair->reactor->now;
 	join(req, ng);
+}
+
+uint64_t nvmf_io_age(struct nvmf_request *req)
+{
+	req->late = false;
+	return req->qpair->reactor->now - req->begun;
+}
+
+void nvmf_io_answer(struct nvmf_request *req, struct nvmf_ns_group *ng, uint16_t status)
+{
+	if (status != NVME_SUCCESS) {
+		nvmf_io_fail(req, status);
+		return;
+	}
+	nvmf_count(req, ng, NVMF_KIND_OTHER);
+	nvmf_count_time(req, ng, NVMF_KIND_OTHER, nvmf_io_age(req));
+	nvmf_request_complete(req, NVME_SUCCESS);
 }
 
 void nvmf_io_end(struct nvmf_request *req, uint16_t status)
@@ -34,10 +53,7 @@ void nvmf_io_end(struct nvmf_request *req, uint16_t status)
 	req->ns = NULL;
 	if (req->scratch != NULL)
 		buf_put(g_steal_pointer(&req->scratch));
-	if (status != NVME_SUCCESS)
-		nvmf_io_fail(req, status);
-	else
-		nvmf_request_complete(req, NVME_SUCCESS);
+	nvmf_io_answer(req, ng, status);
 	nvmf_io_leave(ng);
 }
 
@@ -159,8 +175,8 @@ static void count_scan(struct nvmf_request *req, bool first)
 {
 	struct nvmf_ns_group *ng = req->ns;
 
-	ng->counts.ops[BDEV_READ] += first && req->compares;
-	ng->counts.bytes[BDEV_READ] += (uint64_t)req->io.blocks << ng->channel->block_shift;
+	ng->scans.ops += first && req->compares;
+	ng->scans.bytes += (uint64_t)req->io.blocks << ng->channel->block_shift;
 }
 
 static void scan_next(struct nvmf_request *req, uint16_t status)
@@ -297,6 +313,7 @@ static void dsm_next(struct nvmf_request *req, uint16_t status)
 /* All ranges are good, or nothing is done. What ranges hint at (attributes) is not used. */
 static uint16_t check_dsm(const struct nvmf_request *req, const struct nvmf_ns_group *ng)
 {
+	uint32_t dmrsl = req->qpair->ctrlr->subsystem->dmrsl;
 	struct nvme_dsm_range r;
 
 	if (req->data_len < dsm_ranges(req) * sizeof(r))
@@ -305,6 +322,8 @@ static uint16_t check_dsm(const struct nvmf_request *req, const struct nvmf_ns_g
 		nvmf_io_take(req, i * sizeof(r), &r, sizeof(r));
 		if (nvmf_io_check_range(ng, r.slba, r.blocks) != NVME_SUCCESS)
 			return NVME_SC_LBA_RANGE | NVME_DNR;
+		if (dmrsl != 0 && r.blocks > dmrsl)
+			return NVME_SC_COMMAND_SIZE_LIMIT | NVME_DNR;
 	}
 	return NVME_SUCCESS;
 }
@@ -320,7 +339,8 @@ void nvmf_io_dsm(struct nvmf_request *req, struct nvmf_ns_group *ng)
 	/* It is advice: what cannot be deallocated stays as it is. */
 	if ((req->cmd.cdw11 & NVME_DSM_AD) == 0 ||
 	    (ng->channel->supported & 1u << BDEV_UNMAP) == 0) {
-		nvmf_request_complete(req, NVME_SUCCESS);
+		req->begun = req->qpair->reactor->now;
+		nvmf_io_answer(req, ng, NVME_SUCCESS);
 		return;
 	}
 	req->range = 0;
@@ -359,12 +379,13 @@ static void flush_next(struct nvmf_request *req)
 		nvmf_io_step(req, BDEV_FLUSH, 0, 0, 0, flushed);
 		return;
 	}
-	nvmf_request_complete(req, NVME_SUCCESS);
+	nvmf_io_answer(req, NULL, NVME_SUCCESS);
 }
 
 void nvmf_io_flush_all(struct nvmf_request *req)
 {
 	req->at = 0;
 	req->stop = false;
+	req->begun = req->qpair->reactor->now;
 	flush_next(req);
 }

@@ -8,6 +8,8 @@
  */
 #include "target/nvmf/io.h"
 
+_Static_assert((int)NVMF_KIND_READ == BDEV_READ && (int)NVMF_KIND_WRITE == BDEV_WRITE, "the same");
+
 /* --- errors ------------------------------------------------------------------------------ */
 
 /* The field of the command that a status is about. */
@@ -38,10 +40,11 @@ void nvmf_io_fail(struct nvmf_request *req, uint16_t status)
 
 /* --- one I/O ---------------------------------------------------------------------------- */
 
-static void io_done(struct bdev_io *io)
+static inline void end(struct nvmf_request *req, struct nvmf_ns_group *ng)
 {
-	struct nvmf_request *req = nvmf_io_request(io);
-	struct nvmf_ns_group *ng = req->ns;
+	struct nvmf_qpair *q = req->qpair;
+	struct bdev_io *io = &req->io;
+	uint32_t op = io->op, len = req->data_len;
 
 	if (io->flags & BDEV_IO_PLACED) {
 		req->iov = io->place;
@@ -51,9 +54,13 @@ static void io_done(struct bdev_io *io)
 	req->ns = NULL;
 	ng->inflight--;
 	if (G_LIKELY(io->status == NVME_SUCCESS)) {
-		if (G_LIKELY(io->op <= BDEV_WRITE)) {
-			ng->counts.ops[io->op]++;
-			ng->counts.bytes[io->op] += req->data_len;
+		if (G_LIKELY(op <= BDEV_WRITE)) {
+			ng->counts.ops[op]++;
+			ng->counts.bytes[op] += len;
+			q->commands.ops[op]++;
+			q->commands.bytes[op] += len;
+		} else {
+			nvmf_count(req, ng, NVMF_KIND_OTHER);
 		}
 		nvmf_request_complete(req, NVME_SUCCESS);
 	} else {
@@ -64,13 +71,44 @@ static void io_done(struct bdev_io *io)
 		ng->drained(ng);
 }
 
+static __attribute__((noinline)) void end_after(struct nvmf_request *req, uint64_t ns)
+{
+	struct nvmf_ns_group *ng = req->ns;
+	enum nvmf_kind kind =
+		req->io.op <= BDEV_WRITE ? (enum nvmf_kind)req->io.op : NVMF_KIND_OTHER;
+
+	if (req->io.status == NVME_SUCCESS)
+		nvmf_count_time(req, ng, kind, ns);
+	end(req, ng);
+}
+
+/* One that took no time, as the fastest do, is in no bucket: counting it costs nothing more. */
+static void io_done(struct bdev_io *io)
+{
+	struct nvmf_request *req = nvmf_io_request(io);
+	uint64_t now = req->qpair->reactor->now;
+
+	if (now == io->begun)
+		end(req, req->ns);
+	else
+		end_after(req, now - io->begun);
+}
+
+static void late_io_done(struct bdev_io *io)
+{
+	struct nvmf_request *req = nvmf_io_request(io);
+
+	end_after(req, nvmf_io_age(req));
+}
+
 static inline void submit(struct nvmf_request *req, struct nvmf_ns_group *ng, enum bdev_op op,
-			  uint64_t lba, uint32_t blocks, uint8_t flags)
+			  uint64_t lba, uint32_t blocks, uint8_t flags,
+			  void (*done)(struct bdev_io *io))
 {
 	struct bdev_io *io = &req->io;
 
 	io->channel = ng->channel;
-	io->done = io_done;
+	io->done = done;
 	io->lba = lba;
 	io->blocks = blocks;
 	io->op = (uint8_t)op;
@@ -124,7 +162,7 @@ static void read_buffer_ready(struct nvmf_request *req)
 	}
 	req->buf_iov.iov_len = req->data_len;
 	submit(req, ng, BDEV_READ, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       nvmf_io_fua(&req->cmd));
+	       nvmf_io_fua(&req->cmd), req->late ? late_io_done : io_done);
 }
 
 static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
@@ -140,7 +178,7 @@ static inline void exec_read(struct nvmf_request *req, struct nvmf_ns_group *ng)
 		return;
 	}
 	submit(req, ng, BDEV_READ, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       (uint8_t)(nvmf_io_fua(&req->cmd) | BDEV_IO_PLACE));
+	       (uint8_t)(nvmf_io_fua(&req->cmd) | BDEV_IO_PLACE), io_done);
 }
 
 static inline void exec_write(struct nvmf_request *req, struct nvmf_ns_group *ng)
@@ -155,7 +193,7 @@ static inline void exec_write(struct nvmf_request *req, struct nvmf_ns_group *ng
 		return;
 	}
 	submit(req, ng, BDEV_WRITE, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd),
-	       nvmf_io_fua(&req->cmd));
+	       nvmf_io_fua(&req->cmd), io_done);
 }
 
 /* No data comes, so that MDTS does not bound it (WZSL, WUSL 0). */
@@ -165,14 +203,28 @@ static void exec_blocks(struct nvmf_request *req, struct nvmf_ns_group *ng, enum
 
 	if (op == BDEV_WRITE_ZEROES && (req->cmd.cdw12 & NVME_WZ_DEAC) != 0)
 		flags |= BDEV_IO_DEALLOCATE;
-	submit(req, ng, op, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd), flags);
+	submit(req, ng, op, nvme_cmd_slba(&req->cmd), nvme_cmd_nlb(&req->cmd), flags, io_done);
+}
+
+/* WZSL is in units of 4 KiB (CAP.MPSMIN), as a power of two. */
+static void exec_zeroes(struct nvmf_request *req, struct nvmf_ns_group *ng)
+{
+	uint8_t wzsl = req->qpair->ctrlr->subsystem->wzsl;
+	uint64_t len = (uint64_t)nvme_cmd_nlb(&req->cmd) << ng->channel->block_shift;
+
+	if (wzsl != 0 && len > UINT64_C(4096) << MIN(wzsl, 32))
+		nvmf_io_fail(req, NVME_SC_INVALID_FIELD | NVME_DNR);
+	else
+		exec_blocks(req, ng, BDEV_WRITE_ZEROES);
 }
 
 /* --- which command ------------------------------------------------------------------------ */
 
-static bool is_known(uint8_t opcode)
+static bool is_known(const struct nvmf_request *req)
 {
-	switch (opcode) {
+	if (nvmf_transport_masks(req->qpair->transport, req->cmd.opcode))
+		return false;
+	switch (req->cmd.opcode) {
 	case NVME_CMD_FLUSH:
 	case NVME_CMD_WRITE:
 	case NVME_CMD_READ:
@@ -217,7 +269,7 @@ struct nvmf_ns_group *nvmf_io_find_ns(struct nvmf_request *req, uint16_t *status
 /* No namespace that it could be done on. */
 static void exec_elsewhere(struct nvmf_request *req, uint16_t status)
 {
-	if (!is_known(req->cmd.opcode))
+	if (!is_known(req))
 		nvmf_io_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
 	else if (req->cmd.opcode == NVME_CMD_FLUSH && req->cmd.nsid == NVME_NSID_ALL)
 		nvmf_io_flush_all(req);
@@ -227,7 +279,14 @@ static void exec_elsewhere(struct nvmf_request *req, uint16_t status)
 
 static void exec_other(struct nvmf_request *req, struct nvmf_ns_group *ng)
 {
+	if (nvmf_transport_masks(req->qpair->transport, req->cmd.opcode)) {
+		nvmf_io_fail(req, NVME_SC_INVALID_OPCODE | NVME_DNR);
+		return;
+	}
 	switch (req->cmd.opcode) {
+	case NVME_CMD_WRITE_ZEROES:
+		exec_zeroes(req, ng);
+		break;
 	case NVME_CMD_WRITE_UNCORRECTABLE:
 		exec_blocks(req, ng, BDEV_WRITE_UNCORRECTABLE);
 		break;
@@ -280,10 +339,7 @@ void nvmf_io_exec(struct nvmf_request *req)
 		exec_write(req, ng);
 		break;
 	case NVME_CMD_FLUSH:
-		submit(req, ng, BDEV_FLUSH, 0, 0, 0);
-		break;
-	case NVME_CMD_WRITE_ZEROES:
-		exec_blocks(req, ng, BDEV_WRITE_ZEROES);
+		submit(req, ng, BDEV_FLUSH, 0, 0, 0, io_done);
 		break;
 	default:
 		exec_other(req, ng);

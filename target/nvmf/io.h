@@ -69,6 +69,10 @@ struct nvmf_ns_group *nvmf_io_find_ns(struct nvmf_request *req, uint16_t *status
 
 /* Counts req in ng, until nvmf_io_end. */
 void nvmf_io_begin(struct nvmf_request *req, struct nvmf_ns_group *ng);
+/* Of a command in steps, or a late one, that ends: ns since it began. */
+uint64_t nvmf_io_age(struct nvmf_request *req);
+/* Completes it, which is neither Read nor Write; when good it is counted in ng (NULL: of none). */
+void nvmf_io_answer(struct nvmf_request *req, struct nvmf_ns_group *ng, uint16_t status);
 /* One I/O of it, flags as of struct bdev_io; next is called with its status. */
 void nvmf_io_step(struct nvmf_request *req, enum bdev_op op, uint64_t lba, uint32_t blocks,
 		  unsigned flags, void (*next)(struct nvmf_request *req, uint16_t status));

@@ -41,8 +41,22 @@ struct nvmf_listener *nvmf_listener_of(const struct nvmf_subsystem *s, uint16_t 
 	return NULL;
 }
 
+struct nvmf_listener *nvmf_subsystem_listener(struct nvmf_subsystem *s,
+					      const struct nvmf_trid *trid)
+{
+	int i = find(s, trid);
+
+	return i >= 0 ? g_ptr_array_index(s->listeners, (unsigned)i) : NULL;
+}
+
 bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				 GError **error)
+{
+	return nvmf_subsystem_add_listener_as(s, trid, NVMF_PORTID_ANY, error);
+}
+
+bool nvmf_subsystem_add_listener_as(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				    int portid, GError **error)
 {
 	struct nvmf_transport *t = nvmf_transport_find(s->tgt, trid->trtype);
 	struct nvmf_listener *l;
@@ -56,7 +70,7 @@ bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_tri
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
 				      "%s listens on %s:%s already", s->nqn, trid->traddr,
 				      trid->trsvcid);
-	port = nvmf_port_get(t, trid, error);
+	port = nvmf_port_get(t, trid, portid, error);
 	if (port == NULL)
 		return false;
 	l = g_new0(struct nvmf_listener, 1);
@@ -64,8 +78,10 @@ bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_tri
 	l->subsystem = s;
 	l->transport = t;
 	l->portid = port->portid;
+	l->numa_id = -1;
 	l->ana = nvmf_ana_new(s->max_namespaces);
 	g_ptr_array_add(s->listeners, l);
+	nvmf_listener_event(l, NVMF_EVENT_LISTENER_ADD);
 	nvmf_discovery_changed(s->tgt);
 	return true;
 }
@@ -75,11 +91,13 @@ void nvmf_listener_free(void *listener)
 	struct nvmf_listener *l = listener;
 
 	nvmf_ana_unref(l->ana);
+	g_free(l->sock_impl);
 	g_free(l);
 }
 
 void nvmf_listener_drop(struct nvmf_subsystem *s, unsigned index)
 {
+	nvmf_listener_event(g_ptr_array_index(s->listeners, index), NVMF_EVENT_LISTENER_REMOVE);
 	nvmf_port_put(find_port(g_ptr_array_index(s->listeners, index)));
 	g_ptr_array_remove_index(s->listeners, index);
 }

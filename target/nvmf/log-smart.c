@@ -25,13 +25,12 @@ struct smart {
 	struct nvmf_ns_counts counts[CORE_MAX_REACTORS];
 };
 
-static void add(struct nvmf_ns_counts *sum, const struct nvmf_ns_counts *c)
+/* A host's data units are also what was read to compare or verify. */
+static void add(struct nvmf_ns_counts *sum, const struct nvmf_ns_group *ng)
 {
-	for (unsigned i = 0; i < G_N_ELEMENTS(sum->ops); i++) {
-		sum->ops[i] += c->ops[i];
-		sum->bytes[i] += c->bytes[i];
-	}
-	sum->media_errors += c->media_errors;
+	nvmf_ns_counts_add(sum, &ng->counts);
+	sum->ops[BDEV_READ] += ng->scans.ops;
+	sum->bytes[BDEV_READ] += ng->scans.bytes;
 }
 
 /* Fields of 16 bytes; the upper half stays zero. */
@@ -67,7 +66,7 @@ static void answer(struct reactor *r, void *arg)
 
 	(void)r;
 	for (unsigned i = 1; i < c->tgt->core->nreactors; i++)
-		add(&s->counts[0], &s->counts[i]);
+		nvmf_ns_counts_add(&s->counts[0], &s->counts[i]);
 	fill(c, &s->counts[0], log);
 	if (nvmf_log_reply(s->req, log, sizeof(*log), &s->range) && !s->range.keep)
 		nvmf_ctrlr_notice_read(c, NVMF_NOTICE_TEMPERATURE);
@@ -89,11 +88,11 @@ static void collect(struct reactor *r, void *arg)
 
 	for (uint32_t i = 0; i < sg->max_namespaces; i++) {
 		if (s->nsid == 0 || s->nsid == i + 1)
-			add(&s->counts[r->index], &sg->ns[i].counts);
+			add(&s->counts[r->index], &sg->ns[i]);
 	}
 	for (const struct nvmf_fence_part *p = sg->parts; p != NULL; p = p->next) {
 		if (s->nsid == 0 || p->root == &sg->ns[s->nsid - 1])
-			add(&s->counts[r->index], &p->ng.counts);
+			add(&s->counts[r->index], &p->ng);
 	}
 }
 

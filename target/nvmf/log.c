@@ -76,6 +76,9 @@ static void fill_effects(const struct nvmf_ctrlr *c, void *page)
 	log->io[NVME_CMD_WRITE_ZEROES] |= BLOCKS_CHANGE;
 	log->io[NVME_CMD_DSM] |= BLOCKS_CHANGE;
 	log->io[NVME_CMD_COPY] |= BLOCKS_CHANGE;
+	for (unsigned i = 0; i < nvmf_io_opcodes_len; i++)
+		if (nvmf_transport_masks(c->transport, nvmf_io_opcodes[i]))
+			log->io[nvmf_io_opcodes[i]] = 0;
 	if (nvmf_io_has_write_uncorrectable(c->sgroup))
 		log->io[NVME_CMD_WRITE_UNCORRECTABLE] = SUPPORTED | BLOCKS_CHANGE;
 }

@@ -57,6 +57,8 @@ struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks
 	info->blocks = blocks;
 	info->block_size = b->block_size;
 	info->physical_block_size = b->physical_block_size;
+	info->preferred = b->preferred;
+	info->optimal_io_boundary = b->optimal_io_boundary;
 	info->anagrpid = ns->anagrpid;
 	info->supported = b->supported;
 	info->write_cache = b->write_cache;
@@ -67,6 +69,11 @@ struct nvmf_ns_info *nvmf_ns_make_info(const struct nvmf_ns *ns, uint64_t blocks
 	memcpy(info->nguid, ns->nguid, sizeof(info->nguid));
 	memcpy(info->eui64, ns->eui64, sizeof(info->eui64));
 	return info;
+}
+
+bool nvmf_ns_write_protected(const struct nvmf_ns *ns)
+{
+	return ns->priv->write_protected;
 }
 
 /* Every controller on this reactor that sees the namespace hears of the change. */
@@ -124,6 +131,12 @@ static void free_ns(struct nvmf_ns *ns)
 	g_free(ns);
 }
 
+static void tell_event(const struct nvmf_ns *ns, enum nvmf_event event)
+{
+	nvmf_event(ns->subsystem, event, "nsid=%u bdev=%s", ns->nsid,
+		   bdev_desc_bdev(ns->desc)->name);
+}
+
 static void one_removed(struct reactor *r, void *arg)
 {
 	struct ns_op *op = arg;
@@ -131,6 +144,7 @@ static void one_removed(struct reactor *r, void *arg)
 	(void)r;
 	if (--op->left > 0)
 		return;
+	tell_event(op->ns, NVMF_EVENT_NS_REMOVE);
 	free_ns(op->ns);
 	finish(op);
 }
@@ -271,6 +285,7 @@ static void activate(struct reactor *r, void *arg)
 		op->failed[r->index] = true;
 		return;
 	}
+	nvmf_counts_start(ng);
 	ng->info = nvmf_ns_info_ref(op->info);
 	ng->anagrpid = op->info->anagrpid;
 	ng->read_only = op->info->read_only;
@@ -308,6 +323,7 @@ static void added(void *arg)
 	struct nvmf_ns *ns = op->ns;
 
 	ns->priv->adding = false;
+	tell_event(ns, NVMF_EVENT_NS_ADD);
 	if (op->nsid_out != NULL)
 		*op->nsid_out = op->nsid;
 	if (ns->priv->bdev_gone)
@@ -406,6 +422,7 @@ static struct nvmf_ns *make_ns(struct nvmf_subsystem *s, const struct nvmf_ns_op
 	ns->hosts = g_ptr_array_new_with_free_func(g_free);
 	ns->priv = g_new0(struct nvmf_ns_priv, 1);
 	ns->priv->adding = true;
+	ns->priv->write_protected = o->write_protected;
 	ns->desc = bdev_open(s->tgt->bdevs, o->bdev_name, true, &ns_events, ns, error);
 	if (ns->desc != NULL)
 		set_ids(ns, o);

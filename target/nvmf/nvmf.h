@@ -32,6 +32,7 @@ typedef void (*nvmf_done)(void *arg, const GError *error);
 /* --- limits ----------------------------------------------------------------- */
 
 #define NVMF_MAX_NSID 1024            /* namespaces a subsystem at most */
+#define NVMF_MAX_SUBSYSTEMS 65536     /* of a target at most */
 #define NVMF_MAX_QUEUE_DEPTH 1024     /* entries of an I/O queue at most */
 #define NVMF_MIN_CNTLID 1
 #define NVMF_MAX_CNTLID 0xffef
@@ -41,9 +42,17 @@ typedef void (*nvmf_done)(void *arg, const GError *error);
 
 /* --- target ----------------------------------------------------------------- */
 
+/* What becomes of a host that connects a second time through the same listener. */
+enum nvmf_dup_host_policy {
+	NVMF_DUP_HOST_ALLOW,
+	NVMF_DUP_HOST_RESTRICT_PER_LISTENER, /* refused while the first is there */
+};
+
 struct nvmf_tgt_options {
 	const char *name;        /* "nvmf_tgt" */
 	uint32_t max_subsystems; /* 0: 1024 */
+	unsigned discovery_filters; /* NVMF_FILTER_* */
+	enum nvmf_dup_host_policy dup_host_policy;
 };
 
 struct nvmf_tgt *nvmf_tgt_new(struct core *core, struct bdev_layer *bdevs,
@@ -56,6 +65,34 @@ void nvmf_tgt_shutdown(struct nvmf_tgt *tgt, void (*done)(void *arg), void *arg)
 /* After shutdown, or when the core was never started. */
 void nvmf_tgt_free(struct nvmf_tgt *tgt);
 const char *nvmf_tgt_name(const struct nvmf_tgt *tgt);
+
+/*
+ * Further targets of the process, which belong to the first: they are shut down and
+ * freed with it, or before by nvmf_tgt_delete(), which does what nvmf_tgt_shutdown()
+ * does. The first cannot be deleted (-EBUSY).
+ */
+struct nvmf_tgt *nvmf_tgt_add(struct nvmf_tgt *first, const struct nvmf_tgt_options *options,
+			      GError **error);
+void nvmf_tgt_delete(struct nvmf_tgt *tgt, nvmf_done done, void *arg);
+/* In the order made, the first included, without those that are being deleted; NULL: no more. */
+struct nvmf_tgt *nvmf_tgt_nth(struct nvmf_tgt *first, unsigned n);
+
+bool nvmf_tgt_is_first(const struct nvmf_tgt *tgt);
+
+/* The discovery subsystem is not counted. */
+void nvmf_tgt_set_max_subsystems(struct nvmf_tgt *tgt, uint32_t max);
+uint32_t nvmf_tgt_max_subsystems(const struct nvmf_tgt *tgt);
+/* Identify Controller: command retry delays 1 to 3, x 100 ms. Before anybody connects. */
+void nvmf_tgt_set_crdt(struct nvmf_tgt *tgt, const uint16_t crdt[3]);
+const uint16_t *nvmf_tgt_crdt(const struct nvmf_tgt *tgt);
+void nvmf_tgt_set_dup_host_policy(struct nvmf_tgt *tgt, enum nvmf_dup_host_policy policy);
+enum nvmf_dup_host_policy nvmf_tgt_dup_host_policy(const struct nvmf_tgt *tgt);
+/*
+ * Which reactors (by index) get queue pairs; all of them at first. False: none of
+ * them, nothing has changed. Those that are connected stay where they are.
+ */
+bool nvmf_tgt_set_homes(struct nvmf_tgt *tgt, const bool takes[CORE_MAX_REACTORS]);
+bool nvmf_tgt_is_home(const struct nvmf_tgt *tgt, unsigned reactor);
 
 /* --- transports --------------------------------------------------------------- */
 
@@ -72,10 +109,22 @@ struct nvmf_transport_options {
 	uint32_t abort_timeout_sec;        /* 1 */
 	uint16_t kas;                      /* 10: granularity of keep alive, x 100 ms */
 	uint32_t min_kato_ms;              /* 1000 */
+	unsigned masked_oncs;              /* 0; NVMF_ONCS_*: hosts do not have these commands */
+	unsigned masked_fuses;             /* 0; NVMF_FUSES_* */
 	/* Kept for get_transports; they have no effect here. */
 	uint32_t iobuf_small_cache_size, iobuf_large_cache_size, ack_timeout, data_wr_pool_size;
 	uint16_t control_msg_num;
 	bool dif_insert_or_strip, zcopy, disable_command_passthru;
+};
+
+/* By their bits in ONCS and FUSES of Identify Controller. */
+enum {
+	NVMF_ONCS_COMPARE = 1 << 0,
+	NVMF_ONCS_DSM = 1 << 2,
+	NVMF_ONCS_WRITE_ZEROES = 1 << 3,
+	NVMF_ONCS_RESERVATIONS = 1 << 5,
+	NVMF_ONCS_COPY = 1 << 8,
+	NVMF_FUSES_COMPARE_AND_WRITE = 1 << 0,
 };
 
 void nvmf_transport_options_default(struct nvmf_transport_options *opts);
@@ -117,7 +166,12 @@ struct nvmf_subsystem_options {
 	bool ana_reporting;
 	uint16_t min_cntlid, max_cntlid; /* 0: 1, 65519 */
 	bool enable_nssr; /* hosts may do an NVM Subsystem Reset */
+	const char *admin_label; /* NULL: none; for administrators only */
+	uint32_t dmrsl; /* blocks of a range of Dataset Management at most; 0: no limit */
+	uint8_t wzsl; /* Write Zeroes of 2^wzsl x 4 KiB at most; 0: no limit */
 };
+
+#define NVMF_ADMIN_LABEL_MAX 255
 
 /* Readable by configuration code; changed by the functions below only. */
 struct nvmf_subsystem {
@@ -130,6 +184,9 @@ struct nvmf_subsystem {
 	bool allow_any_host, ana_reporting;
 	uint16_t min_cntlid, max_cntlid;
 	bool enable_nssr;
+	char *admin_label; /* NULL: none */
+	uint32_t dmrsl;
+	uint8_t wzsl;
 	GPtrArray *listeners;  /* struct nvmf_listener*, in order added */
 	GPtrArray *hosts;      /* char*, in order added */
 	struct nvmf_ns **nss;  /* [max_namespaces], nsid - 1; NULL: none */
@@ -143,6 +200,9 @@ struct nvmf_listener {
 	struct nvmf_transport *transport;
 	uint16_t portid; /* the same for the same address in all subsystems */
 	struct nvmf_ana *ana;
+	/* As they were given, for the saved configuration. */
+	char *sock_impl; /* NULL: not */
+	int32_t numa_id; /* -1: not */
 };
 
 struct nvmf_ns {
@@ -178,6 +238,16 @@ bool nvmf_subsystem_allow_any_host(struct nvmf_subsystem *s, bool allow, GError 
 /* The transport must have been created. Several subsystems share an address. */
 bool nvmf_subsystem_add_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				 GError **error);
+/*
+ * The same; the port id of the address, which hosts see in the discovery log, is given.
+ * It must be free, or what the address has already.
+ */
+#define NVMF_PORTID_ANY (-1)
+bool nvmf_subsystem_add_listener_as(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
+				    int portid, GError **error);
+/* The one on this address, or NULL. */
+struct nvmf_listener *nvmf_subsystem_listener(struct nvmf_subsystem *s,
+					      const struct nvmf_trid *trid);
 /* Controllers of s that came in through it are disconnected. */
 void nvmf_subsystem_remove_listener(struct nvmf_subsystem *s, const struct nvmf_trid *trid,
 				    nvmf_done done, void *arg);
@@ -189,12 +259,15 @@ struct nvmf_ns_options {
 	uint32_t anagrpid;                   /* 0: the nsid; at most max_namespaces */
 	bool read_only;
 	bool no_auto_visible; /* nobody sees it before nvmf_ns_add_host */
+	bool write_protected; /* as a host left it (feature 84h), and as hosts may change it */
 };
 
 /* On success *nsid (if given) is set when done is called; must stay valid until then. */
 void nvmf_subsystem_add_ns(struct nvmf_subsystem *s, const struct nvmf_ns_options *options,
 			   uint32_t *nsid, nvmf_done done, void *arg);
 void nvmf_subsystem_remove_ns(struct nvmf_subsystem *s, uint32_t nsid, nvmf_done done, void *arg);
+/* By a host, as it is now. */
+bool nvmf_ns_write_protected(const struct nvmf_ns *ns);
 
 /*
  * One host more, or less, sees a namespace that was added with no_auto_visible.
@@ -289,3 +362,34 @@ struct nvmf_group_stats {
 void nvmf_get_stats(struct nvmf_tgt *tgt,
 		    void (*done)(void *arg, const struct nvmf_group_stats *stats, unsigned n),
 		    void *arg);
+
+/* --- what happens --------------------------------------------------------------------- */
+
+/* X(id, name of its notification) */
+#define NVMF_EVENTS(X)                                          \
+	X(NVMF_EVENT_SUBSYSTEM_ADD, "nvmf_subsystem_add")       \
+	X(NVMF_EVENT_SUBSYSTEM_REMOVE, "nvmf_subsystem_remove") \
+	X(NVMF_EVENT_NS_ADD, "nvmf_ns_add")                     \
+	X(NVMF_EVENT_NS_REMOVE, "nvmf_ns_remove")               \
+	X(NVMF_EVENT_NS_PROTECT, "nvmf_ns_write_protect")       \
+	X(NVMF_EVENT_LISTENER_ADD, "nvmf_listener_add")         \
+	X(NVMF_EVENT_LISTENER_REMOVE, "nvmf_listener_remove")   \
+	X(NVMF_EVENT_HOST_ADD, "nvmf_host_add")                 \
+	X(NVMF_EVENT_HOST_REMOVE, "nvmf_host_remove")           \
+	X(NVMF_EVENT_ANA_CHANGE, "nvmf_ana_change")             \
+	X(NVMF_EVENT_CTRLR_CONNECT, "nvmf_ctrlr_connect")       \
+	X(NVMF_EVENT_CTRLR_DISCONNECT, "nvmf_ctrlr_disconnect")
+
+enum nvmf_event {
+#define X(id, name) id,
+	NVMF_EVENTS(X)
+#undef X
+};
+
+/*
+ * event is called for each: type is the name above (constant), ctx the NQN of the
+ * subsystem and, after a blank each, key=value of what it is about; tgt=NAME comes
+ * first where the subsystem is of another target than the first. One listener.
+ */
+void nvmf_tgt_listen(struct nvmf_tgt *tgt,
+		     void (*event)(void *arg, const char *type, const char *ctx), void *arg);

@@ -47,6 +47,8 @@ static void link_group(struct nvmf_qpair *q)
 
 static void unlink_group(struct nvmf_qpair *q)
 {
+	if (q->group->walk == q)
+		q->group->walk = q->next;
 	*q->prev = q->next;
 	if (q->next != NULL)
 		q->next->prev = q->prev;
@@ -148,6 +150,7 @@ static void gone(struct task *task)
 	if (q->state == NVMF_QPAIR_GONE || q->outstanding != 0)
 		return;
 	nvmf_qpair_set_state(q, NVMF_QPAIR_GONE);
+	nvmf_counts_leave(q);
 	if (q->ctrlr == NULL)
 		nvmf_qpair_release(q);
 	else if (q->ctrlr->owner == q->reactor)

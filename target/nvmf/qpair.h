@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "target/nvmf/counts.h"
 #include "target/nvmf/transport.h"
 
 struct nvmf_ctrlr;
@@ -70,6 +71,8 @@ struct nvmf_qpair {
 	struct nvmf_qpair *next; /* the group's list, newest first */
 	struct nvmf_qpair **prev;
 	struct nvmf_error_ring errors;
+	uint64_t admin_commands;     /* of queue 0 */
+	struct nvmf_counts commands; /* of other queues */
 };
 
 extern const char *const nvmf_qpair_state_names[NVMF_QPAIR_STATES];

@@ -12,7 +12,10 @@
 
 static uint64_t trace_id(const struct nvmf_request *req)
 {
-	return (uint64_t)req->qpair->qid << 16 | req->cmd.cid;
+	const struct nvmf_qpair *q = req->qpair;
+	uint64_t cntlid = q->ctrlr != NULL ? q->ctrlr->cntlid : 0;
+
+	return cntlid << 32 | (uint64_t)q->qid << 16 | req->cmd.cid;
 }
 
 /*
@@ -80,12 +83,14 @@ void nvmf_request_exec(struct nvmf_request *req)
 	struct nvmf_qpair *q = req->qpair;
 
 	start(req);
-	if (q->state != NVMF_QPAIR_ENABLED || req->cmd.opcode == NVME_OP_FABRICS)
+	if (q->state != NVMF_QPAIR_ENABLED || req->cmd.opcode == NVME_OP_FABRICS) {
 		exec_fabrics(req);
-	else if (q->qid != 0)
+	} else if (q->qid != 0) {
 		nvmf_io_exec(req);
-	else
+	} else {
+		q->admin_commands++;
 		nvmf_admin_exec(req);
+	}
 }
 
 /* FFFFh in Connect's response consents to do without SQ flow control; then the field is reserved. */
@@ -97,6 +102,15 @@ static uint16_t no_head(const struct nvmf_request *req)
 	return connect ? 0xffff : 0;
 }
 
+static __attribute__((noinline)) void failed(struct nvmf_request *req, uint16_t status)
+{
+	if ((req->cmd.flags & NVME_CMD_FUSE_MASK) != 0)
+		nvmf_fuse_failed(req);
+	req->late = false;
+	if (req->qpair->qid != 0)
+		nvmf_count_error(req, status);
+}
+
 /*
  * The SQ head moves when a command completes, not when it is taken: so a host
  * that fills the queue by it never has more commands outstanding than entries.
@@ -106,8 +120,8 @@ void nvmf_request_complete(struct nvmf_request *req, uint16_t status)
 	struct nvmf_qpair *q = req->qpair;
 
 	trace_write(q->reactor->trace, TRACE_REQ_DONE, trace_id(req), status);
-	if (G_UNLIKELY(status != NVME_SUCCESS) && (req->cmd.flags & NVME_CMD_FUSE_MASK) != 0)
-		nvmf_fuse_failed(req);
+	if (G_UNLIKELY(status != NVME_SUCCESS))
+		failed(req, status);
 	if (q->sq_size != 0 && ++q->sq_head == q->sq_size)
 		q->sq_head = 0;
 	req->rsp.sqhd = q->no_sq_flow_control ? no_head(req) : q->sq_head;
@@ -140,6 +154,7 @@ static void unlink_waiting(struct nvmf_request *req)
 	*p = req->next;
 	req->next = NULL;
 	req->waiting = false;
+	req->late = true;
 	req->qpair->group->stats.pending_bdev_io--;
 }
 
@@ -177,6 +192,7 @@ static bool wait_for(struct nvmf_request *req, struct buf_pool *pool,
 		return false;
 	}
 	req->waiting = true;
+	req->begun = q->reactor->now;
 	req->next = q->waiting;
 	q->waiting = req;
 	q->group->stats.pending_bdev_io++;

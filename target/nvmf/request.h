@@ -27,12 +27,14 @@ struct nvmf_request {
 	uint8_t xfer;      /* enum nvme_xfer */
 	bool placed;       /* iov points into bdev memory: nvmf_request_release() it */
 	uint32_t data_len; /* H2C: bytes that came; C2H: room at the host, then bytes to send */
+	uint64_t begun;	   /* by the reactor's clock: of commands in steps, and of late ones */
 	struct iovec buf_iov;
 	struct buf *buf; /* of nvmf_request_get_buffer, or NULL */
 	struct nvmf_ns_group *ns; /* while it is counted there */
 	void (*buffer_ready)(struct nvmf_request *req);
 	struct buf_waiter waiter;
 	bool waiting;     /* for a buffer */
+	bool late;	  /* it had to wait for one, from begun on */
 	bool executing;   /* between exec and complete */
 	void *reply_data; /* of nvmf_request_reply_data while it waits */
 	struct bdev_io io;

@@ -67,6 +67,9 @@ struct nvmf_subsystem *nvmf_subsystem_make(struct nvmf_tgt *tgt, enum nvmf_subty
 	s->allow_any_host = options->allow_any_host;
 	s->ana_reporting = options->ana_reporting;
 	s->enable_nssr = options->enable_nssr;
+	s->admin_label = g_strdup(options->admin_label);
+	s->dmrsl = options->dmrsl;
+	s->wzsl = options->wzsl;
 	s->min_cntlid = options->min_cntlid ? options->min_cntlid : NVMF_MIN_CNTLID;
 	s->max_cntlid = options->max_cntlid ? options->max_cntlid : NVMF_MAX_CNTLID;
 	s->listeners = g_ptr_array_new_with_free_func(nvmf_listener_free);
@@ -118,6 +121,11 @@ static bool check_options(struct nvmf_tgt *tgt, const struct nvmf_subsystem_opti
 	if (o->model_number && (strlen(o->model_number) > 40 || !printable(o->model_number)))
 		return refuse(error, RPC_INTERNAL_ERROR, o->nqn,
 			      "model_number must be at most 40 printable ASCII characters");
+	if (o->admin_label &&
+	    (strlen(o->admin_label) > NVMF_ADMIN_LABEL_MAX || !printable(o->admin_label)))
+		return refuse(error, RPC_INTERNAL_ERROR, o->nqn,
+			      "admin_label must be at most " G_STRINGIFY(
+				      NVMF_ADMIN_LABEL_MAX) " printable ASCII characters");
 	if (o->max_namespaces > NVMF_MAX_NSID)
 		return refuse(error, RPC_INTERNAL_ERROR, o->nqn,
 			      "max_namespaces must be at most " G_STRINGIFY(NVMF_MAX_NSID));
@@ -142,6 +150,7 @@ struct nvmf_subsystem *nvmf_subsystem_create(struct nvmf_tgt *tgt,
 	if (!check_options(tgt, options, error))
 		return NULL;
 	s = nvmf_subsystem_make(tgt, NVMF_SUBTYPE_NVM, options);
+	nvmf_event(s, NVMF_EVENT_SUBSYSTEM_ADD, "%s", "");
 	nvmf_discovery_changed(tgt);
 	return s;
 }
@@ -238,8 +247,10 @@ static void drop_sgroup(struct reactor *r, void *arg)
 {
 	struct deletion *d = arg;
 	struct nvmf_group *g = nvmf_group_of(d->s->tgt, r);
+	struct nvmf_sgroup *sg = g_ptr_array_index(g->sgroups, d->s->index);
 
-	g_aligned_free(g_ptr_array_index(g->sgroups, d->s->index));
+	nvmf_counts_free(sg);
+	g_aligned_free(sg);
 	g->sgroups->pdata[d->s->index] = NULL;
 }
 
@@ -249,6 +260,7 @@ void nvmf_subsystem_free(struct nvmf_subsystem *s)
 	g_ptr_array_unref(s->hosts);
 	g_ptr_array_unref(s->priv->ctrlrs);
 	g_ptr_array_unref(s->priv->waiters);
+	g_free(s->admin_label);
 	g_free(s->priv);
 	g_free(s->nss);
 	g_free(s);
@@ -260,6 +272,8 @@ static void dropped(void *arg)
 	struct nvmf_tgt *tgt = d->s->tgt;
 
 	tgt->subsystems->pdata[d->s->index] = NULL;
+	if (d->s->subtype == NVMF_SUBTYPE_NVM)
+		nvmf_event(d->s, NVMF_EVENT_SUBSYSTEM_REMOVE, "%s", "");
 	nvmf_subsystem_free(d->s);
 	d->done(d->arg, NULL);
 	g_free(d);
@@ -335,6 +349,7 @@ bool nvmf_subsystem_add_host(struct nvmf_subsystem *s, const char *hostnqn, GErr
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "host: %s", why);
 	if (!find_host(s, hostnqn, &i)) {
 		g_ptr_array_add(s->hosts, g_strdup(hostnqn));
+		nvmf_event(s, NVMF_EVENT_HOST_ADD, "host=%s", hostnqn);
 		nvmf_discovery_changed(s->tgt);
 	}
 	return true;
@@ -352,6 +367,7 @@ void nvmf_subsystem_remove_host(struct nvmf_subsystem *s, const char *hostnqn, n
 
 	if (find_host(s, hostnqn, &i)) {
 		g_ptr_array_remove_index(s->hosts, i);
+		nvmf_event(s, NVMF_EVENT_HOST_REMOVE, "host=%s", hostnqn);
 		nvmf_discovery_changed(s->tgt);
 	}
 	nvmf_subsystem_kill_ctrlrs(s, of_host, hostnqn, done, arg);
@@ -362,6 +378,7 @@ bool nvmf_subsystem_allow_any_host(struct nvmf_subsystem *s, bool allow, GError 
 	(void)error;
 	if (s->allow_any_host != allow) {
 		s->allow_any_host = allow;
+		nvmf_event(s, allow ? NVMF_EVENT_HOST_ADD : NVMF_EVENT_HOST_REMOVE, "host=*");
 		nvmf_discovery_changed(s->tgt);
 	}
 	return true;

@@ -94,6 +94,7 @@ static void accepted(struct net_listener *listener, struct net_stream *stream, v
 	nvmf_qpair_init(&c->q, port, r);
 	init_req(c, &c->first, 0);
 	trace_write(r->trace, TRACE_TCP_ACCEPT, port->portid, 0);
+	log_debug(r->core->log, "nvmf.tcp", "connection accepted", "portid=%u", port->portid);
 }
 
 static void accept_failed(struct net_listener *listener, int err, void *user)
@@ -235,6 +236,8 @@ static void tcp_qpair_kill(struct nvmf_qpair *q)
 	struct tcp_conn *c = tcp_conn_of(q);
 
 	trace_write(q->reactor->trace, TRACE_TCP_CLOSE, q->qid, c->state);
+	log_debug(q->reactor->core->log, "nvmf.tcp", "connection closed", "qid=%u state=%u", q->qid,
+		  (unsigned)c->state);
 	if (c->state != TCP_LINGER)
 		close_stream(c);
 	tcp_tx_drop(c, c->state != TCP_LINGER);

@@ -8,7 +8,14 @@ struct nvmf_tgt {
 	struct core *core;
 	struct bdev_layer *bdevs;
 	char *name;
+	struct nvmf_tgt *first; /* of the process: itself, or whom it belongs to */
+	GPtrArray *others;	/* the first's: struct nvmf_tgt*, in order made */
 	uint32_t max_subsystems;
+	uint16_t crdt[3];
+	enum nvmf_dup_host_policy dup_host_policy;
+	/* Reactors that queue pairs go to, and how many. */
+	struct reactor *homes[CORE_MAX_REACTORS];
+	unsigned nhomes;
 	struct nvmf_group *groups[CORE_MAX_REACTORS]; /* set before anything runs */
 	GPtrArray *transports;  /* struct nvmf_transport* */
 	GPtrArray *subsystems;  /* by index; NULL: free place */
@@ -19,6 +26,8 @@ struct nvmf_tgt {
 	uint64_t started;       /* when, ns */
 	uint64_t genctr;        /* discovery generation counter */
 	uint16_t next_portid;
+	void (*event)(void *arg, const char *type, const char *ctx); /* NULL: nobody listens */
+	void *event_arg;
 	bool shutting_down;
 	bool after_delete; /* shutdown waits for a deletion that was under way */
 	unsigned connections;   /* queue pairs in existence */
@@ -26,6 +35,12 @@ struct nvmf_tgt {
 	void (*shutdown_done)(void *arg);
 	void *shutdown_arg;
 };
+
+/* Where the queue pair with this number goes. */
+static inline struct reactor *nvmf_tgt_home(const struct nvmf_tgt *tgt, unsigned n)
+{
+	return tgt->homes[n % tgt->nhomes];
+}
 
 struct nvmf_subsystem_priv {
 	GPtrArray *ctrlrs; /* registry: struct nvmf_ctrlr*, sorted by cntlid */
@@ -48,5 +63,10 @@ struct nvmf_ns_priv {
 	unsigned nidentities; /* of them, in tgt->identities */
 	bool adding;
 	bool bdev_gone; /* while it was being added */
-	bool write_protected; /* by a host (feature 84h); ends with the namespace, or the target */
+	bool write_protected; /* by a host (feature 84h) */
 };
+
+/* Tells the listener; format may be "". */
+void nvmf_event(const struct nvmf_subsystem *s, enum nvmf_event event, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+void nvmf_listener_event(const struct nvmf_listener *l, enum nvmf_event event);

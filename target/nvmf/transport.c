@@ -57,6 +57,26 @@ static bool check_options(const struct nvmf_transport_options *o, GError **error
 	return true;
 }
 
+static uint32_t masked_opcodes(unsigned oncs)
+{
+	static const struct {
+		unsigned bit;
+		uint8_t opcode;
+	} commands[] = {
+		{ NVMF_ONCS_COMPARE, NVME_CMD_COMPARE },
+		{ NVMF_ONCS_DSM, NVME_CMD_DSM },
+		{ NVMF_ONCS_WRITE_ZEROES, NVME_CMD_WRITE_ZEROES },
+		{ NVMF_ONCS_COPY, NVME_CMD_COPY },
+	};
+	uint32_t mask = 0;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+		if (oncs & commands[i].bit)
+			mask |= 1u << commands[i].opcode;
+	}
+	return mask;
+}
+
 struct nvmf_transport *nvmf_transport_find(struct nvmf_tgt *tgt, const char *trtype)
 {
 	for (unsigned i = 0; i < tgt->transports->len; i++) {
@@ -90,6 +110,9 @@ struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *t
 		t->ops = all_ops[i];
 		t->tgt = tgt;
 		t->options = *opts;
+		t->masked_opcodes = masked_opcodes(opts->masked_oncs);
+		t->no_fused = (opts->masked_fuses & NVMF_FUSES_COMPARE_AND_WRITE) ||
+			      (opts->masked_oncs & NVMF_ONCS_COMPARE);
 		t->ports = g_ptr_array_new();
 		g_ptr_array_add(tgt->transports, t);
 		return t;
@@ -148,17 +171,19 @@ bool nvmf_trid_parse(struct nvmf_trid *trid, const char *trtype, const char *adr
 	return true;
 }
 
-static bool portid_used(const struct nvmf_tgt *tgt, uint16_t id)
+static const struct nvmf_port *port_of_id(const struct nvmf_tgt *tgt, uint16_t id)
 {
 	for (unsigned i = 0; i < tgt->transports->len; i++) {
 		const struct nvmf_transport *t = g_ptr_array_index(tgt->transports, i);
 
 		for (unsigned k = 0; k < t->ports->len; k++) {
-			if (((const struct nvmf_port *)g_ptr_array_index(t->ports, k))->portid == id)
-				return true;
+			const struct nvmf_port *port = g_ptr_array_index(t->ports, k);
+
+			if (port->portid == id)
+				return port;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 /* Not 0, and not one of a port that was here a moment ago: connections remember it. */
@@ -167,11 +192,32 @@ static uint16_t free_portid(struct nvmf_tgt *tgt)
 	do {
 		if (++tgt->next_portid == 0)
 			tgt->next_portid = 1;
-	} while (portid_used(tgt, tgt->next_portid));
+	} while (port_of_id(tgt, tgt->next_portid) != NULL);
 	return tgt->next_portid;
 }
 
-struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid,
+/* The number asked for is free, or it is that of the port there is. */
+static bool may_have_id(const struct nvmf_tgt *tgt, const struct nvmf_port *there, int portid,
+			GError **error)
+{
+	const struct nvmf_port *other;
+
+	if (portid == NVMF_PORTID_ANY || (there != NULL && there->portid == portid))
+		return true;
+	if (there != NULL)
+		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
+				      "portid is %d; %s:%s is port %u already", portid,
+				      there->trid.traddr, there->trid.trsvcid, there->portid);
+	if (portid < 0 || portid > UINT16_MAX)
+		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
+				      "portid is %d; it may be 0 to 65535", portid);
+	other = port_of_id(tgt, (uint16_t)portid);
+	return other == NULL ||
+	       weft_error_set(error, RPC_INVALID_PARAMS, NULL, "portid is %d; port %d is %s:%s",
+			      portid, portid, other->trid.traddr, other->trid.trsvcid);
+}
+
+struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid, int portid,
 				GError **error)
 {
 	struct nvmf_port *port;
@@ -179,10 +225,14 @@ struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid
 	for (unsigned i = 0; i < t->ports->len; i++) {
 		port = g_ptr_array_index(t->ports, i);
 		if (net_addr_equal(&port->trid.addr, &trid->addr)) {
+			if (!may_have_id(t->tgt, port, portid, error))
+				return NULL;
 			port->refs++;
 			return port;
 		}
 	}
+	if (!may_have_id(t->tgt, NULL, portid, error))
+		return NULL;
 	port = g_new0(struct nvmf_port, 1);
 	port->transport = t;
 	port->trid = *trid;
@@ -191,7 +241,7 @@ struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid
 		g_free(port);
 		return NULL;
 	}
-	port->portid = free_portid(t->tgt);
+	port->portid = portid == NVMF_PORTID_ANY ? free_portid(t->tgt) : (uint16_t)portid;
 	g_ptr_array_add(t->ports, port);
 	return port;
 }

@@ -70,12 +70,23 @@ struct nvmf_transport {
 	const struct nvmf_transport_ops *ops;
 	struct nvmf_tgt *tgt;
 	struct nvmf_transport_options options;
+	uint32_t masked_opcodes; /* 1 << opcode of I/O commands that hosts do not have */
+	bool no_fused;		 /* nor pairs */
 	GPtrArray *ports; /* struct nvmf_port* */
 };
 
 extern const struct nvmf_transport_ops nvmf_tcp_ops;
 
-/* One more user of the address (starts listening for the first). NULL and error. Main reactor. */
-struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid,
+/* An I/O command that is masked there. */
+static inline bool nvmf_transport_masks(const struct nvmf_transport *t, uint8_t opcode)
+{
+	return opcode < 32 && (t->masked_opcodes & 1u << opcode) != 0;
+}
+
+/*
+ * One more user of the address (starts listening for the first). portid: the number that
+ * it must have, or NVMF_PORTID_ANY. NULL and error. Main reactor.
+ */
+struct nvmf_port *nvmf_port_get(struct nvmf_transport *t, const struct nvmf_trid *trid, int portid,
 				GError **error);
 void nvmf_port_put(struct nvmf_port *port);

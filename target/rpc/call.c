@@ -9,17 +9,15 @@
 
 #include "target/rpc/server.h"
 
-#define WRONG_STATE                                                                                \
+#define TOO_LATE                                                                                   \
 	"Method may only be called before framework is initialized. Use --wait-for-rpc command "   \
 	"line parameter and then issue this RPC before the framework_start_init RPC."
+#define TOO_EARLY                                                                                  \
+	"Method may only be called after framework is initialized using framework_start_init RPC."
 
-const struct rpc_method *rpc_method_find(const char *name)
+bool rpc_method_is_current(const struct rpc_server *server, const struct rpc_method *method)
 {
-	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
-		for (const struct rpc_method *m = *table; m->name; m++)
-			if (strcmp(m->name, name) == 0)
-				return m;
-	return NULL;
+	return (method->states & server->state) != 0;
 }
 
 /* --- end -------------------------------------------------------------------------- */
@@ -44,7 +42,18 @@ static void end(struct rpc_request *req)
 {
 	g_assert(!req->ended);
 	req->ended = true;
+	if (req->error)
+		log_info(req->server->core->log, "rpc", "call failed", "method=%s code=%d",
+			 req->method ? req->method->name : "?", req->error->code);
 	reactor_timer_cancel(req->server->reactor, &req->timer);
+	if (req->method && req->method->makes && req->server->keeper)
+		req->server->keeper->ended(req->server->keeper, req);
+	else
+		rpc_deliver(req);
+}
+
+void rpc_deliver(struct rpc_request *req)
+{
 	reactor_run_soon(req->server->reactor, &req->task);
 }
 
@@ -113,16 +122,24 @@ void rpc_done(void *arg, const GError *error)
 
 /* --- start ------------------------------------------------------------------------- */
 
-static void unknown_method(struct rpc_request *req, const char *method)
+const char *rpc_method_near(const char *name)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	const char *near;
 
 	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
 		for (const struct rpc_method *m = *table; m->name; m++)
 			g_ptr_array_add(names, (char *)m->name);
+	for (const struct rpc_alias *alias = rpc_aliases; alias->name; alias++)
+		if (rpc_method_find(alias->name))
+			g_ptr_array_add(names, (char *)alias->name);
 	g_ptr_array_add(names, NULL);
-	near = rpc_nearest(method, (const char *const *)names->pdata);
+	return rpc_nearest(name, (const char *const *)names->pdata);
+}
+
+static void unknown_method(struct rpc_request *req, const char *method)
+{
+	const char *near = rpc_method_near(method);
+
 	if (near)
 		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
 			      "there is no such method. Did you mean %s?", near);
@@ -131,9 +148,59 @@ static void unknown_method(struct rpc_request *req, const char *method)
 			      "there is no such method; rpc_get_methods lists them");
 }
 
+/* True: it may not be called now, and that has been said. */
+static bool wrong_state(struct rpc_request *req)
+{
+	const struct rpc_server *server = req->server;
+	const char *name = req->method->name;
+
+	if (rpc_method_is_current(server, req->method))
+		return false;
+	if (server->state == RPC_RUNTIME)
+		rpc_fail_with(req, -1, TOO_LATE, "%s configures what is running already", name);
+	else
+		rpc_fail_with(req, -1, TOO_EARLY,
+			      server->wait_for_rpc
+				      ? "%s needs what framework_start_init starts"
+				      : "%s has to wait until the startup configuration has begun "
+					"to run",
+			      name);
+	return true;
+}
+
+static void run_now(struct task *task)
+{
+	struct rpc_request *req =
+		(struct rpc_request *)((char *)task - offsetof(struct rpc_request, task));
+
+	task->fn = deliver;
+	req->method->call(req);
+}
+
+static bool look_loaded(struct rpc_request *req, bool give_up)
+{
+	if (req->server->loading && !give_up)
+		return false;
+	if (give_up) {
+		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
+	} else {
+		/* Not from inside: what it does may wake those who wait, itself among them. */
+		req->task.fn = run_now;
+		reactor_run_soon(req->server->reactor, &req->task);
+	}
+	return true;
+}
+
+/* What the startup configuration makes is made before anything that others want. */
+static bool comes_too_early(const struct rpc_request *req)
+{
+	return req->server->loading && req->server->state == RPC_RUNTIME && req->method->makes &&
+	       !req->part;
+}
+
 static void start(struct rpc_request *req, const char *method, const struct jv *params)
 {
-	const struct rpc_method *m = rpc_method_find(method);
+	const struct rpc_method *m = rpc_method_find_as(method, &req->called_as);
 	g_autoptr(GError) error = NULL;
 
 	if (!m) {
@@ -141,11 +208,13 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		return;
 	}
 	req->method = m;
-	if (!(m->states & RPC_RUNTIME)) {
-		rpc_fail_with(req, -1, WRONG_STATE, "%s configures what is running already",
-			      method);
+	log_debug(req->server->core->log, "rpc", "call", "method=%s", m->name);
+	if (req->called_as)
+		rpc_server_warn_old(req->server, req->called_as,
+				    m->name == req->called_as ? "several" : m->name);
+	if (wrong_state(req))
 		return;
-	}
+	req->given = params;
 	req->params = g_malloc0(MAX(m->params_size, 1));
 	if (m->defaults)
 		m->defaults(req->params);
@@ -153,18 +222,22 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		rpc_fail(req, error);
 		return;
 	}
-	m->call(req);
+	if (comes_too_early(req))
+		rpc_wait(req, look_loaded);
+	else
+		m->call(req);
 }
 
-void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
-	      const struct jv *params,
-	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
-	      void *owner)
+static void call(struct rpc_server *server, struct jv_doc *doc, const char *method,
+		 const struct jv *params, bool part,
+		 void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+		 void *owner)
 {
 	struct rpc_request *req = g_new0(struct rpc_request, 1);
 
 	req->server = server;
-	req->doc = jv_doc_ref(doc);
+	req->part = part;
+	req->doc = doc ? jv_doc_ref(doc) : NULL;
 	req->done = done;
 	req->owner = owner;
 	req->task.fn = deliver;
@@ -174,4 +247,20 @@ void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
 		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
 	else
 		start(req, method, params);
+}
+
+void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
+	      const struct jv *params,
+	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+	      void *owner)
+{
+	call(server, doc, method, params, false, done, owner);
+}
+
+void rpc_call_part(struct rpc_server *server, struct jv_doc *doc, const char *method,
+		   const struct jv *params,
+		   void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+		   void *owner)
+{
+	call(server, doc, method, params, true, done, owner);
 }

@@ -3,10 +3,12 @@
  * One connection: bytes in, texts cut out of them, exchanges run, answers out.
  *
  * An exchange is one text: a request, or a batch, whose requests run one after
- * the other. Exchanges of a connection run side by side, CALLS_MAX at most; when
- * there are more, or the peer does not read its answers, no more is read from it.
- * A text that cannot be followed (not JSON, too long) is answered, and then the
- * connection is closed, since nobody knows where the next text begins.
+ * the other, one a pass of the reactor, which has I/O to do in between. Exchanges of a
+ * connection run side by side, CALLS_MAX at most; when there are more, or the peer does not read
+ * its answers, no more is read from it. A text that cannot be followed (not JSON, too long) is
+ * answered, and then the connection is closed, since nobody knows where the next text begins.
+ * Closed means that no more is sent; what still comes in is thrown away for a moment, so that a
+ * peer which sends all before it reads gets to read the answer.
  *
  * Invariant: an exchange outlives its client if it has to (client is NULL then);
  * a client never outlives the server.
@@ -19,9 +21,11 @@
 #include "target/rpc/framing.h"
 
 #define RECV_BYTES 4096
-#define CALLS_MAX 16	       /* exchanges in flight; also started in one pass */
+#define CALLS_MAX 16	       /* exchanges in flight */
+#define STARTS_MAX 2	       /* exchanges started in one pass */
 #define OUT_HIGH (1024 * 1024) /* unsent bytes from which on nothing more is read */
-#define OUT_KEEP 65536	       /* buffers larger than this are freed when empty */
+#define DRAIN_NS UINT64_C(1000000000)
+#define OUT_KEEP 65536 /* buffers larger than this are freed when empty */
 
 struct rpc_client {
 	struct rpc_server *server;
@@ -32,11 +36,12 @@ struct rpc_client {
 	GString *out;
 	size_t sent; /* of out */
 	GPtrArray *exchanges;
-	struct timer resume;
-	struct task flush;
+	struct timer drained;
+	struct task flush, resume;
 	bool eof;	/* the peer sends no more */
 	bool finishing; /* after the answers: close */
 	bool overrun;	/* too much is unsent: close at once */
+	bool draining;	/* all is said: only until the peer closes too */
 	bool paused, blocked;
 };
 
@@ -46,11 +51,12 @@ struct exchange {
 	struct jv_doc *doc;
 	bool batch;
 	const struct jv *next; /* element of a batch to run next */
+	struct task step;      /* runs it, in the next pass */
 	const struct jv *id;   /* of the running request; NULL: a notification */
 	GString *answer;
 };
 
-static void exchange_step(struct exchange *x);
+static void exchange_later(struct exchange *x);
 
 /* --- output ------------------------------------------------------------------------- */
 
@@ -66,8 +72,8 @@ static bool is_idle(const struct rpc_client *c)
 
 static void set_paused(struct rpc_client *c)
 {
-	bool paused =
-		c->finishing || c->eof || c->exchanges->len >= CALLS_MAX || unsent(c) >= OUT_HIGH;
+	bool paused = !c->draining && (c->finishing || c->eof || c->exchanges->len >= CALLS_MAX ||
+				       unsent(c) >= OUT_HIGH);
 
 	if (paused == c->paused)
 		return;
@@ -84,6 +90,25 @@ static void out_emptied(struct rpc_client *c)
 	} else {
 		g_string_truncate(c->out, 0);
 	}
+}
+
+static void client_drain(struct rpc_client *c)
+{
+	struct reactor *r = c->server->reactor;
+
+	if (c->draining)
+		return;
+	c->draining = true;
+	c->stream->ops->shutdown(c->stream);
+	reactor_timer_set(r, &c->drained, r->now + DRAIN_NS);
+	set_paused(c);
+}
+
+static void drained_timer(struct timer *timer, struct reactor *r)
+{
+	(void)r;
+	rpc_client_close(
+		(struct rpc_client *)((char *)timer - offsetof(struct rpc_client, drained)));
 }
 
 /* May free c. */
@@ -107,12 +132,16 @@ static void client_flush(struct rpc_client *c)
 	}
 	if (unsent(c) == 0 && c->sent > 0)
 		out_emptied(c);
-	if ((c->finishing || c->eof) && is_idle(c)) {
+	if (c->finishing && !c->eof && is_idle(c)) {
+		client_drain(c);
+		return;
+	}
+	if (c->eof && is_idle(c)) {
 		rpc_client_close(c);
 		return;
 	}
 	if (c->scanned < c->in->len) /* in the next pass, so that this one ends */
-		reactor_timer_set(c->server->reactor, &c->resume, c->server->reactor->now);
+		reactor_run_at_flush(c->server->reactor, &c->resume);
 	set_paused(c);
 }
 
@@ -177,14 +206,16 @@ static void append_failure(GString *out, const struct jv *id, const GError *erro
 	g_string_append_c(out, '}');
 }
 
+/* out: with the answers before it, in a batch. */
 static void append_result(GString *out, const struct jv *id, JsonNode *result)
 {
 	g_autofree char *text = json_to_string(result, FALSE);
 
 	append_head(out, id);
-	if (strlen(text) > RPC_MAX_RESPONSE)
+	if (out->len + strlen(text) > RPC_MAX_RESPONSE)
 		append_error(out, RPC_INTERNAL_ERROR, "Internal error",
-			     "the answer is longer than 32 MiB");
+			     "the answer, with those before it in a batch, is longer than 32 MiB; "
+			     "ask for less at a time");
 	else
 		g_string_append_printf(out, "\"result\":%s", text);
 	g_string_append_c(out, '}');
@@ -206,6 +237,7 @@ static void exchange_finish(struct exchange *x)
 	}
 	g_string_free(x->answer, TRUE);
 	jv_doc_unref(x->doc);
+	rpc_server_call_ends(x->server);
 	g_free(x);
 }
 
@@ -219,7 +251,7 @@ static void request_done(struct rpc_request *req, JsonNode *result, const GError
 		else
 			append_result(x->answer, x->id, result);
 	}
-	exchange_step(x);
+	exchange_later(x);
 }
 
 static bool invalid(GError **error, const char *what)
@@ -295,16 +327,31 @@ static bool run_request(struct exchange *x, const struct jv *request)
 	return true;
 }
 
+/* The next request, if there is one: now the first, the others each in a pass of its own. */
 static void exchange_step(struct exchange *x)
 {
-	while (x->next) {
-		const struct jv *request = x->next;
+	const struct jv *request = x->next;
 
-		x->next = x->batch ? request->next : NULL;
-		if (run_request(x, request))
-			return;
+	if (!request || (!x->client && x->server->stopping)) {
+		exchange_finish(x);
+		return;
 	}
-	exchange_finish(x);
+	x->next = x->batch ? request->next : NULL;
+	if (!run_request(x, request))
+		exchange_later(x);
+}
+
+static void step_task(struct task *task)
+{
+	exchange_step((struct exchange *)((char *)task - offsetof(struct exchange, step)));
+}
+
+static void exchange_later(struct exchange *x)
+{
+	if (x->next)
+		reactor_run_at_flush(x->server->reactor, &x->step);
+	else
+		exchange_finish(x);
 }
 
 static void exchange_start(struct rpc_client *c, struct jv_doc *doc)
@@ -318,7 +365,9 @@ static void exchange_start(struct rpc_client *c, struct jv_doc *doc)
 	x->answer = g_string_new(NULL);
 	x->batch = root->type == JV_ARRAY && root->count > 0;
 	x->next = x->batch ? root->first : root;
+	x->step.fn = step_task;
 	g_ptr_array_add(c->exchanges, x);
+	rpc_server_call_begins(c->server);
 	exchange_step(x);
 }
 
@@ -401,8 +450,8 @@ static void client_process(struct rpc_client *c)
 	unsigned started = 0;
 
 	while (!c->finishing && c->exchanges->len < CALLS_MAX && unsent(c) < OUT_HIGH) {
-		if (started++ == CALLS_MAX) {
-			reactor_timer_set(c->server->reactor, &c->resume, c->server->reactor->now);
+		if (started++ == STARTS_MAX) {
+			reactor_run_at_flush(c->server->reactor, &c->resume);
 			break;
 		}
 		if (!next_text(c))
@@ -417,10 +466,9 @@ static void client_process(struct rpc_client *c)
 	set_paused(c);
 }
 
-static void resume_timer(struct timer *timer, struct reactor *r)
+static void resume_task(struct task *task)
 {
-	(void)r;
-	client_process((struct rpc_client *)((char *)timer - offsetof(struct rpc_client, resume)));
+	client_process((struct rpc_client *)((char *)task - offsetof(struct rpc_client, resume)));
 }
 
 static void readable(struct net_stream *stream, void *user)
@@ -430,7 +478,7 @@ static void readable(struct net_stream *stream, void *user)
 	struct iovec iov;
 	ssize_t n;
 
-	if (c->finishing || c->eof || c->exchanges->len >= CALLS_MAX)
+	if (!c->draining && (c->finishing || c->eof || c->exchanges->len >= CALLS_MAX))
 		return;
 	g_byte_array_set_size(c->in, len + RECV_BYTES);
 	iov = (struct iovec){ .iov_base = c->in->data + len, .iov_len = RECV_BYTES };
@@ -438,8 +486,12 @@ static void readable(struct net_stream *stream, void *user)
 	g_byte_array_set_size(c->in, len + (n > 0 ? (guint)n : 0));
 	if (n == -EAGAIN)
 		return;
-	if (n < 0) {
+	if (n < 0 || (n == 0 && c->draining)) {
 		rpc_client_close(c);
+		return;
+	}
+	if (c->draining) {
+		g_byte_array_set_size(c->in, 0);
 		return;
 	}
 	c->eof = n == 0;
@@ -474,7 +526,8 @@ struct rpc_client *rpc_client_new(struct rpc_server *server, struct net_stream *
 	c->out = g_string_new(NULL);
 	c->exchanges = g_ptr_array_new();
 	c->flush.fn = flush_task;
-	timer_init(&c->resume, resume_timer);
+	c->resume.fn = resume_task;
+	timer_init(&c->drained, drained_timer);
 	return c;
 }
 
@@ -484,7 +537,8 @@ void rpc_client_close(struct rpc_client *c)
 
 	g_ptr_array_remove(c->server->clients, c);
 	c->stream->ops->close(c->stream);
-	reactor_timer_cancel(r, &c->resume);
+	reactor_cancel_task(r, &c->resume);
+	reactor_timer_cancel(r, &c->drained);
 	reactor_cancel_task(r, &c->flush);
 	for (guint i = 0; i < c->exchanges->len; i++)
 		((struct exchange *)c->exchanges->pdata[i])->client = NULL;

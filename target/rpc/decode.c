@@ -8,7 +8,6 @@
 #include "target/core/error.h"
 
 #define STR_MAX 1024
-#define NEAREST_MAX 64
 
 struct decoder {
 	const char *method;
@@ -26,49 +25,6 @@ static bool bad(GError **error, const char *format, ...)
 	g_autofree char *text = g_strdup_vprintf(format, args);
 	va_end(args);
 	return weft_error_set(error, RPC_INVALID_PARAMS, NULL, "%s", text);
-}
-
-/* --- nearest name ------------------------------------------------------------------ */
-
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[NEAREST_MAX + 1];
-	size_t n = strlen(b);
-
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 0; a[i]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i + 1;
-		for (size_t j = 0; j < n; j++) {
-			unsigned change = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = MIN(change, 1 + MIN(row[j], diagonal));
-		}
-	}
-	return row[n];
-}
-
-const char *rpc_nearest(const char *text, const char *const *names)
-{
-	const char *best = NULL;
-	unsigned best_distance = UINT_MAX;
-
-	if (strlen(text) > NEAREST_MAX)
-		return NULL;
-	for (; *names; names++) {
-		if (strlen(*names) > NEAREST_MAX)
-			continue;
-
-		unsigned d = distance(text, *names);
-		if (d < best_distance) {
-			best = *names;
-			best_distance = d;
-		}
-	}
-	return best && best_distance <= 1 + strlen(best) / 3 ? best : NULL;
 }
 
 /* --- what a key takes ---------------------------------------------------------------- */
@@ -129,6 +85,8 @@ char *rpc_param_type_text(const struct rpc_param *p)
 		return g_strdup("object");
 	case RPC_STRS:
 		return g_strdup_printf("array of at most %u strings", (unsigned)p->max);
+	case RPC_ARRAY:
+		return g_strdup_printf("array of at most %u elements", (unsigned)p->max);
 	default:
 		return number_text(p);
 	}
@@ -274,12 +232,12 @@ static bool decode_bytes(const struct decoder *d, const struct rpc_param *p, con
 	return true;
 }
 
-static bool decode_strs(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
-			const struct jv **out)
+static bool decode_array(const struct decoder *d, const struct rpc_param *p, const struct jv *v,
+			 const struct jv **out)
 {
 	if (v->type != JV_ARRAY || v->count > p->max)
 		return wrong(d, p, v);
-	for (const struct jv *s = v->first; s; s = s->next)
+	for (const struct jv *s = v->first; s && p->type == RPC_STRS; s = s->next)
 		if (s->type != JV_STRING || s->len != strlen(s->str))
 			return wrong(d, p, s);
 	*out = v;
@@ -321,20 +279,26 @@ static bool fixed(const struct decoder *d, const struct rpc_param *p, const stru
 static bool decode_value(struct decoder *d, const struct rpc_param *p, const struct jv *v,
 			 uint8_t *base)
 {
-	uint8_t *at = base + p->offset;
-	const char *str;
+	union {
+		const void *pointer;
+		struct rpc_bytes bytes;
+	} nowhere;
+	bool kept = !(p->flags & (RPC_IGNORED | RPC_FIXED));
+	uint8_t *at = kept ? base + p->offset : (uint8_t *)&nowhere;
 	uint64_t value;
 
 	switch (p->type) {
 	case RPC_STR:
-		return decode_str(d, p, v, p->flags & RPC_IGNORED ? &str : (const char **)at);
+		return decode_str(d, p, v, (const char **)at);
 	case RPC_UUID:
 	case RPC_HEX:
 		return decode_bytes(d, p, v, (struct rpc_bytes *)at);
 	case RPC_OBJECT:
+		g_assert(kept);
 		return decode_sub(d, p, v, at);
 	case RPC_STRS:
-		return decode_strs(d, p, v, (const struct jv **)at);
+	case RPC_ARRAY:
+		return decode_array(d, p, v, (const struct jv **)at);
 	case RPC_BOOL:
 		if (v->type != JV_BOOL)
 			return wrong(d, p, v);
@@ -354,7 +318,7 @@ static bool decode_value(struct decoder *d, const struct rpc_param *p, const str
 	}
 	if (!fixed(d, p, v, value))
 		return false;
-	if (!(p->flags & (RPC_IGNORED | RPC_FIXED)))
+	if (kept)
 		store(p, at, value);
 	return true;
 }
@@ -405,7 +369,8 @@ static const struct rpc_param *find(const struct rpc_param *table, const struct 
 	if (v->key_len != strlen(v->key))
 		return NULL;
 	for (; table->name; table++)
-		if (strcmp(table->name, v->key) == 0)
+		if (strcmp(table->name, v->key) == 0 ||
+		    (table->old && strcmp(table->old, v->key) == 0))
 			return table;
 	return NULL;
 }
@@ -418,6 +383,14 @@ static void defaults(const struct rpc_param *table, uint8_t *base)
 		else if (p->def && !(p->flags & (RPC_IGNORED | RPC_FIXED)))
 			store(p, base + p->offset, p->def);
 	}
+}
+
+static bool given_twice(const struct decoder *d, const struct rpc_param *p)
+{
+	if (p->old)
+		return bad(d->error, "\"%s%s\" (formerly \"%s\") is given twice", d->path, p->name,
+			   p->old);
+	return bad(d->error, "\"%s%s\" is given twice", d->path, p->name);
 }
 
 static bool decode_object(struct decoder *d, const struct rpc_param *table, bool relaxed,
@@ -435,7 +408,7 @@ static bool decode_object(struct decoder *d, const struct rpc_param *table, bool
 
 		uint64_t bit = UINT64_C(1) << (p - table);
 		if (given & bit)
-			return bad(d->error, "\"%s%s\" is given twice", d->path, p->name);
+			return given_twice(d, p);
 		given |= bit;
 		if (!decode_value(d, p, v, base))
 			return false;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "target/rpc/json.h"
+#include "target/rpc/nearest.h"
 
 /* The type of the member in the C structure is given after each. */
 enum rpc_type {
@@ -31,6 +32,7 @@ enum rpc_type {
 	RPC_HEX,    /* struct rpc_bytes: exactly max bytes as hexadecimal digits */
 	RPC_OBJECT, /* struct described by sub, embedded */
 	RPC_STRS,   /* const struct jv *: an array of at most max strings; absent: NULL */
+	RPC_ARRAY,  /* the same of anything: the method looks into it */
 };
 
 struct rpc_bytes {
@@ -48,6 +50,7 @@ enum {
 
 struct rpc_param {
 	const char *name; /* NULL ends a table */
+	const char *old;  /* what it was called in older releases: accepted as well */
 	enum rpc_type type;
 	unsigned flags;
 	size_t offset;
@@ -80,6 +83,3 @@ char *rpc_param_type_text(const struct rpc_param *p);
  */
 bool rpc_decode(const char *method, const struct rpc_param *table, bool relaxed,
 		const struct jv *params, void *base, GError **error);
-
-/* The name of names (NULL-terminated array) most like text, or NULL if none is near. */
-const char *rpc_nearest(const char *text, const char *const *names);

@@ -360,6 +360,11 @@ void jv_doc_unref(struct jv_doc *doc)
 	g_free(doc);
 }
 
+const char *jv_text(const struct jv_doc *doc)
+{
+	return doc->text;
+}
+
 const struct jv *jv_root(const struct jv_doc *doc)
 {
 	return doc->root;

@@ -43,6 +43,8 @@ struct jv_doc *jv_parse(const char *text, size_t len, unsigned max_values, GErro
 struct jv_doc *jv_doc_ref(struct jv_doc *doc);
 void jv_doc_unref(struct jv_doc *doc);
 const struct jv *jv_root(const struct jv_doc *doc);
+/* The whole text, zero-terminated; every raw lies in it. */
+const char *jv_text(const struct jv_doc *doc);
 
 /* First member of that name; NULL: none, or not an object. */
 const struct jv *jv_member(const struct jv *object, const char *key);

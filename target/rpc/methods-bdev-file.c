@@ -60,6 +60,22 @@ static bool opening(struct rpc_request *req, bool stop)
 	return stop;
 }
 
+/* What the file lies on does not answer: it is given up. */
+static void open_hangs(struct timer *timer, struct reactor *r)
+{
+	struct rpc_request *req =
+		(struct rpc_request *)((char *)timer - offsetof(struct rpc_request, timer));
+	const struct create *p = req->params;
+
+	(void)r;
+	rpc_wait_cancel(req);
+	bdev_file_cancel(req->scratch);
+	rpc_fail_with(req, -ETIMEDOUT, NULL,
+		      "%s has not opened after %u s, so that there is no bdev %s; what the file "
+		      "lies on does not answer",
+		      p->filename, (unsigned)(RPC_PATIENCE / 1000000000), p->name);
+}
+
 /* What can be said without the file. */
 static bool check(struct rpc_request *req, const struct create *p)
 {
@@ -99,6 +115,9 @@ static void create(struct rpc_request *req, enum bdev_file_kind kind)
 		return;
 	req->scratch = bdev_file_create(req->server->bdevs, &opts, created, req);
 	rpc_wait(req, opening);
+	req->timer.fn = open_hangs;
+	reactor_timer_set(req->server->reactor, &req->timer,
+			  req->server->reactor->now + RPC_PATIENCE);
 }
 
 static void bdev_aio_create(struct rpc_request *req)
@@ -112,40 +131,6 @@ static void bdev_uring_create(struct rpc_request *req)
 }
 
 /* --- rescan, delete ------------------------------------------------------------------------- */
-
-/* A call that may outlive its request: what it waits for cannot be cancelled. */
-struct wait {
-	struct rpc_request *req; /* NULL: given up */
-};
-
-static bool waiting(struct rpc_request *req, bool stop)
-{
-	if (stop) {
-		((struct wait *)req->scratch)->req = NULL;
-		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
-	}
-	return stop;
-}
-
-static struct wait *wait_new(struct rpc_request *req)
-{
-	struct wait *w = g_new0(struct wait, 1);
-
-	w->req = req;
-	req->scratch = w;
-	rpc_wait(req, waiting);
-	return w;
-}
-
-static struct rpc_request *wait_end(struct wait *w)
-{
-	struct rpc_request *req = w->req;
-
-	if (req)
-		rpc_wait_cancel(req);
-	g_free(w);
-	return req;
-}
 
 struct by_name {
 	const char *name;
@@ -175,16 +160,21 @@ static struct bdev *find(struct rpc_request *req, enum bdev_file_kind kind)
 	return NULL;
 }
 
-static void rescanned(void *arg, bool gone)
+static void rescanned(void *patience, bool gone)
 {
-	struct rpc_request *req = wait_end(arg);
+	g_autoptr(GError) error = NULL;
 
-	if (!req)
-		return;
 	if (gone)
-		rpc_fail_with(req, -ENODEV, NULL, "the file or device has gone");
-	else
-		rpc_reply_true(req);
+		weft_error_set(&error, -ENODEV, NULL, "the file or device has gone");
+	rpc_patience_done(patience, error);
+}
+
+/* req, and its parameters, are there as long as it waits. */
+static char *rescan_waits(void *req)
+{
+	const struct by_name *p = ((struct rpc_request *)req)->params;
+
+	return g_strdup_printf("the file of %s has not told its size", p->name);
 }
 
 static void rescan(struct rpc_request *req, enum bdev_file_kind kind)
@@ -192,7 +182,7 @@ static void rescan(struct rpc_request *req, enum bdev_file_kind kind)
 	struct bdev *bdev = find(req, kind);
 
 	if (bdev)
-		bdev_file_rescan(bdev, rescanned, wait_new(req));
+		bdev_file_rescan(bdev, rescanned, rpc_patience_new(req, rescan_waits, req));
 }
 
 static void bdev_aio_rescan(struct rpc_request *req)
@@ -272,6 +262,7 @@ bool rpc_config_bdev_file(const struct bdev *bdev, JsonArray *config)
 
 const struct rpc_method rpc_methods_bdev_file[] = {
 	{ .name = "bdev_aio_create",
+	  .makes = true,
 	  .call = bdev_aio_create,
 	  .params = aio_params,
 	  .params_size = sizeof(struct create),
@@ -282,11 +273,13 @@ const struct rpc_method rpc_methods_bdev_file[] = {
 	  .params_size = sizeof(struct by_name),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_aio_delete",
+	  .makes = true,
 	  .call = bdev_aio_delete,
 	  .params = name_params,
 	  .params_size = sizeof(struct by_name),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_uring_create",
+	  .makes = true,
 	  .call = bdev_uring_create,
 	  .params = uring_params,
 	  .params_size = sizeof(struct create),
@@ -297,6 +290,7 @@ const struct rpc_method rpc_methods_bdev_file[] = {
 	  .params_size = sizeof(struct by_name),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_uring_delete",
+	  .makes = true,
 	  .call = bdev_uring_delete,
 	  .params = name_params,
 	  .params_size = sizeof(struct by_name),

@@ -79,50 +79,43 @@ static const struct rpc_param delay_params[] = {
 	{ 0 },
 };
 
-static void created(struct rpc_request *req, const struct bdev *bdev, const GError *error)
+static void create(struct rpc_request *req, enum bdev_stack_kind kind, const char *name)
 {
-	if (bdev)
-		rpc_reply_string(req, bdev->name);
+	const struct create *p = req->params;
+	struct bdev_deferred d = {
+		.kind = kind,
+		.name = name,
+		.base = p->base,
+		.uuid = p->uuid.given ? p->uuid.v : NULL,
+	};
+	g_autoptr(GError) error = NULL;
+
+	for (unsigned i = 0; i < BDEV_LATENCY_COUNT; i++)
+		d.latency[i] = p->latency[i] * US;
+	if (p->uuid.given && rpc_is_zero(p->uuid.v, sizeof(p->uuid.v)))
+		rpc_fail_with(req, -EINVAL, NULL, "a UUID of zeros means none; leave uuid out");
+	else if (bdev_stack_create(req->server->bdevs, &d, &error))
+		rpc_reply_string(req, name);
 	else
 		rpc_fail(req, error);
 }
 
-static const uint8_t *uuid_of(const struct create *p)
-{
-	return p->uuid.given ? p->uuid.v : NULL;
-}
-
 static void bdev_passthru_create_method(struct rpc_request *req)
 {
-	const struct create *p = req->params;
-	g_autoptr(GError) error = NULL;
-	const struct bdev *bdev =
-		bdev_passthru_create(req->server->bdevs, p->name, p->base, uuid_of(p), &error);
-
-	created(req, bdev, error);
+	create(req, BDEV_STACK_PASSTHRU, ((const struct create *)req->params)->name);
 }
 
 static void bdev_error_create_method(struct rpc_request *req)
 {
 	const struct create *p = req->params;
-	g_autoptr(GError) error = NULL;
-	const struct bdev *bdev =
-		bdev_error_create(req->server->bdevs, p->base, uuid_of(p), &error);
+	g_autofree char *name = g_strdup_printf("EE_%s", p->base);
 
-	created(req, bdev, error);
+	create(req, BDEV_STACK_ERROR, name);
 }
 
 static void bdev_delay_create_method(struct rpc_request *req)
 {
-	const struct create *p = req->params;
-	uint64_t latency[BDEV_LATENCY_COUNT];
-	g_autoptr(GError) error = NULL;
-	const struct bdev *bdev;
-
-	for (unsigned i = 0; i < BDEV_LATENCY_COUNT; i++)
-		latency[i] = p->latency[i] * US;
-	bdev = bdev_delay_create(req->server->bdevs, p->name, p->base, latency, uuid_of(p), &error);
-	created(req, bdev, error);
+	create(req, BDEV_STACK_DELAY, ((const struct create *)req->params)->name);
 }
 
 /* --- deleting -------------------------------------------------------------------------------- */
@@ -136,29 +129,34 @@ static const struct rpc_param name_params[] = {
 	{ 0 },
 };
 
-static void delete_kind(struct rpc_request *req, bool (*is)(const struct bdev *bdev),
-			const char *kind)
+static void delete_kind(struct rpc_request *req, enum bdev_stack_kind kind,
+			bool (*is)(const struct bdev *bdev), const char *what)
 {
 	const struct by_name *p = req->params;
-	struct bdev *bdev = rpc_bdev_find(req, p->name, is, kind);
+	struct bdev *bdev;
 
+	if (bdev_deferred_drop(req->server->bdevs, p->name, kind)) {
+		rpc_reply_true(req);
+		return;
+	}
+	bdev = rpc_bdev_find(req, p->name, is, what);
 	if (bdev)
 		rpc_bdev_delete(req, bdev);
 }
 
 static void bdev_passthru_delete(struct rpc_request *req)
 {
-	delete_kind(req, bdev_is_passthru, "passthru bdev");
+	delete_kind(req, BDEV_STACK_PASSTHRU, bdev_is_passthru, "passthru bdev");
 }
 
 static void bdev_error_delete(struct rpc_request *req)
 {
-	delete_kind(req, bdev_is_error, "Error Injection Disk");
+	delete_kind(req, BDEV_STACK_ERROR, bdev_is_error, "Error Injection Disk");
 }
 
 static void bdev_delay_delete(struct rpc_request *req)
 {
-	delete_kind(req, bdev_is_delay, "delay bdev");
+	delete_kind(req, BDEV_STACK_DELAY, bdev_is_delay, "delay bdev");
 }
 
 /* --- delay: change --------------------------------------------------------------------------- */
@@ -278,19 +276,25 @@ static void bdev_error_resume_pending(struct rpc_request *req)
 
 /* --- shown and saved ------------------------------------------------------------------------- */
 
-static void add_latencies(const struct bdev *bdev, JsonObject *o)
+static void add_latencies(JsonObject *o, const uint64_t latency[BDEV_LATENCY_COUNT])
 {
 	static const char *const names[] = { "avg_read_latency", "p99_read_latency",
 					     "avg_write_latency", "p99_write_latency" };
 
 	for (unsigned i = 0; i < BDEV_LATENCY_COUNT; i++)
-		json_object_set_int_member(
-			o, names[i], (gint64)(bdev_delay_latency(bdev, (enum bdev_latency)i) / US));
+		json_object_set_int_member(o, names[i], (gint64)(latency[i] / US));
+}
+
+static void get_latencies(const struct bdev *bdev, uint64_t latency[BDEV_LATENCY_COUNT])
+{
+	for (unsigned i = 0; i < BDEV_LATENCY_COUNT; i++)
+		latency[i] = bdev_delay_latency(bdev, (enum bdev_latency)i);
 }
 
 void rpc_bdev_layer_specific(const struct bdev *bdev, JsonObject *specific)
 {
 	const struct bdev *base = bdev_base(bdev);
+	uint64_t latency[BDEV_LATENCY_COUNT];
 	JsonObject *o;
 
 	if (!base)
@@ -303,42 +307,71 @@ void rpc_bdev_layer_specific(const struct bdev *bdev, JsonObject *specific)
 	}
 	json_object_set_string_member(o, "name", bdev->name);
 	json_object_set_string_member(o, "base_bdev_name", base->name);
-	if (bdev_is_delay(bdev))
-		add_latencies(bdev, o);
+	if (bdev_is_delay(bdev)) {
+		get_latencies(bdev, latency);
+		add_latencies(o, latency);
+	}
 	json_object_set_object_member(specific, bdev_is_delay(bdev) ? "delay" : "passthru", o);
+}
+
+static void config_layer(const struct bdev_deferred *d, JsonArray *config)
+{
+	static const char *const methods[] = {
+		[BDEV_STACK_PASSTHRU] = "bdev_passthru_create",
+		[BDEV_STACK_DELAY] = "bdev_delay_create",
+		[BDEV_STACK_ERROR] = "bdev_error_create",
+	};
+	JsonObject *o = json_object_new();
+	char uuid[37];
+
+	if (d->kind == BDEV_STACK_ERROR) {
+		json_object_set_string_member(o, "base_name", d->base);
+	} else {
+		json_object_set_string_member(o, "name", d->name);
+		json_object_set_string_member(o, "base_bdev_name", d->base);
+	}
+	if (d->kind == BDEV_STACK_DELAY)
+		add_latencies(o, d->latency);
+	if (d->uuid) {
+		bdev_uuid_format(d->uuid, uuid);
+		json_object_set_string_member(o, "uuid", uuid);
+	}
+	rpc_config_add(config, methods[d->kind], o);
 }
 
 bool rpc_config_bdev_layer(const struct bdev *bdev, JsonArray *config)
 {
 	const struct bdev *base = bdev_base(bdev);
-	JsonObject *o;
-	char uuid[37];
+	struct bdev_deferred d = { .name = bdev->name, .uuid = bdev->uuid };
 
 	if (!base)
 		return false;
-	bdev_uuid_format(bdev->uuid, uuid);
-	o = json_object_new();
-	if (bdev_is_error(bdev)) {
-		json_object_set_string_member(o, "base_name", base->name);
-	} else {
-		json_object_set_string_member(o, "name", bdev->name);
-		json_object_set_string_member(o, "base_bdev_name", base->name);
-	}
-	if (bdev_is_delay(bdev))
-		add_latencies(bdev, o);
-	json_object_set_string_member(o, "uuid", uuid);
-	rpc_config_add(config,
-		       bdev_is_error(bdev)   ? "bdev_error_create"
-		       : bdev_is_delay(bdev) ? "bdev_delay_create"
-					     : "bdev_passthru_create",
-		       o);
+	d.base = base->name;
+	d.kind = bdev_is_error(bdev)   ? BDEV_STACK_ERROR
+		 : bdev_is_delay(bdev) ? BDEV_STACK_DELAY
+				       : BDEV_STACK_PASSTHRU;
+	if (d.kind == BDEV_STACK_DELAY)
+		get_latencies(bdev, d.latency);
+	config_layer(&d, config);
 	return true;
+}
+
+void rpc_config_bdev_deferred(struct rpc_server *server, bool before, JsonArray *config)
+{
+	const struct bdev_deferred *d;
+
+	for (unsigned i = 0; (d = bdev_deferred_nth(server->bdevs, i)) != NULL; i++) {
+		const struct bdev *base = bdev_find(server->bdevs, d->base);
+
+		if (before ? base && !bdev_is_claimed(base) : !base)
+			config_layer(d, config);
+	}
 }
 
 #define METHOD(name_, call_, params_, struct_)                                                     \
 	{                                                                                          \
 		.name = name_, .call = call_, .params = params_, .params_size = sizeof(struct_),   \
-		.states = RPC_RUNTIME                                                              \
+		.states = RPC_RUNTIME, .makes = true                                               \
 	}
 
 const struct rpc_method rpc_methods_bdev_layers[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Statistics, histograms and limits of bdevs. Ticks are nanoseconds. */
+/* Statistics and limits of bdevs. Ticks are nanoseconds. */
 #include <errno.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ static JsonObject *bdev_total(const struct bdev_stats_all *all)
 	JsonObject *o = json_object_new();
 	struct bdev_stats sum = { 0 };
 
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++)
+	for (unsigned i = 0; i < all->n; i++)
 		bdev_stats_add(&sum, &all->of[i]);
 	json_object_set_string_member(o, "name", all->name);
 	add_counts(o, &sum);
@@ -73,7 +73,7 @@ static JsonArray *bdev_channels(const struct bdev_stats_all *all)
 {
 	JsonArray *array = json_array_new();
 
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+	for (unsigned i = 0; i < all->n; i++) {
 		JsonObject *o;
 
 		if (!all->has[i])
@@ -263,103 +263,21 @@ static void bdev_reset_iostat(struct rpc_request *req)
 	one_less(io);
 }
 
-/* --- histograms ------------------------------------------------------------------------------ */
-
-static const char *const op_names[] = { "read", "write", "flush", "write_zeroes", "unmap", NULL };
-
-struct histogram {
-	const char *name;
-	bool enable;
-	const char *opc;
-};
-
-/* Buckets are as they are: granularity and range are told with the result. */
-static const struct rpc_param enable_histogram_params[] = {
-	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct histogram, name),
-	RPC_PARAM("enable", RPC_BOOL, RPC_REQUIRED, struct histogram, enable),
-	RPC_PARAM("opc", RPC_STR, 0, struct histogram, opc),
-	RPC_CHECKED("granularity", RPC_U8, RPC_IGNORED),
-	RPC_CHECKED("min_nsec", RPC_U64, RPC_IGNORED),
-	RPC_CHECKED("max_nsec", RPC_U64, RPC_IGNORED),
-	{ 0 },
-};
-
-static const struct rpc_param name_params[] = {
-	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct histogram, name),
-	{ 0 },
-};
-
-static void done_true(void *arg)
-{
-	rpc_reply_true(arg);
-}
-
-static void bdev_enable_histogram(struct rpc_request *req)
-{
-	const struct histogram *p = req->params;
-	struct bdev *bdev = rpc_bdev_find(req, p->name, NULL, NULL);
-	uint32_t ops = p->enable ? (1u << BDEV_OP_COUNT) - 1 : 0;
-	unsigned i = 0;
-
-	if (!bdev)
-		return;
-	if (p->opc && p->enable) {
-		while (op_names[i] && strcmp(op_names[i], p->opc) != 0)
-			i++;
-		if (!op_names[i]) {
-			g_autofree char *list = g_strjoinv(", ", (char **)op_names);
-
-			rpc_fail_with(req, -EINVAL, NULL, "opc is \"%s\"; it is one of %s", p->opc,
-				      list);
-			return;
-		}
-		ops = 1u << i;
-	}
-	bdev_histogram_set(bdev, ops, done_true, req);
-}
-
-static void histogram_collected(struct bdev_stats_all *all)
-{
-	struct rpc_request *req = all->arg;
-	JsonObject *o = json_object_new();
-	g_autofree struct hist *sum = g_new0(struct hist, 1);
-	g_autofree guint64 *buckets = g_new0(guint64, HIST_BUCKETS);
-	g_autofree char *text = NULL;
-
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
-		if (all->of[i].hist)
-			hist_merge(sum, all->of[i].hist);
-	}
-	bdev_stats_all_free(all);
-	for (unsigned i = 0; i < HIST_BUCKETS; i++)
-		buckets[i] = GUINT64_TO_LE(sum->buckets[i]);
-	text = g_base64_encode((const guchar *)buckets, HIST_BUCKETS * sizeof(*buckets));
-	json_object_set_string_member(o, "histogram", text);
-	json_object_set_int_member(o, "granularity", HIST_SUB_BITS);
-	json_object_set_int_member(o, "min_range", 0);
-	json_object_set_int_member(o, "max_range", HIST_MAX_BITS - HIST_SUB_BITS);
-	json_object_set_int_member(o, "tsc_rate", RPC_TICK_RATE);
-	rpc_reply_object(req, o);
-}
-
-static void bdev_get_histogram(struct rpc_request *req)
-{
-	const struct histogram *p = req->params;
-	struct bdev *bdev = rpc_bdev_find(req, p->name, NULL, NULL);
-
-	if (!bdev)
-		return;
-	if (bdev->hist_ops == 0)
-		rpc_fail_with(req, -EFAULT, NULL,
-			      "\"%s\" has no histogram; bdev_enable_histogram "
-			      "starts one",
-			      p->name);
-	else
-		bdev_stats_collect(bdev, BDEV_RESET_NONE, true, histogram_collected, req);
-}
-
 /* --- queue depth -------------------------------------------------------------------------------
  */
+
+void rpc_config_bdev_stat(const struct bdev *bdev, JsonArray *config)
+{
+	JsonObject *o;
+
+	rpc_config_bdev_histogram(bdev, config);
+	if (!bdev->sampling || !bdev->sampling->period)
+		return;
+	o = json_object_new();
+	json_object_set_string_member(o, "name", bdev->name);
+	json_object_set_int_member(o, "period", (gint64)bdev->sampling->period);
+	rpc_config_add(config, "bdev_set_qd_sampling_period", o);
+}
 
 struct sampling {
 	const char *name;
@@ -424,6 +342,11 @@ static const struct rpc_param qos_params[] = {
 	{ 0 },
 };
 
+static void done_true(void *arg)
+{
+	rpc_reply_true(arg);
+}
+
 static void bdev_set_qos_limit(struct rpc_request *req)
 {
 	const struct qos *p = req->params;
@@ -484,18 +407,10 @@ const struct rpc_method rpc_methods_bdev_stat[] = {
 	  .call = bdev_set_qd_sampling_period,
 	  .params = sampling_params,
 	  .params_size = sizeof(struct sampling),
-	  .states = RPC_RUNTIME },
-	{ .name = "bdev_enable_histogram",
-	  .call = bdev_enable_histogram,
-	  .params = enable_histogram_params,
-	  .params_size = sizeof(struct histogram),
-	  .states = RPC_RUNTIME },
-	{ .name = "bdev_get_histogram",
-	  .call = bdev_get_histogram,
-	  .params = name_params,
-	  .params_size = sizeof(struct histogram),
-	  .states = RPC_RUNTIME },
+	  .states = RPC_RUNTIME,
+	  .makes = true },
 	{ .name = "bdev_set_qos_limit",
+	  .makes = true,
 	  .call = bdev_set_qos_limit,
 	  .params = qos_params,
 	  .params_size = sizeof(struct qos),

@@ -48,6 +48,15 @@ static JsonObject *io_types(const struct bdev *bdev)
 	return o;
 }
 
+static void add_preferred(JsonObject *o, const struct bdev_preferred *p)
+{
+	json_object_set_int_member(o, "preferred_write_alignment", p->write_alignment);
+	json_object_set_int_member(o, "preferred_write_granularity", p->write_granularity);
+	json_object_set_int_member(o, "optimal_write_size", p->write_size);
+	json_object_set_int_member(o, "preferred_unmap_alignment", p->unmap_alignment);
+	json_object_set_int_member(o, "preferred_unmap_granularity", p->unmap_granularity);
+}
+
 static JsonObject *bdev_json(const struct bdev *bdev)
 {
 	JsonObject *o = json_object_new();
@@ -63,14 +72,10 @@ static JsonObject *bdev_json(const struct bdev *bdev)
 	json_object_set_string_member(o, "product_name", bdev->ops->product_name);
 	json_object_set_int_member(o, "block_size", bdev->block_size);
 	json_object_set_int_member(o, "num_blocks", (gint64)bdev->num_blocks);
-	json_object_set_int_member(o, "preferred_write_alignment", 0);
-	json_object_set_int_member(o, "preferred_write_granularity", 0);
-	json_object_set_int_member(o, "optimal_write_size", 0);
-	json_object_set_int_member(o, "preferred_unmap_alignment", 0);
-	json_object_set_int_member(o, "preferred_unmap_granularity", 0);
+	add_preferred(o, &bdev->preferred);
 	json_object_set_string_member(o, "uuid", uuid);
-	if (bdev_is_malloc(bdev)) /* it has memory, of no particular node */
-		json_object_set_int_member(o, "numa_id", -1);
+	if (bdev_is_malloc(bdev)) /* it has memory */
+		json_object_set_int_member(o, "numa_id", bdev->numa_id);
 	json_object_set_object_member(o, "assigned_rate_limits", rpc_bdev_limits(bdev));
 	json_object_set_boolean_member(o, "claimed", claimed);
 	if (claimed)
@@ -164,8 +169,10 @@ static void bdev_get_bdevs(struct rpc_request *req)
 
 struct create {
 	const char *name;
-	uint32_t block_size, physical_block_size;
+	uint32_t block_size, physical_block_size, optimal_io_boundary;
 	uint64_t num_blocks;
+	int32_t numa_id;
+	struct bdev_preferred preferred;
 	struct rpc_bytes uuid;
 };
 
@@ -185,22 +192,31 @@ struct create {
 static const struct rpc_param malloc_params[] = {
 	RPC_PARAM("name", RPC_STR, 0, struct create, name, .min = 1, .max = 255),
 	CREATE_COMMON,
-	RPC_CHECKED("optimal_io_boundary", RPC_U32, RPC_IGNORED),
+	RPC_PARAM("optimal_io_boundary", RPC_U32, 0, struct create, optimal_io_boundary),
 	RPC_CHECKED("md_interleave", RPC_BOOL, RPC_FIXED),
-	RPC_CHECKED("numa_id", RPC_I32, RPC_IGNORED),
+	RPC_PARAM("numa_id", RPC_I32, 0, struct create, numa_id),
 	{ 0 },
 };
 
 static const struct rpc_param null_params[] = {
 	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct create, name, .min = 1, .max = 255),
 	CREATE_COMMON,
-	RPC_CHECKED("preferred_write_granularity", RPC_U32, RPC_IGNORED),
-	RPC_CHECKED("preferred_write_alignment", RPC_U32, RPC_IGNORED),
-	RPC_CHECKED("optimal_write_size", RPC_U32, RPC_IGNORED),
-	RPC_CHECKED("preferred_unmap_granularity", RPC_U32, RPC_IGNORED),
-	RPC_CHECKED("preferred_unmap_alignment", RPC_U32, RPC_IGNORED),
+	RPC_PARAM("preferred_write_granularity", RPC_U32, 0, struct create,
+		  preferred.write_granularity),
+	RPC_PARAM("preferred_write_alignment", RPC_U32, 0, struct create,
+		  preferred.write_alignment),
+	RPC_PARAM("optimal_write_size", RPC_U32, 0, struct create, preferred.write_size),
+	RPC_PARAM("preferred_unmap_granularity", RPC_U32, 0, struct create,
+		  preferred.unmap_granularity),
+	RPC_PARAM("preferred_unmap_alignment", RPC_U32, 0, struct create,
+		  preferred.unmap_alignment),
 	{ 0 },
 };
+
+static void create_defaults(void *params)
+{
+	((struct create *)params)->numa_id = -1;
+}
 
 typedef struct bdev *create_fn(struct bdev_layer *layer, const char *name, uint64_t num_blocks,
 			       uint32_t block_size, const uint8_t *uuid, GError **error);
@@ -239,6 +255,9 @@ static void create(struct rpc_request *req, create_fn *fn)
 	}
 	if (p->physical_block_size) /* nobody has opened it yet */
 		bdev->physical_block_size = p->physical_block_size;
+	bdev->preferred = p->preferred;
+	bdev->optimal_io_boundary = p->optimal_io_boundary;
+	bdev->numa_id = MAX(p->numa_id, -1);
 	rpc_reply_string(req, bdev->name);
 }
 
@@ -331,6 +350,14 @@ static void config_simple(const struct bdev *bdev, JsonArray *config)
 	json_object_set_int_member(params, "num_blocks", (gint64)bdev->num_blocks);
 	json_object_set_int_member(params, "block_size", bdev->block_size);
 	json_object_set_int_member(params, "physical_block_size", bdev->physical_block_size);
+	if (bdev_is_malloc(bdev)) {
+		json_object_set_int_member(params, "optimal_io_boundary",
+					   bdev->optimal_io_boundary);
+		if (bdev->numa_id >= 0)
+			json_object_set_int_member(params, "numa_id", bdev->numa_id);
+	} else {
+		add_preferred(params, &bdev->preferred);
+	}
 	json_object_set_string_member(params, "uuid", uuid);
 	rpc_config_add(config, bdev_is_malloc(bdev) ? "bdev_malloc_create" : "bdev_null_create",
 		       params);
@@ -342,13 +369,17 @@ JsonArray *rpc_config_bdev(struct rpc_server *server)
 	JsonArray *config = json_array_new();
 	GPtrArray *list = bdev_layer_list(server->bdevs);
 
+	rpc_config_bdev_options(server, config);
+	rpc_config_bdev_deferred(server, true, config);
 	for (guint i = 0; i < list->len; i++) {
 		const struct bdev *bdev = list->pdata[i];
 
 		if (!rpc_config_bdev_file(bdev, config) && !rpc_config_bdev_layer(bdev, config))
 			config_simple(bdev, config);
 		rpc_config_bdev_limits(bdev, config);
+		rpc_config_bdev_stat(bdev, config);
 	}
+	rpc_config_bdev_deferred(server, false, config);
 	return config;
 }
 
@@ -359,26 +390,33 @@ const struct rpc_method rpc_methods_bdev[] = {
 	  .params_size = sizeof(struct get_bdevs),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_malloc_create",
+	  .makes = true,
 	  .call = bdev_malloc_create_method,
 	  .params = malloc_params,
 	  .params_size = sizeof(struct create),
+	  .defaults = create_defaults,
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_malloc_delete",
+	  .makes = true,
 	  .call = bdev_malloc_delete,
 	  .params = delete_params,
 	  .params_size = sizeof(struct by_name),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_null_create",
+	  .makes = true,
 	  .call = bdev_null_create_method,
 	  .params = null_params,
 	  .params_size = sizeof(struct create),
+	  .defaults = create_defaults,
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_null_delete",
+	  .makes = true,
 	  .call = bdev_null_delete,
 	  .params = delete_params,
 	  .params_size = sizeof(struct by_name),
 	  .states = RPC_RUNTIME },
 	{ .name = "bdev_null_resize",
+	  .makes = true,
 	  .call = bdev_null_resize,
 	  .params = resize_params,
 	  .params_size = sizeof(struct by_name),

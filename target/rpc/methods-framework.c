@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The process as a whole: version, methods, reactors, saved configuration, log
- * levels, notifications.
+ * The process as a whole: version, signals, saved configuration, and the scheduler,
+ * of which weft has only the one that leaves everything where it is.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "hw/env.h"
 #include "target/rpc/methods.h"
+#include "target/rpc/settings.h"
 
 /* The SPDK release whose methods and shapes these are, and weft's own version. */
 #define COMPAT_MAJOR 26
 #define COMPAT_MINOR 5
 #define VERSION_SUFFIX "-weft" WEFT_VERSION
 
-/* --- version, methods -------------------------------------------------------------------- */
+/* --- version -------------------------------------------------------------------- */
 
 static void spdk_get_version(struct rpc_request *req)
 {
@@ -31,199 +31,181 @@ static void spdk_get_version(struct rpc_request *req)
 	rpc_reply_object(req, o);
 }
 
-struct get_methods {
-	bool current, include_aliases;
+/* --- spdk_kill_instance ------------------------------------------------------------------ */
+
+/* So that the answer is on its way before. */
+#define KILL_DELAY_NS 10000000
+
+static const char *const signal_names[] = {
+	"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", NULL,
 };
 
-static const struct rpc_param get_methods_params[] = {
-	RPC_PARAM("current", RPC_BOOL, 0, struct get_methods, current),
-	RPC_PARAM("include_aliases", RPC_BOOL, 0, struct get_methods, include_aliases),
+struct kill_params {
+	unsigned signal;
+};
+
+static const struct rpc_param kill_params[] = {
+	RPC_PARAM("sig_name", RPC_ENUM, RPC_REQUIRED, struct kill_params, signal,
+		  .values = signal_names),
 	{ 0 },
 };
 
-static void rpc_get_methods(struct rpc_request *req)
+static void do_kill(struct timer *timer, struct reactor *reactor)
 {
-	const struct get_methods *p = req->params;
-	JsonArray *array = json_array_new();
+	struct rpc_server *server =
+		(struct rpc_server *)((char *)timer - offsetof(struct rpc_server, kill_timer));
 
-	for (const struct rpc_method *const *table = rpc_method_tables; *table; table++)
-		for (const struct rpc_method *m = *table; m->name; m++)
-			if (!p->current || (m->states & RPC_RUNTIME))
-				json_array_add_string_element(array, m->name);
-	rpc_reply_array(req, array);
+	(void)reactor;
+	server->hooks.kill(server->hooks.arg, server->kill_signal);
 }
 
-/* --- reactors --------------------------------------------------------------------------------- */
-
-struct reactor_figures {
-	struct reactor_stats stats;
-	uint64_t cpu_ns;
-};
-
-struct reactors_call {
-	struct rpc_request *req;
-	void (*reply)(struct rpc_request *req, const struct reactor_figures *figures);
-	struct reactor_figures figures[CORE_MAX_REACTORS]; /* each written by its reactor */
-};
-
-static void take_figures(struct reactor *r, void *arg)
+static void spdk_kill_instance(struct rpc_request *req)
 {
-	struct reactors_call *call = arg;
-	struct hw_env *env = r->hw->env;
+	const struct kill_params *p = req->params;
+	struct rpc_server *server = req->server;
 
-	call->figures[r->index].stats = r->stats;
-	call->figures[r->index].cpu_ns = env->ops->cpu_time(env);
-}
-
-static void figures_taken(void *arg)
-{
-	g_autofree struct reactors_call *call = arg;
-
-	call->reply(call->req, call->figures);
-}
-
-static void collect(struct rpc_request *req,
-		    void (*reply)(struct rpc_request *req, const struct reactor_figures *figures))
-{
-	struct reactors_call *call = g_new0(struct reactors_call, 1);
-
-	call->req = req;
-	call->reply = reply;
-	core_broadcast(req->server->core, take_figures, figures_taken, call);
-}
-
-static int cpu_of(const struct core *core, unsigned i)
-{
-	return core->options.cpus && core->options.cpus[i] >= 0 ? core->options.cpus[i] : -1;
-}
-
-/* Hexadecimal without "0x"; of a reactor that is not pinned: as if on processor i. */
-static char *cpumask(const struct core *core, unsigned i)
-{
-	int cpu = cpu_of(core, i);
-	unsigned bit = cpu >= 0 ? (unsigned)cpu : i;
-	GString *s = g_string_new(NULL);
-
-	g_string_append_printf(s, "%x", 1u << bit % 4);
-	for (unsigned digit = 0; digit < bit / 4; digit++)
-		g_string_append_c(s, '0');
-	return g_string_free(s, FALSE);
-}
-
-static JsonObject *thread_json(const struct core *core, unsigned i)
-{
-	g_autofree char *name = g_strdup_printf(RPC_THREAD_NAME, i);
-	g_autofree char *mask = cpumask(core, i);
-	JsonObject *o = json_object_new();
-
-	json_object_set_string_member(o, "name", name);
-	json_object_set_int_member(o, "id", i + 1);
-	json_object_set_string_member(o, "cpumask", mask);
-	return o;
-}
-
-static JsonObject *reactor_json(const struct rpc_server *server, unsigned i,
-				const struct reactor_figures *f)
-{
-	const struct core *core = server->core;
-	JsonObject *o = json_object_new(), *thread = thread_json(core, i);
-	JsonArray *threads = json_array_new();
-	int cpu = cpu_of(core, i);
-
-	json_object_set_int_member(o, "lcore", cpu >= 0 ? cpu : (int)i);
-	json_object_set_int_member(o, "numa_id", 0);
-	/* The HAL numbers no threads: known of the main one only. */
-	json_object_set_int_member(o, "tid", i == 0 ? server->pid : 0);
-	json_object_set_int_member(o, "busy", (gint64)f->stats.busy_ns);
-	json_object_set_int_member(o, "idle", (gint64)f->stats.idle_ns);
-	json_object_set_boolean_member(o, "in_interrupt", core->options.spin_ns != HW_NEVER);
-	/* In hundredths of a second, like /proc/stat; only the sum is known. */
-	json_object_set_int_member(o, "irq", 0);
-	json_object_set_int_member(o, "sys", 0);
-	json_object_set_int_member(o, "usr", (gint64)(f->cpu_ns / 10000000));
-	json_object_set_int_member(thread, "elapsed",
-				   (gint64)(f->stats.busy_ns + f->stats.idle_ns));
-	json_array_add_object_element(threads, thread);
-	json_object_set_array_member(o, "lw_threads", threads);
-	return o;
-}
-
-static void reply_reactors(struct rpc_request *req, const struct reactor_figures *figures)
-{
-	const struct rpc_server *server = req->server;
-	JsonObject *o = json_object_new();
-	JsonArray *array = json_array_new();
-
-	json_object_set_int_member(o, "tick_rate", RPC_TICK_RATE);
-	json_object_set_int_member(o, "pid", server->pid);
-	for (unsigned i = 0; i < server->core->nreactors; i++)
-		json_array_add_object_element(array, reactor_json(server, i, &figures[i]));
-	json_object_set_array_member(o, "reactors", array);
-	rpc_reply_object(req, o);
-}
-
-static void framework_get_reactors(struct rpc_request *req)
-{
-	collect(req, reply_reactors);
-}
-
-static void reply_threads(struct rpc_request *req, const struct reactor_figures *figures)
-{
-	const struct core *core = req->server->core;
-	JsonObject *o = json_object_new();
-	JsonArray *array = json_array_new();
-
-	json_object_set_int_member(o, "tick_rate", RPC_TICK_RATE);
-	for (unsigned i = 0; i < core->nreactors; i++) {
-		JsonObject *thread = thread_json(core, i);
-
-		json_object_set_int_member(thread, "busy", (gint64)figures[i].stats.busy_ns);
-		json_object_set_int_member(thread, "idle", (gint64)figures[i].stats.idle_ns);
-		/* Reactors have engines and timers, and nothing that polls by the clock. */
-		json_object_set_int_member(thread, "active_pollers_count", 0);
-		json_object_set_int_member(thread, "timed_pollers_count", 0);
-		json_object_set_int_member(thread, "paused_pollers_count", 0);
-		json_array_add_object_element(array, thread);
+	if (!server->hooks.kill) {
+		rpc_fail_with(req, -EOPNOTSUPP, NULL,
+			      "this target does not run as a process of its own: there is nothing "
+			      "that %s could be sent to",
+			      signal_names[p->signal]);
+		return;
 	}
-	json_object_set_array_member(o, "threads", array);
+	server->kill_signal = signal_names[p->signal];
+	reactor_timer_cancel(server->reactor, &server->kill_timer);
+	timer_init(&server->kill_timer, do_kill);
+	reactor_timer_set(server->reactor, &server->kill_timer,
+			  server->reactor->now + KILL_DELAY_NS);
+	rpc_reply_true(req);
+}
+
+/* --- scheduler ------------------------------------------------------------------------ */
+
+static const char *const scheduler_names[] = { "static", "dynamic", "gscheduler", NULL };
+
+struct set_scheduler {
+	uint64_t period;
+};
+
+/* Limits are of the dynamic one, and mean nothing to the static one in SPDK either. */
+static const struct rpc_param set_scheduler_params[] = {
+	RPC_CHECKED("name", RPC_ENUM, RPC_REQUIRED | RPC_FIXED, .values = scheduler_names),
+	RPC_PARAM("period", RPC_U64, 0, struct set_scheduler, period),
+	RPC_CHECKED("load_limit", RPC_U8, RPC_IGNORED),
+	RPC_CHECKED("core_limit", RPC_U8, RPC_IGNORED),
+	RPC_CHECKED("core_busy", RPC_U8, RPC_IGNORED),
+	RPC_CHECKED("mappings", RPC_STR, RPC_IGNORED),
+	{ 0 },
+};
+
+static void framework_set_scheduler(struct rpc_request *req)
+{
+	const struct set_scheduler *p = req->params;
+	struct rpc_scheduler *s = &req->server->settings->scheduler;
+
+	s->set = true;
+	s->period = p->period;
+	rpc_reply_true(req);
+}
+
+static void framework_get_scheduler(struct rpc_request *req)
+{
+	const struct rpc_scheduler *s = &req->server->settings->scheduler;
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "scheduler_name", scheduler_names[0]);
+	json_object_set_int_member(o, "scheduler_period", (gint64)s->period);
+	json_object_set_string_member(o, "governor_name", "none");
+	json_object_set_int_member(o, "scheduling_core", s->scheduling_core);
+	if (s->isolated_core_mask)
+		json_object_set_string_member(o, "isolated_core_mask", s->isolated_core_mask);
 	rpc_reply_object(req, o);
 }
 
-static void thread_get_stats(struct rpc_request *req)
+/* Processors change their frequency as the kernel's governor wants. */
+static void framework_get_governor(struct rpc_request *req)
 {
-	collect(req, reply_threads);
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "governor_name", "none");
+	json_object_set_object_member(o, "module_specific", json_object_new());
+	json_object_set_array_member(o, "cores", json_array_new());
+	rpc_reply_object(req, o);
 }
 
-/* --- initialisation ------------------------------------------------------------------------------
- */
+struct scheduler_options {
+	uint32_t scheduling_core;
+	const char *isolated_core_mask;
+};
 
-static bool look_loaded(struct rpc_request *req, bool give_up)
+static const struct rpc_param scheduler_options_params[] = {
+	RPC_PARAM("scheduling_core", RPC_U32, 0, struct scheduler_options, scheduling_core),
+	RPC_PARAM("isolated_core_mask", RPC_STR, 0, struct scheduler_options, isolated_core_mask),
+	{ 0 },
+};
+
+static void scheduler_set_options(struct rpc_request *req)
 {
-	if (req->server->loading && !give_up)
-		return false;
-	if (give_up && req->server->loading)
-		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
-	else
-		rpc_reply_true(req);
-	return true;
+	const struct scheduler_options *p = req->params;
+	struct rpc_scheduler *s = &req->server->settings->scheduler;
+	const char *mask = p->isolated_core_mask;
+
+	if (mask && (!g_str_has_prefix(mask, "0x") || !mask[2] ||
+		     mask[2 + strspn(mask + 2, "0123456789abcdefABCDEF")])) {
+		rpc_fail_with(
+			req, RPC_INVALID_PARAMS, NULL,
+			"\"isolated_core_mask\" is \"%s\"; 0x and hexadecimal digits expected, "
+			"a bit a processor",
+			mask);
+		return;
+	}
+	s->options_set = true;
+	s->scheduling_core = p->scheduling_core;
+	g_free(s->isolated_core_mask);
+	s->isolated_core_mask = g_strdup(mask);
+	rpc_reply_true(req);
 }
 
-static void framework_wait_init(struct rpc_request *req)
+static JsonArray *config_scheduler(struct rpc_server *server)
 {
-	if (!look_loaded(req, false))
-		rpc_wait(req, look_loaded);
+	const struct rpc_scheduler *s = &server->settings->scheduler;
+	JsonArray *config = json_array_new();
+	JsonObject *params;
+
+	if (s->options_set) {
+		params = json_object_new();
+		json_object_set_int_member(params, "scheduling_core", s->scheduling_core);
+		if (s->isolated_core_mask)
+			json_object_set_string_member(params, "isolated_core_mask",
+						      s->isolated_core_mask);
+		rpc_config_add(config, "scheduler_set_options", params);
+	}
+	if (s->set) {
+		params = json_object_new();
+		json_object_set_string_member(params, "name", scheduler_names[0]);
+		if (s->period)
+			json_object_set_int_member(params, "period", (gint64)s->period);
+		rpc_config_add(config, "framework_set_scheduler", params);
+	}
+	return config;
 }
 
-/* --- configuration
- * ---------------------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------------------- */
 
-static const struct {
+struct subsystem {
 	const char *name;
-	const char *depends_on;
+	const char *const *depends_on; /* NULL-terminated */
 	JsonArray *(*config)(struct rpc_server *server);
-} subsystems[] = {
-	{ "bdev", NULL, rpc_config_bdev },
-	{ "nvmf", "bdev", rpc_config_nvmf },
+};
+
+/* In the order in which their configuration is loaded. */
+static const struct subsystem subsystems[] = {
+	{ "scheduler", (const char *const[]){ NULL }, config_scheduler },
+	{ "sock", (const char *const[]){ NULL }, rpc_config_sock },
+	{ "iobuf", (const char *const[]){ NULL }, rpc_config_iobuf },
+	{ "bdev", (const char *const[]){ "iobuf", NULL }, rpc_config_bdev },
+	{ "nvmf", (const char *const[]){ "bdev", "sock", "iobuf", NULL }, rpc_config_nvmf },
+	{ "metrics", (const char *const[]){ NULL }, rpc_config_metrics },
 };
 
 static void framework_get_subsystems(struct rpc_request *req)
@@ -235,8 +217,8 @@ static void framework_get_subsystems(struct rpc_request *req)
 		JsonArray *depends = json_array_new();
 
 		json_object_set_string_member(o, "subsystem", subsystems[i].name);
-		if (subsystems[i].depends_on)
-			json_array_add_string_element(depends, subsystems[i].depends_on);
+		for (const char *const *name = subsystems[i].depends_on; *name; name++)
+			json_array_add_string_element(depends, *name);
 		json_object_set_array_member(o, "depends_on", depends);
 		json_array_add_object_element(array, o);
 	}
@@ -254,6 +236,35 @@ static const struct rpc_param get_config_params[] = {
 	{ 0 },
 };
 
+char *rpc_config_text(struct rpc_server *server)
+{
+	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+	JsonObject *all = json_object_new();
+	JsonArray *array = json_array_new();
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(subsystems); i++) {
+		JsonObject *o = json_object_new();
+
+		json_object_set_string_member(o, "subsystem", subsystems[i].name);
+		json_object_set_array_member(o, "config", subsystems[i].config(server));
+		json_array_add_object_element(array, o);
+	}
+	json_object_set_array_member(all, "subsystems", array);
+	json_node_take_object(root, all);
+
+	g_autofree char *text = json_to_string(root, TRUE);
+	return g_strconcat(text, "\n", NULL);
+}
+
+static char *subsystem_names(void)
+{
+	GString *s = g_string_new(subsystems[0].name);
+
+	for (unsigned i = 1; i < G_N_ELEMENTS(subsystems); i++)
+		g_string_append_printf(s, ", %s", subsystems[i].name);
+	return g_string_free(s, FALSE);
+}
+
 static void framework_get_config(struct rpc_request *req)
 {
 	const struct get_config *p = req->params;
@@ -266,107 +277,14 @@ static void framework_get_config(struct rpc_request *req)
 	}
 
 	g_autofree char *message = g_strdup_printf("Subsystem '%s' not found", p->name);
-	rpc_fail_with(req, RPC_INVALID_PARAMS, message,
-		      "framework_get_subsystems lists those there are");
-}
+	g_autofree char *names = subsystem_names();
 
-/* --- log
- * ---------------------------------------------------------------------------------------------- */
-
-static const char *const level_names[] = { "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG", NULL };
-
-struct set_level {
-	unsigned level;
-};
-
-static const struct rpc_param set_level_params[] = {
-	RPC_PARAM("level", RPC_ENUM, RPC_REQUIRED, struct set_level, level, .values = level_names),
-	{ 0 },
-};
-
-/* There is one log, so the level that is kept and the one that is printed are the same. */
-static void log_set_level_method(struct rpc_request *req)
-{
-	const struct set_level *p = req->params;
-	enum log_level level;
-	bool known = log_level_parse(level_names[p->level], &level);
-
-	g_assert(known);
-	log_set_level(req->server->core->log, level);
-	rpc_reply_true(req);
-}
-
-static void log_get_level_method(struct rpc_request *req)
-{
-	rpc_reply_string(req, log_level_name(log_get_level(req->server->core->log)));
-}
-
-/* Components have no flags of their own: an empty object. */
-static void log_get_flags(struct rpc_request *req)
-{
-	rpc_reply_object(req, json_object_new());
-}
-
-/* --- notifications
- * --------------------------------------------------------------------------------------- */
-
-static void notify_get_types(struct rpc_request *req)
-{
-	JsonArray *array = json_array_new();
-
-	json_array_add_string_element(array, "bdev_register");
-	json_array_add_string_element(array, "bdev_unregister");
-	json_array_add_string_element(array, "bdev_resize");
-	rpc_reply_array(req, array);
-}
-
-struct get_notifications {
-	uint64_t id, max;
-};
-
-static const struct rpc_param get_notifications_params[] = {
-	RPC_PARAM("id", RPC_U64, 0, struct get_notifications, id),
-	RPC_PARAM("max", RPC_U64, 0, struct get_notifications, max, .def = UINT64_MAX),
-	{ 0 },
-};
-
-static void notify_get_notifications(struct rpc_request *req)
-{
-	const struct get_notifications *p = req->params;
-	const struct rpc_server *server = req->server;
-	uint64_t next = server->next_notification;
-	uint64_t oldest = next > RPC_NOTIFICATIONS ? next - RPC_NOTIFICATIONS : 0;
-	JsonArray *array = json_array_new();
-	uint64_t left = p->max;
-
-	for (uint64_t id = MAX(p->id, oldest); id < next && left > 0; id++, left--) {
-		const struct rpc_notification *n = &server->notifications[id % RPC_NOTIFICATIONS];
-		JsonObject *o = json_object_new();
-
-		json_object_set_string_member(o, "type", n->type);
-		json_object_set_string_member(o, "ctx", n->ctx);
-		json_object_set_int_member(o, "id", (gint64)n->id);
-		json_array_add_object_element(array, o);
-	}
-	rpc_reply_array(req, array);
+	rpc_fail_with(req, RPC_INVALID_PARAMS, message, "there are %s", names);
 }
 
 const struct rpc_method rpc_methods_framework[] = {
 	{ .name = "spdk_get_version",
 	  .call = spdk_get_version,
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "rpc_get_methods",
-	  .call = rpc_get_methods,
-	  .params = get_methods_params,
-	  .params_size = sizeof(struct get_methods),
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	/* Never entered: in RUNTIME it answers that it comes too late (call.c). */
-	{ .name = "framework_start_init", .call = rpc_reply_true, .states = RPC_STARTUP },
-	{ .name = "framework_wait_init",
-	  .call = framework_wait_init,
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "framework_get_reactors",
-	  .call = framework_get_reactors,
 	  .states = RPC_STARTUP | RPC_RUNTIME },
 	{ .name = "framework_get_subsystems",
 	  .call = framework_get_subsystems,
@@ -376,33 +294,28 @@ const struct rpc_method rpc_methods_framework[] = {
 	  .params = get_config_params,
 	  .params_size = sizeof(struct get_config),
 	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "thread_get_stats",
-	  .call = thread_get_stats,
+	{ .name = "framework_set_scheduler",
+	  .makes = true,
+	  .call = framework_set_scheduler,
+	  .params = set_scheduler_params,
+	  .params_size = sizeof(struct set_scheduler),
 	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "log_set_level",
-	  .call = log_set_level_method,
-	  .params = set_level_params,
-	  .params_size = sizeof(struct set_level),
+	{ .name = "framework_get_scheduler",
+	  .call = framework_get_scheduler,
 	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "log_get_level",
-	  .call = log_get_level_method,
+	{ .name = "framework_get_governor",
+	  .call = framework_get_governor,
 	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "log_set_print_level",
-	  .call = log_set_level_method,
-	  .params = set_level_params,
-	  .params_size = sizeof(struct set_level),
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "log_get_print_level",
-	  .call = log_get_level_method,
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "log_get_flags", .call = log_get_flags, .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "notify_get_types",
-	  .call = notify_get_types,
-	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "notify_get_notifications",
-	  .call = notify_get_notifications,
-	  .params = get_notifications_params,
-	  .params_size = sizeof(struct get_notifications),
+	{ .name = "scheduler_set_options",
+	  .makes = true,
+	  .call = scheduler_set_options,
+	  .params = scheduler_options_params,
+	  .params_size = sizeof(struct scheduler_options),
+	  .states = RPC_STARTUP },
+	{ .name = "spdk_kill_instance",
+	  .call = spdk_kill_instance,
+	  .params = kill_params,
+	  .params_size = sizeof(struct kill_params),
 	  .states = RPC_STARTUP | RPC_RUNTIME },
 	{ 0 },
 };

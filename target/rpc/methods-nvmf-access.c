@@ -11,7 +11,8 @@
 /* --- addresses ---------------------------------------------------------------------------- */
 
 const struct rpc_param rpc_address_params[] = {
-	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct rpc_address, trtype, .max = 32),
+	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct rpc_address, trtype, .max = 32,
+		  .old = "transport"),
 	RPC_PARAM("adrfam", RPC_STR, 0, struct rpc_address, adrfam, .max = 32),
 	RPC_PARAM("traddr", RPC_STR, RPC_REQUIRED, struct rpc_address, traddr, .max = 255),
 	RPC_PARAM("trsvcid", RPC_STR, 0, struct rpc_address, trsvcid, .max = 31),
@@ -201,7 +202,7 @@ static void ns_remove_host(struct rpc_request *req)
 #define METHOD(name_, call_, table_, type_)                                                        \
 	{                                                                                          \
 		.name = name_, .call = call_, .params = table_, .params_size = sizeof(type_),      \
-		.states = RPC_RUNTIME                                                              \
+		.states = RPC_RUNTIME, .makes = true                                                              \
 	}
 
 const struct rpc_method rpc_methods_nvmf_access[] = {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "target/core/buf.h"
 #include "target/rpc/methods.h"
 
 static void set_u(JsonObject *o, const char *key, uint64_t value)
@@ -14,6 +15,24 @@ static void set_u(JsonObject *o, const char *key, uint64_t value)
 }
 
 /* --- shapes -------------------------------------------------------------------------- */
+
+static void add_masks(const struct nvmf_transport_options *opts, JsonObject *o)
+{
+	JsonArray *array;
+
+	if (opts->masked_oncs) {
+		array = json_array_new();
+		for (unsigned i = 0; rpc_oncs_features[i]; i++)
+			if (opts->masked_oncs & rpc_oncs_bits[i])
+				json_array_add_string_element(array, rpc_oncs_features[i]);
+		json_object_set_array_member(o, "masked_oncs", array);
+	}
+	if (opts->masked_fuses) {
+		array = json_array_new();
+		json_array_add_string_element(array, rpc_fuses_features[0]);
+		json_object_set_array_member(o, "masked_fuses", array);
+	}
+}
 
 static JsonObject *transport_json(const struct nvmf_transport *t)
 {
@@ -39,7 +58,21 @@ static JsonObject *transport_json(const struct nvmf_transport *t)
 				       opts->disable_command_passthru);
 	set_u(o, "kas", opts->kas);
 	set_u(o, "min_kato", opts->min_kato_ms);
+	add_masks(opts, o);
 	return o;
+}
+
+/* What releases up to 21.10 showed as well; sizes and numbers of the pools there are. */
+static void add_old_transport(const struct rpc_server *server, const struct nvmf_transport *t,
+			      JsonObject *o)
+{
+	const struct nvmf_transport_options *opts = nvmf_transport_get_options(t);
+	uint64_t each = buf_pool_stats(server->reactor->bufs)->limit / opts->max_io_size;
+
+	set_u(o, "max_qpairs_per_ctrlr", opts->max_io_qpairs_per_ctrlr + 1u);
+	set_u(o, "io_unit_size", opts->max_io_size);
+	set_u(o, "num_shared_buffers", each * server->core->nreactors);
+	set_u(o, "buf_cache_size", each);
 }
 
 /* The identities of a namespace, as both the listing and the saved form have them. */
@@ -66,6 +99,8 @@ static void add_ns_access(JsonObject *o, const struct nvmf_ns *ns)
 		json_object_set_boolean_member(o, "no_auto_visible", TRUE);
 	if (ns->read_only)
 		json_object_set_boolean_member(o, "read_only", TRUE);
+	if (nvmf_ns_write_protected(ns))
+		json_object_set_boolean_member(o, "write_protected", TRUE);
 }
 
 static JsonObject *ns_json(const struct nvmf_ns *ns)
@@ -100,7 +135,16 @@ static JsonArray *namespaces_json(const struct nvmf_subsystem *s)
 	return array;
 }
 
-static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
+static JsonObject *listen_json(const struct nvmf_listener *l, bool old)
+{
+	JsonObject *o = rpc_trid_json(&l->trid);
+
+	if (old)
+		json_object_set_string_member(o, "transport", l->trid.trtype);
+	return o;
+}
+
+static JsonObject *subsystem_json(const struct nvmf_subsystem *s, bool old)
 {
 	JsonObject *o = json_object_new();
 	JsonArray *listeners = json_array_new(), *hosts = json_array_new();
@@ -108,11 +152,8 @@ static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
 
 	json_object_set_string_member(o, "nqn", s->nqn);
 	json_object_set_string_member(o, "subtype", nvme ? "NVMe" : "Discovery");
-	for (guint i = 0; i < s->listeners->len; i++) {
-		const struct nvmf_listener *l = s->listeners->pdata[i];
-
-		json_array_add_object_element(listeners, rpc_trid_json(&l->trid));
-	}
+	for (guint i = 0; i < s->listeners->len; i++)
+		json_array_add_object_element(listeners, listen_json(s->listeners->pdata[i], old));
 	json_object_set_array_member(o, "listen_addresses", listeners);
 	json_object_set_boolean_member(o, "allow_any_host", s->allow_any_host);
 	for (guint i = 0; i < s->hosts->len; i++) {
@@ -126,17 +167,19 @@ static JsonObject *subsystem_json(const struct nvmf_subsystem *s)
 		return o;
 	json_object_set_string_member(o, "serial_number", s->serial);
 	json_object_set_string_member(o, "model_number", s->model);
+	if (s->admin_label)
+		json_object_set_string_member(o, "admin_label", s->admin_label);
 	set_u(o, "max_namespaces", s->max_namespaces);
 	json_object_set_boolean_member(o, "passthrough", FALSE);
 	set_u(o, "min_cntlid", s->min_cntlid);
 	set_u(o, "max_cntlid", s->max_cntlid);
-	set_u(o, "dmrsl", 0); /* no limit is reported */
-	set_u(o, "wzsl", 0);
+	set_u(o, "dmrsl", s->dmrsl);
+	set_u(o, "wzsl", s->wzsl);
 	json_object_set_array_member(o, "namespaces", namespaces_json(s));
 	return o;
 }
 
-/* --- nvmf_get_transports, nvmf_get_subsystems, nvmf_get_targets ------------------------------- */
+/* --- nvmf_get_transports, nvmf_get_subsystems ------------------------------------------------- */
 
 struct on_target {
 	const char *tgt_name, *nqn, *trtype;
@@ -153,13 +196,14 @@ static const struct rpc_param get_transports_params[] = {
 static void nvmf_get_transports(struct rpc_request *req)
 {
 	const struct on_target *p = req->params;
-	struct nvmf_tgt *tgt = req->server->nvmf;
-	GPtrArray *all = nvmf_transports(tgt);
+	struct nvmf_tgt *tgt = rpc_tgt(req, p->tgt_name);
 	struct nvmf_transport *one = NULL;
 	JsonArray *array;
+	GPtrArray *all;
 
-	if (!rpc_check_tgt(req, p->tgt_name))
+	if (!tgt)
 		return;
+	all = nvmf_transports(tgt);
 	if (p->trtype && !(one = nvmf_transport_find(tgt, p->trtype))) {
 		rpc_fail_with(req, -ENODEV, NULL,
 			      "transport %s has not been created; nvmf_create_transport does it",
@@ -167,9 +211,16 @@ static void nvmf_get_transports(struct rpc_request *req)
 		return;
 	}
 	array = json_array_new();
-	for (guint i = 0; i < all->len; i++)
-		if (!one || one == all->pdata[i])
-			json_array_add_object_element(array, transport_json(all->pdata[i]));
+	for (guint i = 0; i < all->len; i++) {
+		JsonObject *o;
+
+		if (one && one != all->pdata[i])
+			continue;
+		o = transport_json(all->pdata[i]);
+		if (rpc_old_shape(req))
+			add_old_transport(req->server, all->pdata[i], o);
+		json_array_add_object_element(array, o);
+	}
 	rpc_reply_array(req, array);
 }
 
@@ -183,6 +234,7 @@ static void nvmf_get_subsystems(struct rpc_request *req)
 {
 	const struct on_target *p = req->params;
 	g_autoptr(GPtrArray) all = NULL;
+	struct nvmf_tgt *tgt;
 	JsonArray *array;
 
 	if (p->nqn) {
@@ -191,24 +243,18 @@ static void nvmf_get_subsystems(struct rpc_request *req)
 		if (!s)
 			return;
 		array = json_array_new();
-		json_array_add_object_element(array, subsystem_json(s));
+		json_array_add_object_element(array, subsystem_json(s, rpc_old_shape(req)));
 		rpc_reply_array(req, array);
 		return;
 	}
-	if (!rpc_check_tgt(req, p->tgt_name))
+	tgt = rpc_tgt(req, p->tgt_name);
+	if (!tgt)
 		return;
-	all = nvmf_subsystems(req->server->nvmf);
+	all = nvmf_subsystems(tgt);
 	array = json_array_new();
 	for (guint i = 0; i < all->len; i++)
-		json_array_add_object_element(array, subsystem_json(all->pdata[i]));
-	rpc_reply_array(req, array);
-}
-
-static void nvmf_get_targets(struct rpc_request *req)
-{
-	JsonArray *array = json_array_new();
-
-	json_array_add_string_element(array, nvmf_tgt_name(req->server->nvmf));
+		json_array_add_object_element(array,
+					      subsystem_json(all->pdata[i], rpc_old_shape(req)));
 	rpc_reply_array(req, array);
 }
 
@@ -379,7 +425,7 @@ static void reply_stats(void *arg, const struct nvmf_group_stats *stats, unsigne
 
 	set_u(o, "tick_rate", RPC_TICK_RATE);
 	for (unsigned i = 0; i < n; i++)
-		json_array_add_object_element(groups, group_json(req->server->nvmf, i, &stats[i]));
+		json_array_add_object_element(groups, group_json(req->scratch, i, &stats[i]));
 	json_object_set_array_member(o, "poll_groups", groups);
 	rpc_reply_object(req, o);
 }
@@ -387,9 +433,12 @@ static void reply_stats(void *arg, const struct nvmf_group_stats *stats, unsigne
 static void nvmf_get_stats_method(struct rpc_request *req)
 {
 	const struct on_target *p = req->params;
+	struct nvmf_tgt *tgt = rpc_tgt(req, p->tgt_name);
 
-	if (rpc_check_tgt(req, p->tgt_name))
-		nvmf_get_stats(req->server->nvmf, reply_stats, req);
+	if (!tgt)
+		return;
+	req->scratch = tgt;
+	nvmf_get_stats(tgt, reply_stats, req);
 }
 
 /* --- saved configuration
@@ -400,6 +449,7 @@ static JsonObject *nqn_params(const struct nvmf_subsystem *s)
 	JsonObject *o = json_object_new();
 
 	json_object_set_string_member(o, "nqn", s->nqn);
+	rpc_config_add_tgt(o, s->tgt);
 	return o;
 }
 
@@ -433,6 +483,12 @@ static void config_listener(JsonArray *config, const struct nvmf_listener *l)
 	json_object_set_object_member(params, "listen_address", rpc_trid_json(&l->trid));
 	if (usual != NVME_ANA_OPTIMIZED)
 		json_object_set_string_member(params, "ana_state", rpc_ana_state_name(usual));
+	if (l->sock_impl)
+		json_object_set_string_member(params, "sock_impl", l->sock_impl);
+	if (l->numa_id >= 0)
+		json_object_set_int_member(params, "numa_id", l->numa_id);
+	/* Hosts know a path by it: it must not be another one after a restart. */
+	set_u(params, "portid", l->portid);
 	rpc_config_add(config, "nvmf_subsystem_add_listener", params);
 	for (uint32_t group = 1; group <= s->max_namespaces; group++) {
 		enum nvme_ana_state state = nvmf_listener_ana_state(l, group);
@@ -471,26 +527,41 @@ static void config_subsystem(JsonArray *config, const struct nvmf_subsystem *s)
 	json_object_set_boolean_member(params, "allow_any_host", s->allow_any_host);
 	json_object_set_string_member(params, "serial_number", s->serial);
 	json_object_set_string_member(params, "model_number", s->model);
+	if (s->admin_label)
+		json_object_set_string_member(params, "admin_label", s->admin_label);
 	set_u(params, "max_namespaces", s->max_namespaces);
 	set_u(params, "min_cntlid", s->min_cntlid);
 	set_u(params, "max_cntlid", s->max_cntlid);
+	set_u(params, "dmrsl", s->dmrsl);
+	set_u(params, "wzsl", s->wzsl);
 	json_object_set_boolean_member(params, "ana_reporting", s->ana_reporting);
 	if (s->enable_nssr)
 		json_object_set_boolean_member(params, "enable_nssr", true);
 	rpc_config_add(config, "nvmf_create_subsystem", params);
 }
 
-JsonArray *rpc_config_nvmf(struct rpc_server *server)
+/* With what the listing does not show. */
+static void config_transport(JsonArray *config, struct nvmf_tgt *tgt,
+			     const struct nvmf_transport *t)
 {
-	g_autoptr(GPtrArray) all = nvmf_subsystems(server->nvmf);
-	GPtrArray *transports = nvmf_transports(server->nvmf);
-	JsonArray *config = json_array_new();
+	const struct nvmf_transport_options *opts = nvmf_transport_get_options(t);
+	JsonObject *params = transport_json(t);
 
-	rpc_config_discovery_filters(server->nvmf, config);
+	json_object_set_int_member(params, "acceptor_backlog", opts->acceptor_backlog);
+	set_u(params, "control_msg_num", opts->control_msg_num);
+	rpc_config_add_tgt(params, tgt);
+	rpc_config_add(config, "nvmf_create_transport", params);
+}
+
+static void config_tgt(const struct rpc_server *server, struct nvmf_tgt *tgt, JsonArray *config)
+{
+	g_autoptr(GPtrArray) all = nvmf_subsystems(tgt);
+	GPtrArray *transports = nvmf_transports(tgt);
+
+	rpc_config_tgt(server, tgt, config);
 	for (guint i = 0; i < transports->len; i++)
-		rpc_config_add(config, "nvmf_create_transport",
-			       transport_json(transports->pdata[i]));
-	rpc_config_referrals(server->nvmf, config);
+		config_transport(config, tgt, transports->pdata[i]);
+	rpc_config_referrals(tgt, config);
 	for (guint i = 0; i < all->len; i++) {
 		const struct nvmf_subsystem *s = all->pdata[i];
 
@@ -500,6 +571,15 @@ JsonArray *rpc_config_nvmf(struct rpc_server *server)
 			config_subsystem(config, s);
 		config_parts(config, s);
 	}
+}
+
+JsonArray *rpc_config_nvmf(struct rpc_server *server)
+{
+	JsonArray *config = json_array_new();
+	struct nvmf_tgt *tgt;
+
+	for (unsigned i = 0; (tgt = nvmf_tgt_nth(server->nvmf, i)) != NULL; i++)
+		config_tgt(server, tgt, config);
 	return config;
 }
 
@@ -512,7 +592,6 @@ JsonArray *rpc_config_nvmf(struct rpc_server *server)
 const struct rpc_method rpc_methods_nvmf_show[] = {
 	METHOD("nvmf_get_transports", nvmf_get_transports, get_transports_params),
 	METHOD("nvmf_get_subsystems", nvmf_get_subsystems, get_subsystems_params),
-	METHOD("nvmf_get_targets", nvmf_get_targets, NULL),
 	METHOD("nvmf_get_stats", nvmf_get_stats_method, on_target_params),
 	METHOD("nvmf_subsystem_get_listeners", nvmf_subsystem_get_listeners, on_subsystem_params),
 	METHOD("nvmf_subsystem_get_controllers", nvmf_subsystem_get_controllers,

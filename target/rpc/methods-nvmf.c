@@ -17,7 +17,16 @@ struct create_transport {
 	const char *trtype, *tgt_name;
 	struct nvmf_transport_options o;
 	int32_t acceptor_backlog;
+	uint16_t max_qpairs;  /* older: with the admin queue */
+	unsigned oncs, fuses; /* by the names below */
 };
+
+const char *const rpc_oncs_features[] = { "nvmcmps", "nvmdsmsv", "nvmwzsv",
+					  "reservs", "nvmcpys",	 NULL };
+const unsigned rpc_oncs_bits[] = { NVMF_ONCS_COMPARE, NVMF_ONCS_DSM, NVMF_ONCS_WRITE_ZEROES,
+				   NVMF_ONCS_RESERVATIONS, NVMF_ONCS_COPY };
+_Static_assert(G_N_ELEMENTS(rpc_oncs_bits) + 1 == G_N_ELEMENTS(rpc_oncs_features), "ONCS");
+const char *const rpc_fuses_features[] = { "fcws", NULL };
 
 #define OPTION(name_, type_, ...)                                                                  \
 	{                                                                                          \
@@ -29,7 +38,9 @@ static const struct rpc_param create_transport_params[] = {
 	RPC_PARAM("trtype", RPC_STR, RPC_REQUIRED, struct create_transport, trtype, .max = 32),
 	RPC_PARAM("tgt_name", RPC_STR, 0, struct create_transport, tgt_name),
 	OPTION(max_queue_depth, RPC_U16),
-	OPTION(max_io_qpairs_per_ctrlr, RPC_U16),
+	OPTION(max_io_qpairs_per_ctrlr, RPC_U16, .min = 1),
+	RPC_PARAM("max_qpairs_per_ctrlr", RPC_U16, 0, struct create_transport, max_qpairs,
+		  .min = 2),
 	OPTION(in_capsule_data_size, RPC_U32),
 	OPTION(max_io_size, RPC_U32),
 	OPTION(max_aq_depth, RPC_U32),
@@ -47,6 +58,10 @@ static const struct rpc_param create_transport_params[] = {
 	OPTION(disable_command_passthru, RPC_BOOL),
 	OPTION(kas, RPC_U16),
 	RPC_PARAM("min_kato", RPC_U32, 0, struct create_transport, o.min_kato_ms),
+	RPC_PARAM("masked_oncs", RPC_FLAGS, 0, struct create_transport, oncs,
+		  .values = rpc_oncs_features),
+	RPC_PARAM("masked_fuses", RPC_FLAGS, 0, struct create_transport, fuses,
+		  .values = rpc_fuses_features),
 	/* Of other transports or of pollers: of no effect on TCP. */
 	RPC_CHECKED("io_unit_size", RPC_U32, RPC_IGNORED),
 	RPC_CHECKED("num_shared_buffers", RPC_U32, RPC_IGNORED),
@@ -55,6 +70,9 @@ static const struct rpc_param create_transport_params[] = {
 	RPC_CHECKED("max_srq_depth", RPC_U32, RPC_IGNORED),
 	RPC_CHECKED("no_srq", RPC_BOOL, RPC_IGNORED),
 	RPC_CHECKED("no_wr_batching", RPC_BOOL, RPC_IGNORED),
+	RPC_CHECKED("disable_mappable_bar0", RPC_BOOL, RPC_IGNORED),
+	RPC_CHECKED("disable_adaptive_irq", RPC_BOOL, RPC_IGNORED),
+	RPC_CHECKED("disable_shadow_doorbells", RPC_BOOL, RPC_IGNORED),
 	RPC_CHECKED("acceptor_poll_rate", RPC_U32, RPC_IGNORED),
 	{ 0 },
 };
@@ -65,14 +83,35 @@ static void create_transport_defaults(void *params)
 
 	nvmf_transport_options_default(&p->o);
 	p->acceptor_backlog = p->o.acceptor_backlog;
+	p->o.max_io_qpairs_per_ctrlr = 0; /* not given */
+}
+
+/* The older key counts the admin queue too. */
+static bool count_qpairs(struct rpc_request *req, struct create_transport *p)
+{
+	struct nvmf_transport_options defaults;
+	uint16_t *io = &p->o.max_io_qpairs_per_ctrlr;
+
+	if (p->max_qpairs > 0 && *io > 0 && *io != p->max_qpairs - 1) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"max_io_qpairs_per_ctrlr\" is %u and \"max_qpairs_per_ctrlr\", its "
+			      "older name that counts the admin queue too, is %u; give one of them",
+			      *io, p->max_qpairs);
+		return false;
+	}
+	nvmf_transport_options_default(&defaults);
+	if (*io == 0)
+		*io = p->max_qpairs > 0 ? p->max_qpairs - 1 : defaults.max_io_qpairs_per_ctrlr;
+	return true;
 }
 
 static void nvmf_create_transport(struct rpc_request *req)
 {
 	struct create_transport *p = req->params;
+	struct nvmf_tgt *tgt = rpc_tgt(req, p->tgt_name);
 	g_autoptr(GError) error = NULL;
 
-	if (!rpc_check_tgt(req, p->tgt_name))
+	if (!tgt)
 		return;
 	if (p->acceptor_backlog < 1) {
 		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
@@ -81,8 +120,12 @@ static void nvmf_create_transport(struct rpc_request *req)
 		return;
 	}
 	p->o.acceptor_backlog = p->acceptor_backlog;
-	end(req, nvmf_transport_create(req->server->nvmf, p->trtype, &p->o, &error) != NULL,
-	    &error);
+	if (!count_qpairs(req, p))
+		return;
+	for (unsigned i = 0; i < G_N_ELEMENTS(rpc_oncs_bits); i++)
+		p->o.masked_oncs |= p->oncs & 1u << i ? rpc_oncs_bits[i] : 0;
+	p->o.masked_fuses = p->fuses ? NVMF_FUSES_COMPARE_AND_WRITE : 0;
+	end(req, nvmf_transport_create(tgt, p->trtype, &p->o, &error) != NULL, &error);
 }
 
 /* --- subsystems ------------------------------------------------------------------------------ */
@@ -106,8 +149,10 @@ static const struct rpc_param create_subsystem_params[] = {
 		  .def = NVMF_MIN_CNTLID),
 	RPC_PARAM("max_cntlid", RPC_U16, 0, struct create_subsystem, o.max_cntlid,
 		  .def = NVMF_MAX_CNTLID),
-	RPC_CHECKED("dmrsl", RPC_U32, RPC_FIXED),
-	RPC_CHECKED("wzsl", RPC_U8, RPC_FIXED),
+	RPC_PARAM("admin_label", RPC_STR, 0, struct create_subsystem, o.admin_label, .min = 1,
+		  .max = NVMF_ADMIN_LABEL_MAX),
+	RPC_PARAM("dmrsl", RPC_U32, 0, struct create_subsystem, o.dmrsl),
+	RPC_PARAM("wzsl", RPC_U8, 0, struct create_subsystem, o.wzsl),
 	RPC_CHECKED("passthrough", RPC_BOOL, RPC_FIXED),
 	{ 0 },
 };
@@ -115,9 +160,10 @@ static const struct rpc_param create_subsystem_params[] = {
 static void nvmf_create_subsystem(struct rpc_request *req)
 {
 	struct create_subsystem *p = req->params;
+	struct nvmf_tgt *tgt = rpc_tgt(req, p->on.tgt_name);
 	g_autoptr(GError) error = NULL;
 
-	if (!rpc_check_tgt(req, p->on.tgt_name))
+	if (!tgt)
 		return;
 	p->o.nqn = p->on.nqn;
 	if (p->o.min_cntlid < NVMF_MIN_CNTLID || p->o.max_cntlid > NVMF_MAX_CNTLID ||
@@ -130,7 +176,7 @@ static void nvmf_create_subsystem(struct rpc_request *req)
 			      NVMF_MIN_CNTLID, NVMF_MAX_CNTLID);
 		return;
 	}
-	end(req, nvmf_subsystem_create(req->server->nvmf, &p->o, &error) != NULL, &error);
+	end(req, nvmf_subsystem_create(tgt, &p->o, &error) != NULL, &error);
 }
 
 static const struct rpc_param on_subsystem_params[] = { RPC_PARAM_NQN, RPC_PARAM_TGT, { 0 } };
@@ -165,6 +211,9 @@ struct on_listener {
 	struct rpc_on_subsystem on;
 	struct rpc_address address;
 	unsigned ana_state;
+	bool secure_channel;
+	const char *sock_impl;
+	int32_t numa_id, portid;
 };
 
 #define ADDRESS_PARAM                                                                              \
@@ -175,11 +224,12 @@ static const struct rpc_param add_listener_params[] = {
 	RPC_PARAM_NQN,
 	RPC_PARAM_TGT,
 	ADDRESS_PARAM,
-	RPC_CHECKED("secure_channel", RPC_BOOL, RPC_FIXED),
+	RPC_PARAM("secure_channel", RPC_BOOL, 0, struct on_listener, secure_channel),
 	RPC_PARAM("ana_state", RPC_ENUM, 0, struct on_listener, ana_state,
 		  .values = rpc_ana_states),
-	RPC_CHECKED("sock_impl", RPC_STR, RPC_IGNORED),
-	RPC_CHECKED("numa_id", RPC_I32, RPC_IGNORED),
+	RPC_PARAM("sock_impl", RPC_STR, 0, struct on_listener, sock_impl),
+	RPC_PARAM("numa_id", RPC_I32, 0, struct on_listener, numa_id),
+	RPC_PARAM("portid", RPC_I32, 0, struct on_listener, portid),
 	{ 0 },
 };
 
@@ -190,26 +240,63 @@ static const struct rpc_param remove_listener_params[] = {
 	{ 0 },
 };
 
+static void add_listener_defaults(void *params)
+{
+	((struct on_listener *)params)->numa_id = -1;
+	((struct on_listener *)params)->portid = NVMF_PORTID_ANY;
+}
+
+static bool check_listener(struct rpc_request *req, const struct nvmf_subsystem *s)
+{
+	static const char *const sock_impls[] = { "posix", "uring", NULL };
+	const struct on_listener *p = req->params;
+	enum nvme_ana_state state = rpc_ana_state(p->ana_state);
+
+	if (state != NVME_ANA_OPTIMIZED && !s->ana_reporting) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"ana_state\" is \"%s\", and %s reports no ANA; create it with "
+			      "ana_reporting",
+			      rpc_ana_state_name(state), s->nqn);
+		return false;
+	}
+	if (p->secure_channel || !g_strcmp0(p->sock_impl, "ssl")) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"%s\" asks for TLS, which weft does not have so far; without it, "
+			      "hosts would connect in the clear",
+			      p->secure_channel ? "secure_channel" : "sock_impl");
+		return false;
+	}
+	if (p->sock_impl && !g_strv_contains(sock_impls, p->sock_impl)) {
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"sock_impl\" is \"%s\"; it may be posix or uring (weft chooses "
+			      "by itself)",
+			      p->sock_impl);
+		return false;
+	}
+	return true;
+}
+
 static void nvmf_subsystem_add_listener_method(struct rpc_request *req)
 {
 	const struct on_listener *p = req->params;
 	enum nvme_ana_state state = rpc_ana_state(p->ana_state);
 	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	g_autoptr(GError) error = NULL;
+	struct nvmf_listener *l;
 	struct nvmf_trid trid;
 
-	if (!s || !rpc_parse_address(req, &p->address, &trid))
+	if (!s || !rpc_parse_address(req, &p->address, &trid) || !check_listener(req, s))
 		return;
-	if (state != NVME_ANA_OPTIMIZED && !s->ana_reporting) {
-		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
-			      "\"ana_state\" is \"%s\", and %s reports no ANA; create it with "
-			      "ana_reporting",
-			      rpc_ana_state_name(state), s->nqn);
+	if (!nvmf_subsystem_add_listener_as(s, &trid, p->portid, &error)) {
+		rpc_fail(req, error);
 		return;
 	}
+	l = s->listeners->pdata[s->listeners->len - 1];
+	l->sock_impl = g_strdup(p->sock_impl);
+	l->numa_id = MAX(p->numa_id, -1);
 	/* No host comes in between: Connect is decided on this reactor. */
-	if (!nvmf_subsystem_add_listener(s, &trid, &error) || state == NVME_ANA_OPTIMIZED)
-		rpc_done(req, error);
+	if (state == NVME_ANA_OPTIMIZED)
+		rpc_reply_true(req);
 	else
 		nvmf_subsystem_set_ana_state(s, &trid, state, 0, rpc_done, req);
 }
@@ -241,7 +328,7 @@ static void nvmf_subsystem_remove_listener_method(struct rpc_request *req)
 struct ns {
 	const char *bdev_name, *ptpl_file;
 	uint32_t nsid, anagrpid;
-	bool no_auto_visible, read_only;
+	bool no_auto_visible, read_only, write_protected;
 	struct rpc_bytes uuid, nguid, eui64;
 };
 
@@ -255,6 +342,7 @@ static const struct rpc_param ns_params[] = {
 	RPC_PARAM("anagrpid", RPC_U32, 0, struct ns, anagrpid, .max = NVMF_MAX_NSID),
 	RPC_PARAM("no_auto_visible", RPC_BOOL, 0, struct ns, no_auto_visible),
 	RPC_PARAM("read_only", RPC_BOOL, 0, struct ns, read_only),
+	RPC_PARAM("write_protected", RPC_BOOL, 0, struct ns, write_protected),
 	RPC_CHECKED("hide_metadata", RPC_BOOL, RPC_IGNORED),
 	{ 0 },
 };
@@ -296,6 +384,7 @@ static void nvmf_subsystem_add_ns_method(struct rpc_request *req)
 		.anagrpid = p->ns.anagrpid,
 		.no_auto_visible = p->ns.no_auto_visible,
 		.read_only = p->ns.read_only,
+		.write_protected = p->ns.write_protected,
 	};
 
 	if (!s)
@@ -348,13 +437,22 @@ struct on_host {
 	const char *host;
 	uint64_t timeout_ms;
 	bool allow_any_host;
+	const char *keys[3];
 };
+
+static const char *const key_names[] = { "psk", "dhchap_key", "dhchap_ctrlr_key" };
 
 #define HOST_PARAM                                                                                 \
 	RPC_PARAM("host", RPC_STR, RPC_REQUIRED, struct on_host, host, .min = 1, .max = RPC_NQN_MAX)
 
 static const struct rpc_param add_host_params[] = {
-	RPC_PARAM_NQN, RPC_PARAM_TGT, HOST_PARAM, { 0 }
+	RPC_PARAM_NQN,
+	RPC_PARAM_TGT,
+	HOST_PARAM,
+	RPC_PARAM("psk", RPC_STR, 0, struct on_host, keys[0]),
+	RPC_PARAM("dhchap_key", RPC_STR, 0, struct on_host, keys[1]),
+	RPC_PARAM("dhchap_ctrlr_key", RPC_STR, 0, struct on_host, keys[2]),
+	{ 0 },
 };
 
 static const struct rpc_param remove_host_params[] = {
@@ -378,6 +476,16 @@ static void nvmf_subsystem_add_host_method(struct rpc_request *req)
 	struct nvmf_subsystem *s = rpc_subsystem_of(req);
 	g_autoptr(GError) error = NULL;
 
+	for (unsigned i = 0; s && i < G_N_ELEMENTS(key_names); i++) {
+		if (!p->keys[i])
+			continue;
+		rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+			      "\"%s\" is \"%s\", and weft has no keys so far: %s comes later; a "
+			      "host that is added without it is let in by its NQN alone",
+			      key_names[i], p->keys[i],
+			      i == 0 ? "TLS" : "authentication (DH-HMAC-CHAP)");
+		return;
+	}
 	if (s)
 		end(req, nvmf_subsystem_add_host(s, p->host, &error), &error);
 }
@@ -460,7 +568,7 @@ static void nvmf_subsystem_remove_host_method(struct rpc_request *req)
 #define METHOD(name_, call_, table_, type_, ...)                                                   \
 	{                                                                                          \
 		.name = name_, .call = call_, .params = table_, .params_size = sizeof(type_),      \
-		.states = RPC_RUNTIME, ##__VA_ARGS__                                               \
+		.states = RPC_RUNTIME, .makes = true, ##__VA_ARGS__                                               \
 	}
 
 const struct rpc_method rpc_methods_nvmf[] = {
@@ -471,7 +579,8 @@ const struct rpc_method rpc_methods_nvmf[] = {
 	METHOD("nvmf_delete_subsystem", nvmf_delete_subsystem, on_subsystem_params,
 	       struct rpc_on_subsystem),
 	METHOD("nvmf_subsystem_add_listener", nvmf_subsystem_add_listener_method,
-	       add_listener_params, struct on_listener, .relaxed = true),
+	       add_listener_params, struct on_listener, .defaults = add_listener_defaults,
+	       .relaxed = true),
 	METHOD("nvmf_subsystem_remove_listener", nvmf_subsystem_remove_listener_method,
 	       remove_listener_params, struct on_listener),
 	METHOD("nvmf_subsystem_add_ns", nvmf_subsystem_add_ns_method, add_ns_params, struct add_ns,
@@ -479,7 +588,7 @@ const struct rpc_method rpc_methods_nvmf[] = {
 	METHOD("nvmf_subsystem_remove_ns", nvmf_subsystem_remove_ns_method, remove_ns_params,
 	       struct remove_ns),
 	METHOD("nvmf_subsystem_add_host", nvmf_subsystem_add_host_method, add_host_params,
-	       struct on_host),
+	       struct on_host, .relaxed = true),
 	METHOD("nvmf_subsystem_remove_host", nvmf_subsystem_remove_host_method, remove_host_params,
 	       struct on_host),
 	METHOD("nvmf_subsystem_allow_any_host", nvmf_subsystem_allow_any_host_method,

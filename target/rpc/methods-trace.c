@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the reactors remember and hold: their trace rings as text, and their
- * buffer pools. Both are weft's own methods.
+ * What the reactors remember: their trace rings as text, and which events go there.
+ * Masks of a group count its events from bit 0, in the order of TRACE_EVENTS.
  */
-#include "target/core/buf.h"
+#include <string.h>
+
 #include "target/core/trace.h"
 #include "target/rpc/methods.h"
 
@@ -79,59 +80,237 @@ static void trace_dump_method(struct rpc_request *req)
 	core_broadcast(core, dump_reactor, dump_done, dump);
 }
 
-/* --- buf_get_stats ------------------------------------------------------------------------ */
+/* --- masks ----------------------------------------------------------------------------- */
 
-struct buf_call {
+/* As it is on the main reactor; the others follow before a change is answered. */
+static uint64_t enabled(const struct rpc_request *req)
+{
+	return core_main(req->server->core)->trace->enabled;
+}
+
+struct change {
 	struct rpc_request *req;
-	struct buf_pool_stats stats[CORE_MAX_REACTORS]; /* each written by its reactor */
+	uint64_t on, off; /* bits of trace.enabled */
+	bool clear;	  /* forget all records */
 };
 
-static void take_stats(struct reactor *r, void *arg)
+static void change_reactor(struct reactor *r, void *arg)
 {
-	struct buf_call *call = arg;
+	const struct change *c = arg;
 
-	call->stats[r->index] = *buf_pool_stats(r->bufs);
+	r->trace->enabled = (r->trace->enabled | c->on) & ~c->off;
+	if (c->clear)
+		trace_clear(r->trace);
 }
 
-static JsonObject *pool_json(unsigned reactor, const struct buf_pool_stats *st)
+static void changed(void *arg)
 {
-	JsonObject *o = json_object_new();
-	JsonArray *classes = json_array_new();
+	g_autofree struct change *c = arg;
 
-	json_object_set_int_member(o, "reactor", reactor);
-	json_object_set_int_member(o, "limit", (gint64)st->limit);
-	json_object_set_int_member(o, "allocated", (gint64)st->allocated);
-	json_object_set_int_member(o, "gets", (gint64)st->gets);
-	json_object_set_int_member(o, "puts", (gint64)st->puts);
-	json_object_set_int_member(o, "misses", (gint64)st->misses);
-	json_object_set_int_member(o, "waits", (gint64)st->waits);
-	for (unsigned i = 0; i < BUF_CLASSES; i++) {
-		JsonObject *class = json_object_new();
+	rpc_reply_true(c->req);
+}
 
-		json_object_set_int_member(class, "size", buf_class_sizes[i]);
-		json_object_set_int_member(class, "in_use", st->in_use[i]);
-		json_array_add_object_element(classes, class);
+static void change(struct rpc_request *req, uint64_t on, uint64_t off, bool clear)
+{
+	struct change *c = g_new(struct change, 1);
+
+	*c = (struct change){ req, on, off, clear };
+	core_broadcast(req->server->core, change_reactor, changed, c);
+}
+
+static unsigned count_groups(void)
+{
+	unsigned n = 0;
+
+	while (trace_groups[n])
+		n++;
+	return n;
+}
+
+/* Events of a group ("all": of all); 0: the request has been failed. */
+static uint64_t find_group(struct rpc_request *req, const char *name)
+{
+	g_autofree char *names = NULL;
+
+	for (unsigned i = 0; trace_groups[i]; i++) {
+		if (strcmp(trace_groups[i], name) == 0)
+			return trace_group_events(i);
 	}
-	json_object_set_array_member(o, "classes", classes);
-	return o;
+	if (strcmp(name, "all") == 0)
+		return TRACE_ALL;
+	names = g_strjoinv(", ", (char **)trace_groups);
+	rpc_fail_with(req, RPC_INVALID_PARAMS, NULL,
+		      "there is no group \"%s\" of trace points; there are %s, and all", name,
+		      names);
+	return 0;
 }
 
-static void stats_taken(void *arg)
+struct on_group {
+	const char *name;
+	uint64_t mask;
+};
+
+static const struct rpc_param group_params[] = {
+	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct on_group, name),
+	{ 0 },
+};
+
+static const struct rpc_param mask_params[] = {
+	RPC_PARAM("name", RPC_STR, RPC_REQUIRED, struct on_group, name),
+	RPC_PARAM("tpoint_mask", RPC_U64, RPC_REQUIRED, struct on_group, mask),
+	{ 0 },
+};
+
+static void enable_group(struct rpc_request *req)
 {
-	g_autofree struct buf_call *call = arg;
+	const struct on_group *p = req->params;
+	uint64_t bits = find_group(req, p->name);
+
+	if (bits)
+		change(req, bits, 0, false);
+}
+
+static void disable_group(struct rpc_request *req)
+{
+	const struct on_group *p = req->params;
+	uint64_t bits = find_group(req, p->name);
+
+	if (bits)
+		change(req, 0, bits, false);
+}
+
+/* A mask of the events in group, spread to their places: the n-th bit to the n-th of them. */
+static uint64_t spread(uint64_t group, uint64_t mask)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < TRACE_EVENT_COUNT; i++) {
+		if (!(group >> i & 1))
+			continue;
+		bits |= (mask & 1) << i;
+		mask >>= 1;
+	}
+	return bits;
+}
+
+static uint64_t gather(uint64_t group, uint64_t bits)
+{
+	uint64_t mask = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TRACE_EVENT_COUNT; i++)
+		if (group >> i & 1)
+			mask |= (bits >> i & 1) << n++;
+	return mask;
+}
+
+/* Bits beyond the last event are nobody's: a mask of all ones means all. */
+static uint64_t find_masked(struct rpc_request *req, bool *found)
+{
+	const struct on_group *p = req->params;
+	uint64_t group = find_group(req, p->name);
+
+	*found = group != 0;
+	if (group == TRACE_ALL)
+		group &= (UINT64_C(1) << TRACE_EVENT_COUNT) - 2;
+	return spread(group, p->mask);
+}
+
+static void set_mask(struct rpc_request *req)
+{
+	bool found;
+	uint64_t bits = find_masked(req, &found);
+
+	if (found)
+		change(req, bits, 0, false);
+}
+
+static void clear_mask(struct rpc_request *req)
+{
+	bool found;
+	uint64_t bits = find_masked(req, &found);
+
+	if (found)
+		change(req, 0, bits, false);
+}
+
+static void clear_records(struct rpc_request *req)
+{
+	change(req, 0, 0, true);
+}
+
+/* --- what is on ---------------------------------------------------------------------------- */
+
+static void add_hex(JsonObject *o, const char *key, uint64_t value)
+{
+	g_autofree char *text = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", value);
+
+	json_object_set_string_member(o, key, text);
+}
+
+static void add_group_mask(JsonObject *o, uint64_t on)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < count_groups(); i++)
+		if (trace_group_events(i) & on)
+			mask |= UINT64_C(1) << i;
+	add_hex(o, "tpoint_group_mask", mask);
+}
+
+static JsonArray *tpoints_json(uint64_t group, uint64_t on)
+{
 	JsonArray *array = json_array_new();
 
-	for (unsigned i = 0; i < call->req->server->core->nreactors; i++)
-		json_array_add_object_element(array, pool_json(i, &call->stats[i]));
-	rpc_reply_array(call->req, array);
+	for (unsigned i = 0; i < TRACE_EVENT_COUNT; i++) {
+		JsonObject *o;
+
+		if (!(group >> i & 1))
+			continue;
+		o = json_object_new();
+		json_object_set_string_member(o, "name", trace_event_name((uint16_t)i));
+		json_object_set_int_member(o, "id", i);
+		json_object_set_boolean_member(o, "enabled", on >> i & 1);
+		json_array_add_object_element(array, o);
+	}
+	return array;
 }
 
-static void buf_get_stats(struct rpc_request *req)
+static void get_group_mask(struct rpc_request *req)
 {
-	struct buf_call *call = g_new0(struct buf_call, 1);
+	uint64_t on = enabled(req);
+	JsonObject *o = json_object_new();
 
-	call->req = req;
-	core_broadcast(req->server->core, take_stats, stats_taken, call);
+	add_group_mask(o, on);
+	for (unsigned i = 0; trace_groups[i]; i++) {
+		uint64_t events = trace_group_events(i);
+		JsonObject *group = json_object_new();
+
+		json_object_set_boolean_member(group, "enabled", (events & on) != 0);
+		add_hex(group, "mask", UINT64_C(1) << i);
+		add_hex(group, "tpoint_mask", gather(events, on));
+		json_object_set_array_member(group, "tpoints", tpoints_json(events, on));
+		json_object_set_object_member(o, trace_groups[i], group);
+	}
+	rpc_reply_object(req, o);
+}
+
+/* There is no shared memory: trace_dump tells what was recorded. */
+static void get_info(struct rpc_request *req)
+{
+	uint64_t on = enabled(req);
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "tpoint_shm_path", "");
+	add_group_mask(o, on);
+	for (unsigned i = 0; trace_groups[i]; i++) {
+		JsonObject *group = json_object_new();
+
+		add_hex(group, "mask", UINT64_C(1) << i);
+		add_hex(group, "tpoint_mask", gather(trace_group_events(i), on));
+		json_object_set_object_member(o, trace_groups[i], group);
+	}
+	rpc_reply_object(req, o);
 }
 
 const struct rpc_method rpc_methods_trace[] = {
@@ -140,6 +319,30 @@ const struct rpc_method rpc_methods_trace[] = {
 	  .params = dump_params,
 	  .params_size = sizeof(struct dump_params),
 	  .states = RPC_STARTUP | RPC_RUNTIME },
-	{ .name = "buf_get_stats", .call = buf_get_stats, .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_enable_tpoint_group",
+	  .call = enable_group,
+	  .params = group_params,
+	  .params_size = sizeof(struct on_group),
+	  .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_disable_tpoint_group",
+	  .call = disable_group,
+	  .params = group_params,
+	  .params_size = sizeof(struct on_group),
+	  .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_set_tpoint_mask",
+	  .call = set_mask,
+	  .params = mask_params,
+	  .params_size = sizeof(struct on_group),
+	  .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_clear_tpoint_mask",
+	  .call = clear_mask,
+	  .params = mask_params,
+	  .params_size = sizeof(struct on_group),
+	  .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_get_tpoint_group_mask",
+	  .call = get_group_mask,
+	  .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_get_info", .call = get_info, .states = RPC_STARTUP | RPC_RUNTIME },
+	{ .name = "trace_clear", .call = clear_records, .states = RPC_STARTUP | RPC_RUNTIME },
 	{ 0 },
 };

@@ -5,16 +5,27 @@
 #include <string.h>
 
 const struct rpc_method *const rpc_method_tables[] = {
+	rpc_methods_init,
 	rpc_methods_framework,
+	rpc_methods_thread,
+	rpc_methods_log,
+	rpc_methods_notify,
+	rpc_methods_sock,
+	rpc_methods_iobuf,
+	rpc_methods_config,
 	rpc_methods_bdev,
 	rpc_methods_bdev_file,
 	rpc_methods_bdev_layers,
+	rpc_methods_bdev_options,
 	rpc_methods_bdev_stat,
+	rpc_methods_bdev_histogram,
 	rpc_methods_nvmf,
+	rpc_methods_nvmf_target,
 	rpc_methods_nvmf_show,
 	rpc_methods_nvmf_access,
 	rpc_methods_nvmf_discovery,
 	rpc_methods_trace,
+	rpc_methods_metrics,
 	NULL,
 };
 
@@ -42,40 +53,4 @@ bool rpc_is_zero(const uint8_t *bytes, size_t n)
 		if (bytes[i])
 			return false;
 	return true;
-}
-
-bool rpc_check_tgt(struct rpc_request *req, const char *tgt_name)
-{
-	const char *name = nvmf_tgt_name(req->server->nvmf);
-
-	if (!tgt_name || strcmp(tgt_name, name) == 0)
-		return true;
-
-	g_autofree char *message = g_strdup_printf("NVMf target '%s' not found", tgt_name);
-	rpc_fail_with(req, RPC_INVALID_PARAMS, message,
-		      "the only target is \"%s\"; tgt_name may be left out", name);
-	return false;
-}
-
-struct nvmf_subsystem *rpc_subsystem(struct rpc_request *req, const char *tgt_name, const char *nqn)
-{
-	struct nvmf_subsystem *s;
-
-	if (!rpc_check_tgt(req, tgt_name))
-		return NULL;
-	s = nvmf_subsystem_find(req->server->nvmf, nqn);
-	if (s && !s->deleting)
-		return s;
-
-	g_autofree char *message = g_strdup_printf("Subsystem with NQN '%s' not found", nqn);
-	rpc_fail_with(req, RPC_INVALID_PARAMS, message, "%s",
-		      s ? "it is being deleted" : "nvmf_get_subsystems lists those there are");
-	return NULL;
-}
-
-struct nvmf_subsystem *rpc_subsystem_of(struct rpc_request *req)
-{
-	const struct rpc_on_subsystem *p = req->params;
-
-	return rpc_subsystem(req, p->tgt_name, p->nqn);
 }

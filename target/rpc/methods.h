@@ -5,15 +5,27 @@
 #include "target/rpc/server.h"
 
 extern const struct rpc_method rpc_methods_framework[];
+extern const struct rpc_method rpc_methods_init[];
+extern const struct rpc_method rpc_methods_old[];
+extern const struct rpc_method rpc_methods_thread[];
+extern const struct rpc_method rpc_methods_log[];
+extern const struct rpc_method rpc_methods_notify[];
+extern const struct rpc_method rpc_methods_sock[];
+extern const struct rpc_method rpc_methods_iobuf[];
+extern const struct rpc_method rpc_methods_config[];
 extern const struct rpc_method rpc_methods_bdev[];
 extern const struct rpc_method rpc_methods_bdev_file[];
 extern const struct rpc_method rpc_methods_bdev_layers[];
+extern const struct rpc_method rpc_methods_bdev_options[];
 extern const struct rpc_method rpc_methods_bdev_stat[];
+extern const struct rpc_method rpc_methods_bdev_histogram[];
 extern const struct rpc_method rpc_methods_nvmf[];
+extern const struct rpc_method rpc_methods_nvmf_target[];
 extern const struct rpc_method rpc_methods_nvmf_show[];
 extern const struct rpc_method rpc_methods_nvmf_access[];
 extern const struct rpc_method rpc_methods_nvmf_discovery[];
 extern const struct rpc_method rpc_methods_trace[];
+extern const struct rpc_method rpc_methods_metrics[];
 
 /* Ticks of all figures that SPDK counts in ticks: nanoseconds here. */
 #define RPC_TICK_RATE 1000000000
@@ -22,7 +34,10 @@ extern const struct rpc_method rpc_methods_trace[];
 #define RPC_THREAD_NAME "nvmf_tgt_poll_group_%03u"
 
 /* [{method, params}] that make what there is now: framework_get_config. */
+JsonArray *rpc_config_sock(struct rpc_server *server);
+JsonArray *rpc_config_iobuf(struct rpc_server *server);
 JsonArray *rpc_config_bdev(struct rpc_server *server);
+JsonArray *rpc_config_metrics(struct rpc_server *server);
 /* driver_specific of a file bdev; nothing for others. */
 void rpc_bdev_file_specific(const struct bdev *bdev, JsonObject *specific);
 /* False: it is none. */
@@ -30,6 +45,16 @@ bool rpc_config_bdev_file(const struct bdev *bdev, JsonArray *config);
 /* The same for delay, error and passthru ones. */
 void rpc_bdev_layer_specific(const struct bdev *bdev, JsonObject *specific);
 bool rpc_config_bdev_layer(const struct bdev *bdev, JsonArray *config);
+/* Settings, before all bdevs. */
+void rpc_config_bdev_options(struct rpc_server *server, JsonArray *config);
+/*
+ * Those that wait for their base: before all bdevs where that is there (and is not
+ * examined), else after them. One whose base somebody else has is in neither.
+ */
+void rpc_config_bdev_deferred(struct rpc_server *server, bool before, JsonArray *config);
+/* What looks at a bdev: its histogram, its queue depth. */
+void rpc_config_bdev_histogram(const struct bdev *bdev, JsonArray *config);
+void rpc_config_bdev_stat(const struct bdev *bdev, JsonArray *config);
 /* assigned_rate_limits; and what sets them, if there are any. */
 JsonObject *rpc_bdev_limits(const struct bdev *bdev);
 void rpc_config_bdev_limits(const struct bdev *bdev, JsonArray *config);
@@ -60,8 +85,12 @@ void rpc_config_add(JsonArray *config, const char *method, JsonObject *params);
 char *rpc_hex(const uint8_t *bytes, size_t n);
 bool rpc_is_zero(const uint8_t *bytes, size_t n);
 
-/* False: the request has been failed. tgt_name NULL: the one target. */
-bool rpc_check_tgt(struct rpc_request *req, const char *tgt_name);
+/* NULL: the request has been failed. tgt_name NULL: the one target, if it is the only one. */
+struct nvmf_tgt *rpc_tgt(struct rpc_request *req, const char *tgt_name);
+/* Names it in the parameters of a saved call, where that is needed. */
+void rpc_config_add_tgt(JsonObject *params, struct nvmf_tgt *tgt);
+/* What makes it as it is. */
+void rpc_config_tgt(const struct rpc_server *server, struct nvmf_tgt *tgt, JsonArray *config);
 /* NULL: the request has been failed. */
 struct nvmf_subsystem *rpc_subsystem(struct rpc_request *req, const char *tgt_name,
 				     const char *nqn);
@@ -82,6 +111,11 @@ struct rpc_on_subsystem {
 /* The one that req->params names. NULL: the request has been failed. */
 struct nvmf_subsystem *rpc_subsystem_of(struct rpc_request *req);
 
+/* Commands that a transport may mask: names, and their bits in NVMF_ONCS_*. */
+extern const char *const rpc_oncs_features[];
+extern const unsigned rpc_oncs_bits[];
+extern const char *const rpc_fuses_features[];
+
 /* An address as users give it. */
 struct rpc_address {
 	const char *trtype, *adrfam, *traddr, *trsvcid;
@@ -98,10 +132,7 @@ extern const char *const rpc_ana_states[];
 enum nvme_ana_state rpc_ana_state(unsigned number);
 const char *rpc_ana_state_name(enum nvme_ana_state state);
 
-/* Names of NVMF_FILTER_* by bit. */
-extern const char *const rpc_discovery_filters[];
-/* Referrals and filters, for the saved configuration. */
-void rpc_config_discovery_filters(struct nvmf_tgt *tgt, JsonArray *config);
+/* For the saved configuration. */
 void rpc_config_referrals(struct nvmf_tgt *tgt, JsonArray *config);
 /* ANA states of a listener in as few calls as they take. */
 enum nvme_ana_state rpc_ana_usual(const struct nvmf_listener *l);

@@ -8,8 +8,6 @@
 
 #include "target/rpc/methods.h"
 
-#define PATIENCE (UINT64_C(20) * 1000000000)
-
 struct rpc_patience {
 	struct rpc_request *req; /* NULL: it has been answered */
 	char *(*waits)(void *arg);
@@ -40,7 +38,7 @@ static void out_of_patience(struct timer *timer, struct reactor *r)
 	rpc_fail_with(req, -ETIMEDOUT, NULL,
 		      "%s after %u s; this goes on by itself, and ends when the backend has "
 		      "answered",
-		      what, (unsigned)(PATIENCE / 1000000000));
+		      what, (unsigned)(RPC_PATIENCE / 1000000000));
 }
 
 struct rpc_patience *rpc_patience_new(struct rpc_request *req, char *(*waits)(void *arg), void *arg)
@@ -51,7 +49,7 @@ struct rpc_patience *rpc_patience_new(struct rpc_request *req, char *(*waits)(vo
 	*p = (struct rpc_patience){ .req = req, .waits = waits, .arg = arg };
 	req->scratch = p;
 	req->timer.fn = out_of_patience;
-	reactor_timer_set(r, &req->timer, r->now + PATIENCE);
+	reactor_timer_set(r, &req->timer, r->now + RPC_PATIENCE);
 	rpc_wait(req, look);
 	return p;
 }

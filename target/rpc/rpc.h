@@ -18,6 +18,7 @@
 #include "target/core/core.h"
 #include "target/core/error.h"
 #include "target/nvmf/nvmf.h"
+#include "target/rpc/alias.h"
 #include "target/rpc/decode.h"
 #include "target/rpc/json.h"
 
@@ -27,6 +28,8 @@
 #define RPC_MAX_ID 128
 #define RPC_MAX_CLIENTS 64
 
+struct metrics_http;
+struct metrics_source;
 struct rpc_request;
 struct rpc_server;
 
@@ -45,16 +48,29 @@ struct rpc_method {
 	void (*defaults)(void *params); /* may be NULL */
 	bool relaxed;			/* unknown keys are ignored */
 	unsigned states;
+	bool makes; /* state that the saved configuration has */
 };
 
 /* Tables of the domains, NULL-terminated each; ends with NULL. */
 extern const struct rpc_method *const rpc_method_tables[];
+/*
+ * Methods of older releases that are more than another name of one of today: found
+ * by name like all, listed only with the aliases.
+ */
+extern const struct rpc_method *const rpc_old_method_tables[];
+
+/* By its name of today, or an older one. */
 const struct rpc_method *rpc_method_find(const char *name);
+/* The name there is that is most like name, or NULL. */
+const char *rpc_method_near(const char *name);
 
 struct rpc_request {
 	struct rpc_server *server;
 	const struct rpc_method *method;
+	/* The older name it was called by, constant; NULL: by its name of today. */
+	const char *called_as;
 	void *params; /* decoded */
+	const struct jv *given; /* params as they came; NULL: none */
 	/* For the method, until the request ends. */
 	void *scratch;
 	struct timer timer; /* cancelled when the request ends */
@@ -66,8 +82,15 @@ struct rpc_request {
 	struct jv_doc *doc;
 	void (*done)(struct rpc_request *req, JsonNode *result, const GError *error);
 	void *owner;
+	bool part; /* of another call */
 	bool ended;
 };
+
+/* It was called by an older name: the answer has the shape of that time. */
+static inline bool rpc_old_shape(const struct rpc_request *req)
+{
+	return req->called_as != NULL;
+}
 
 /* End of a request; exactly one of these, once. */
 void rpc_reply(struct rpc_request *req, JsonNode *result); /* takes result */
@@ -85,7 +108,8 @@ void rpc_done(void *req, const GError *error);
 /* --- calls ---------------------------------------------------------------------------- */
 
 /*
- * Starts method(params). doc (a reference is taken) is what params lies in. done
+ * Starts method(params). doc (a reference is taken) is what params lies in, NULL
+ * with NULL params. done
  * is called once, from the done list; req is gone after it. Methods of the wrong
  * state, unknown ones and bad parameters end there too.
  */
@@ -93,6 +117,30 @@ void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
 	      const struct jv *params,
 	      void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
 	      void *owner);
+
+/* The same for a part of another call, which alone is kept. */
+void rpc_call_part(struct rpc_server *server, struct jv_doc *doc, const char *method,
+		   const struct jv *params,
+		   void (*done)(struct rpc_request *req, JsonNode *result, const GError *error),
+		   void *owner);
+
+/*
+ * What keeps the configuration. It hears of calls that made state (or failed to)
+ * before their answers go out.
+ */
+struct rpc_keeper {
+	/* rpc_deliver(req) when its answer may go out: from inside, or later. */
+	void (*ended)(struct rpc_keeper *keeper, struct rpc_request *req);
+	/* State has changed outside of any call. */
+	void (*changed)(struct rpc_keeper *keeper);
+	/* How it stands, for config_get_status. */
+	void (*show)(struct rpc_keeper *keeper, JsonObject *o);
+};
+
+void rpc_deliver(struct rpc_request *req);
+
+/* The whole configuration, as save_config has it. Caller frees. */
+char *rpc_config_text(struct rpc_server *server);
 
 /* --- server ----------------------------------------------------------------------------- */
 
@@ -102,15 +150,33 @@ struct rpc_notification {
 	uint64_t id;
 };
 
+/* What only the program around the target can do, or wants to know. Members may be NULL. */
+struct rpc_hooks {
+	/* spdk_kill_instance: sends itself the signal of that name ("SIGTERM"). */
+	void (*kill)(void *arg, const char *signal);
+	/* There is a new notification. */
+	void (*notified)(void *arg, const char *type);
+	void *arg;
+};
+
 struct rpc_options {
+	struct rpc_hooks hooks;
 	const char *path; /* socket; NULL: none */
-	int64_t pid;      /* of this process, for framework_get_reactors; 0 in a world */
+	/* Who may use it besides its owner: this group. */
+	bool has_group;
+	uint32_t group;
+	const char *tcp; /* "127.0.0.1:5260", a loopback address; NULL: none */
+	struct metrics_source *metrics;
+	struct metrics_http *metrics_http;
+	int64_t pid;	  /* of this process, for framework_get_reactors; 0 in a world */
+	/* Stay in STARTUP until framework_start_init is called. */
+	bool wait_for_rpc;
 };
 
 /* Does not listen yet. */
 struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 				  struct nvmf_tgt *nvmf, const struct rpc_options *options);
-/* Listens on options.path. Before the reactors run, or on the main one. */
+/* Listens on options.path and options.tcp. Before the reactors run, or on the main one. */
 bool rpc_server_listen(struct rpc_server *server, GError **error);
 /*
  * Closes the socket and the clients; done when the last call has ended (at once
@@ -119,3 +185,22 @@ bool rpc_server_listen(struct rpc_server *server, GError **error);
 void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *arg);
 /* Stopped, or never served. NULL allowed. */
 void rpc_server_free(struct rpc_server *server);
+
+/* --- start ------------------------------------------------------------------------------ */
+
+/*
+ * What runs the startup configuration says so three times: before its first entry
+ * (the server is in STARTUP then), when those entries have run whose methods may be
+ * called there, and at the end.
+ */
+void rpc_server_loading(struct rpc_server *server);
+/*
+ * done when the server is in RUNTIME: from inside if nobody wants to wait, else when
+ * framework_start_init is called; -ESHUTDOWN if the server is stopped before that.
+ */
+void rpc_server_start_init(struct rpc_server *server, void (*done)(void *arg, const GError *error),
+			   void *arg);
+/* All has run: framework_wait_init and framework_start_init answer. */
+void rpc_server_loaded(struct rpc_server *server);
+/* Whether method may be called as things are. */
+bool rpc_method_is_current(const struct rpc_server *server, const struct rpc_method *method);

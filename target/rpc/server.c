@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The server object: the listening socket, the list of clients, the ring of
- * notifications, requests that wait for something to happen, and the orderly end.
+ * The server object: its two states, the ring of notifications, requests that wait for something to
+ * happen, and the orderly end.
  */
 #include "target/rpc/server.h"
 
 #include <errno.h>
-#include <string.h>
 
+#include "target/metrics/snapshot.h"
 #include "target/rpc/client.h"
+#include "target/rpc/settings.h"
 
 static void bdev_event(void *arg, const char *what, const struct bdev *bdev)
 {
 	struct rpc_server *server = arg;
-	struct rpc_notification *n =
-		&server->notifications[server->next_notification % RPC_NOTIFICATIONS];
 
-	g_free(n->ctx);
-	n->type = what;
-	n->ctx = g_strdup(bdev->name);
-	n->id = server->next_notification++;
+	rpc_notify(server, what, bdev->name);
 	rpc_wake_waiting(server);
+	if (server->keeper)
+		server->keeper->changed(server->keeper);
+}
+
+static void fill_metrics(void *arg, struct metrics_rpc *rpc)
+{
+	const struct rpc_server *server = arg;
+
+	rpc->clients = server->clients->len;
+	rpc->calls = server->calls;
+	rpc->calls_started = server->calls_ever;
+	rpc->notifications = server->next_notification;
 }
 
 struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
@@ -33,72 +41,26 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	server->bdevs = bdevs;
 	server->nvmf = nvmf;
 	server->path = g_strdup(options->path);
+	server->tcp = g_strdup(options->tcp);
+	server->has_group = options->has_group;
+	server->group = options->group;
 	server->pid = options->pid;
+	server->metrics = options->metrics;
+	server->metrics_http = options->metrics_http;
+	if (server->metrics)
+		metrics_source_set_rpc(server->metrics, fill_metrics, server);
+	server->wait_for_rpc = options->wait_for_rpc;
+	server->state = options->wait_for_rpc ? RPC_STARTUP : RPC_RUNTIME;
+	server->old_options = json_object_new();
+	server->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	server->hooks = options->hooks;
+	server->settings = rpc_settings_new();
+	timer_init(&server->kill_timer, NULL);
 	server->clients = g_ptr_array_new();
 	server->waiting = g_ptr_array_new();
 	bdev_layer_listen(bdevs, bdev_event, server);
+	nvmf_tgt_listen(nvmf, rpc_notify_nvmf, server);
 	return server;
-}
-
-/* --- clients --------------------------------------------------------------------------- */
-
-static void refuse_client(struct rpc_server *server, struct net_stream *stream)
-{
-	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-16,"
-				   "\"message\":\"Device or resource busy\",\"data\":"
-				   "\"64 clients are connected already\"}}";
-	struct rpc_client *c = rpc_client_new(server, stream);
-	struct iovec iov = { .iov_base = (char *)text, .iov_len = sizeof(text) - 1 };
-
-	log_warn(server->core->log, "rpc", "too many clients", "limit=%u", RPC_MAX_CLIENTS);
-	if (!c)
-		return;
-	/* As much as goes at once: it must not take a place. */
-	net_send(stream, &iov, 1, false);
-	rpc_client_close(c);
-}
-
-static void accepted(struct net_listener *listener, struct net_stream *stream, void *user)
-{
-	struct rpc_server *server = user;
-	struct rpc_client *c;
-
-	(void)listener;
-	if (server->clients->len >= RPC_MAX_CLIENTS) {
-		refuse_client(server, stream);
-		return;
-	}
-	c = rpc_client_new(server, stream);
-	if (c)
-		g_ptr_array_add(server->clients, c);
-}
-
-static void accept_failed(struct net_listener *listener, int err, void *user)
-{
-	struct rpc_server *server = user;
-
-	(void)listener;
-	log_warn(server->core->log, "rpc", "accept failed", "error=%s", g_strerror(-err));
-}
-
-bool rpc_server_listen(struct rpc_server *server, GError **error)
-{
-	static const struct net_listener_cb cb = { .accepted = accepted, .failed = accept_failed };
-	const struct hw_net_ops *ops = server->core->hw->net->ops;
-	struct net_listen_opts opts = { .mode = 0600 };
-	struct net_addr addr;
-	int rc;
-
-	if (strlen(server->path) >= sizeof(addr.path))
-		return weft_error_set(error, -ENAMETOOLONG, NULL,
-				      "RPC socket %s: a socket path has at most %zu bytes",
-				      server->path, sizeof(addr.path) - 1);
-	net_addr_unix(&addr, server->path);
-	rc = ops->listen(server->reactor->net, &addr, &opts, &cb, server, &server->listener);
-	if (rc < 0)
-		return weft_error_set(error, rc, NULL, "cannot listen on RPC socket %s: %s",
-				      server->path, g_strerror(-rc));
-	return true;
 }
 
 /* --- calls ------------------------------------------------------------------------------ */
@@ -123,6 +85,7 @@ static void look_for_end(struct rpc_server *server)
 void rpc_server_call_begins(struct rpc_server *server)
 {
 	server->calls++;
+	server->calls_ever++;
 }
 
 void rpc_server_call_ends(struct rpc_server *server)
@@ -159,10 +122,65 @@ void rpc_wait_cancel(struct rpc_request *req)
 	g_ptr_array_remove(req->server->waiting, req);
 }
 
+/* --- start ------------------------------------------------------------------------------ */
+
+static void init_ends(struct rpc_server *server, const GError *error)
+{
+	void (*done)(void *arg, const GError *error) = server->init_done;
+
+	server->init_done = NULL;
+	if (done)
+		done(server->init_arg, error);
+}
+
+static void to_runtime(struct rpc_server *server)
+{
+	server->state = RPC_RUNTIME;
+	init_ends(server, NULL);
+	wake(server, false);
+}
+
+void rpc_server_loading(struct rpc_server *server)
+{
+	server->loading = true;
+	server->state = RPC_STARTUP;
+}
+
+void rpc_server_start_init(struct rpc_server *server, void (*done)(void *arg, const GError *error),
+			   void *arg)
+{
+	server->init_done = done;
+	server->init_arg = arg;
+	if (server->stopping) {
+		g_autoptr(GError) error = NULL;
+
+		weft_error_set(&error, -ESHUTDOWN, NULL, "weftd is shutting down");
+		init_ends(server, error);
+	} else if (!server->wait_for_rpc || server->init_asked) {
+		to_runtime(server);
+	}
+}
+
+void rpc_server_init_asked(struct rpc_server *server)
+{
+	server->init_asked = true;
+	if (!server->loading || server->init_done)
+		to_runtime(server);
+}
+
 void rpc_server_loaded(struct rpc_server *server)
 {
 	server->loading = false;
 	wake(server, false);
+}
+
+void rpc_server_warn_old(struct rpc_server *server, const char *old, const char *now)
+{
+	if (!g_hash_table_contains(server->warned, old)) {
+		g_hash_table_add(server->warned, g_strdup(old));
+		log_warn(server->core->log, "rpc", "older name of a method", "name=%s now=%s", old,
+			 now);
+	}
 }
 
 /* --- end --------------------------------------------------------------------------------- */
@@ -170,15 +188,16 @@ void rpc_server_loaded(struct rpc_server *server)
 void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *arg)
 {
 	server->stopping = true;
+	reactor_timer_cancel(server->reactor, &server->kill_timer);
 	server->stopped = done;
 	server->stopped_arg = arg;
 	server->stop_task.fn = all_ended;
-	if (server->listener)
-		server->core->hw->net->ops->listener_close(server->listener);
-	server->listener = NULL;
+	rpc_server_close_listeners(server);
 	while (server->clients->len > 0)
 		rpc_client_close(server->clients->pdata[server->clients->len - 1]);
 	wake(server, true);
+	if (server->init_done)
+		rpc_server_start_init(server, server->init_done, server->init_arg);
 	look_for_end(server);
 }
 
@@ -187,12 +206,15 @@ void rpc_server_free(struct rpc_server *server)
 	if (!server)
 		return;
 	g_assert(server->calls == 0);
-	if (server->listener)
-		server->core->hw->net->ops->listener_close(server->listener);
+	rpc_server_close_listeners(server);
 	g_ptr_array_unref(server->clients);
 	g_ptr_array_unref(server->waiting);
 	for (unsigned i = 0; i < RPC_NOTIFICATIONS; i++)
 		g_free(server->notifications[i].ctx);
+	json_object_unref(server->old_options);
+	g_hash_table_unref(server->warned);
+	rpc_settings_free(server->settings);
 	g_free(server->path);
+	g_free(server->tcp);
 	g_free(server);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "hw/file.h"
-#include "tests/seam/seam.h"
+#include "tests/seam/file-steps.h"
 
 #define MIB (1u << 20)
 #define BLOCK 4096u
@@ -574,12 +574,13 @@ static void add_tests(void)
 	g_test_add_func("/file/no-space", test_no_space);
 	g_test_add_func("/file/bad-medium", test_bad_medium);
 	g_test_add_func("/file/identity", test_identity);
+	file_steps_add_tests();
 }
 
 int main(int argc, char **argv)
 {
 	static const char *const slots[] = { "open",	   "info",	  "check",  "close",
-					     "queue_open", "queue_close", "submit", NULL };
+					     "queue_open", "queue_close", "submit", "step", NULL };
 	static const char *const file_callbacks[] = { "opened", "changed", "closed", NULL };
 	static const char *const errors[] = { "ENOENT", "EINVAL", "ENODATA", "EBADF",
 					      "ENOSPC", "EIO",	  NULL };

@@ -9,7 +9,7 @@ WEFT_BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libglib2.0-dev l
 # To build in every way and to run the tests, a guest included.
 WEFT_CHECK_PACKAGES=("${WEFT_BUILD_PACKAGES[@]}" binutils clang libclang-rt-14-dev llvm
 	valgrind scdoc python3 qemu-system-x86 linux-image-amd64 busybox-static kmod iproute2
-	nvme-cli fio e2fsprogs util-linux git gdb tshark python3-jsonschema)
+	nvme-cli fio e2fsprogs util-linux git gdb tshark python3-jsonschema prometheus)
 # With --full: builds for aarch64, run by emulation.
 WEFT_FULL_PACKAGES=(gcc-aarch64-linux-gnu qemu-user)
 

@@ -1,37 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Arguments of a command to its params object, by the table; and the help texts.
- * Options may come anywhere; "-t tcp", "-ttcp", "--trtype tcp", "--trtype=tcp"
- * and an unambiguous beginning of a long name all do, as in rpc.py.
+ * Arguments of a command to its params object, by the table. Options may come
+ * anywhere; "-t tcp", "-ttcp", "-t=tcp", "--trtype tcp", "--trtype=tcp" and an
+ * unambiguous beginning of a long name all do, '_' in it as '-', as in rpc.py.
+ * Of several arguments with one key the last counts.
  */
-#include <math.h>
 #include <string.h>
 
+#include "target/rpc/nearest.h"
 #include "tools/weftctl/weftctl.h"
 
 #define MAX_ARGS 64
 
 struct parsed {
 	const struct command *command;
-	const char *values[MAX_ARGS]; /* by place in the table; flags: "" */
+	const struct arg *args;
+	const char *values[MAX_ARGS]; /* by place in the table; flags: "true", "false" */
+	GStringChunk *joined;	      /* what values of repeated ones are in */
 };
 
-static bool usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool usage_error(GError **error, const char *format, ...)
+bool usage_error(GError **error, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
+	g_propagate_error(error, g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+						    format, args));
 	va_end(args);
-	g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, text);
 	return false;
 }
 
-static bool is_flag(const struct arg *a)
+static void set_value(struct parsed *p, const struct arg *a, const char *value)
 {
-	return a->type == ARG_TRUE || a->type == ARG_FALSE;
+	const char **slot = &p->values[a - p->args];
+
+	if (a->type == ARG_MAP && *slot) {
+		g_autofree char *both = g_strdup_printf("%s\n%s", *slot, value);
+
+		*slot = g_string_chunk_insert(p->joined, both);
+		return;
+	}
+	for (const struct arg *other = p->args; other->name; other++)
+		if (strcmp(other->key, a->key) == 0)
+			p->values[other - p->args] = NULL;
+	*slot = value;
 }
 
 /* Long names with '-' or '_' alike, compared over n characters. */
@@ -43,44 +55,75 @@ static bool name_matches(const char *name, const char *given, size_t n)
 	return true;
 }
 
-static const struct arg *find_long(const struct command *c, const char *given, size_t n,
-				   GError **error)
+static bool no_such_option(const struct parsed *p, const char *given, size_t n, GError **error)
 {
-	const struct arg *found = NULL;
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	g_autofree char *name = g_strndup(given, n);
 
-	for (const struct arg *a = c->args; a && a->name; a++) {
-		if (a->positional || strlen(a->name) < n || !name_matches(a->name, given, n))
-			continue;
-		if (strlen(a->name) == n)
-			return a;
-		if (found) {
-			usage_error(error, "--%.*s could be --%s or --%s", (int)n, given,
-				    found->name, a->name);
-			return NULL;
-		}
-		found = a;
-	}
-	if (!found)
-		usage_error(error, "there is no option --%.*s", (int)n, given);
-	return found;
+	for (const struct arg *a = p->args; a->name; a++)
+		if (!a->positional)
+			g_ptr_array_add(names, (gpointer)a->name);
+	g_ptr_array_add(names, NULL);
+
+	const char *near = rpc_nearest(name, (const char *const *)names->pdata);
+
+	if (near)
+		return usage_error(error, "there is no option --%s. Did you mean --%s?", name,
+				   near);
+	return usage_error(error, "there is no option --%s", name);
 }
 
-static const struct arg *find_letter(const struct command *c, char letter, GError **error)
+struct found {
+	const struct arg *arg;
+	bool no; /* as --no-name */
+};
+
+/* Adds a to what was found, unless it does not match. True: it does exactly. */
+static bool look_at(const struct arg *a, bool no, const char *given, size_t n, struct found *found,
+		    struct found *second)
 {
-	for (const struct arg *a = c->args; a && a->name; a++)
-		if (!a->positional && a->letter == letter)
-			return a;
-	usage_error(error, "there is no option -%c", letter);
-	return NULL;
+	if (a->positional || strlen(a->name) < n || !name_matches(a->name, given, n))
+		return false;
+	if (found->arg)
+		*second = *found;
+	*found = (struct found){ .arg = a, .no = no };
+	return strlen(a->name) == n;
+}
+
+static bool find_long(const struct parsed *p, const char *given, size_t n, struct found *found,
+		      GError **error)
+{
+	struct found second = { 0 };
+	bool no = n > 3 && name_matches("no-", given, 3);
+
+	*found = (struct found){ 0 };
+	for (const struct arg *a = p->args; a->name; a++) {
+		if (look_at(a, false, given, n, found, &second))
+			return true;
+		if (no && a->type == ARG_SWITCH &&
+		    look_at(a, true, given + 3, n - 3, found, &second))
+			return true;
+		if (a->also && strlen(a->also) == n + 2 && name_matches(a->also + 2, given, n)) {
+			found->arg = a;
+			return true;
+		}
+	}
+	if (second.arg)
+		return usage_error(error, "--%.*s could be --%s%s or --%s%s", (int)n, given,
+				   second.no ? "no-" : "", second.arg->name, found->no ? "no-" : "",
+				   found->arg->name);
+	return found->arg || no_such_option(p, given, n, error);
 }
 
 /* Takes the value of an option from what is attached to it, or the next argument. */
 static bool take_value(struct parsed *p, const struct arg *a, const char *attached, char ***argv,
 		       GError **error)
 {
-	if (!attached && !*++*argv)
+	if (!attached && !*++*argv) {
+		--*argv;
 		return usage_error(error, "--%s needs a value", a->name);
-	p->values[a - p->command->args] = attached ? attached : **argv;
+	}
+	set_value(p, a, attached ? attached : **argv);
 	return true;
 }
 
@@ -88,46 +131,64 @@ static bool parse_long(struct parsed *p, char ***argv, GError **error)
 {
 	const char *given = **argv + 2;
 	size_t n = strcspn(given, "=");
-	const struct arg *a = find_long(p->command, given, n, error);
+	struct found found;
 
-	if (!a)
+	if (!find_long(p, given, n, &found, error))
 		return false;
-	if (!is_flag(a))
-		return take_value(p, a, given[n] ? given + n + 1 : NULL, argv, error);
+	if (!arg_is_flag(found.arg))
+		return take_value(p, found.arg, given[n] ? given + n + 1 : NULL, argv, error);
 	if (given[n])
-		return usage_error(error, "--%s takes no value", a->name);
-	p->values[a - p->command->args] = "";
+		return usage_error(error, "--%s takes no value", found.arg->name);
+	set_value(p, found.arg, found.no || found.arg->type == ARG_FALSE ? "false" : "true");
 	return true;
+}
+
+static const struct arg *find_letter(const struct parsed *p, char letter)
+{
+	for (const struct arg *a = p->args; a->name; a++)
+		if (!a->positional && a->letter == letter)
+			return a;
+	return NULL;
 }
 
 static bool parse_letters(struct parsed *p, char ***argv, GError **error)
 {
-	for (const char *s = **argv + 1; *s; s++) {
-		const struct arg *a = find_letter(p->command, *s, error);
+	const char *all = **argv;
+
+	for (const struct arg *a = p->args; a->name; a++)
+		if (a->also && strcmp(a->also, all) == 0)
+			return take_value(p, a, NULL, argv, error);
+	for (const char *s = all + 1; *s; s++) {
+		const struct arg *a = find_letter(p, *s);
 
 		if (!a)
-			return false;
-		if (!is_flag(a))
-			return take_value(p, a, s[1] ? s + 1 : NULL, argv, error);
-		p->values[a - p->command->args] = "";
+			return usage_error(error, "there is no option -%.*s",
+					   (int)(g_utf8_next_char(s) - s), s);
+		if (!arg_is_flag(a))
+			return take_value(p, a, s[1] ? s + 1 + (s[1] == '=') : NULL, argv, error);
+		set_value(p, a, a->type == ARG_FALSE ? "false" : "true");
 	}
 	return true;
 }
 
 static bool parse_positional(struct parsed *p, const char *value, GError **error)
 {
-	for (const struct arg *a = p->command->args; a && a->name; a++) {
-		const char **slot = &p->values[a - p->command->args];
-
-		if (a->positional && !*slot) {
-			*slot = value;
+	for (const struct arg *a = p->args; a->name; a++) {
+		if (a->positional && !p->values[a - p->args]) {
+			p->values[a - p->args] = value;
 			return true;
 		}
 	}
 	return usage_error(error, "unexpected argument: %s", value);
 }
 
-static bool parse_args(struct parsed *p, char **argv, bool *help, GError **error)
+static bool is_option(const char *s)
+{
+	return s[0] == '-' && s[1] && !g_ascii_isdigit(s[1]);
+}
+
+/* Returns where it ended; NULL: help was asked for, or there is an error. */
+static char **parse_args(struct parsed *p, char **argv, bool stop_early, bool *help, GError **error)
 {
 	bool options = true;
 
@@ -141,26 +202,29 @@ static bool parse_args(struct parsed *p, char **argv, bool *help, GError **error
 		}
 		*help = options && (strcmp(s, "-h") == 0 || strcmp(s, "--help") == 0);
 		if (*help)
-			return false;
+			return NULL;
 		if (options && g_str_has_prefix(s, "--"))
 			ok = parse_long(p, &argv, error);
-		else if (options && s[0] == '-' && s[1] && !g_ascii_isdigit(s[1]))
+		else if (options && is_option(s))
 			ok = parse_letters(p, &argv, error);
+		else if (stop_early)
+			return argv;
 		else
 			ok = parse_positional(p, s, error);
 		if (!ok)
-			return false;
+			return NULL;
 	}
-	return true;
+	return argv;
 }
 
 /* --- params ---------------------------------------------------------------------------- */
 
+/* Key in the table -> text given, for the value that needs another one. */
 static const char *value_of(const struct parsed *p, const char *key)
 {
-	for (const struct arg *a = p->command->args; a && a->name; a++)
-		if (strcmp(a->key, key) == 0)
-			return p->values[a - p->command->args];
+	for (const struct arg *a = p->args; a->name; a++)
+		if (strcmp(a->key, key) == 0 && p->values[a - p->args])
+			return p->values[a - p->args];
 	return NULL;
 }
 
@@ -171,78 +235,14 @@ static bool append_blocks(const struct parsed *p, GString *out, const char *size
 	char *end;
 	double mib = g_ascii_strtod(size, &end);
 
-	if (*end || end == size || !isfinite(mib) || mib <= 0 || mib > 1e12)
+	/* not as !(mib > 0): NaN is one of those */
+	if (*end || end == size || !(mib > 0 && mib <= 1e12))
 		return usage_error(error, "size %s: MiB expected, above 0", size);
 	if (!block_text ||
 	    !g_ascii_string_to_unsigned(block_text, 10, 1, G_MAXUINT32, &block_size, NULL))
 		return usage_error(error, "block size %s: a number above 0 expected",
 				   block_text ? block_text : "");
 	g_string_append_printf(out, "%" G_GUINT64_FORMAT, (guint64)(mib * 1048576) / block_size);
-	return true;
-}
-
-static bool append_int(GString *out, const struct arg *a, const char *value, GError **error)
-{
-	const char *digits = value + (*value == '-');
-	guint64 n;
-
-	if (g_ascii_strncasecmp(digits, "0x", 2) == 0) {
-		if (!g_ascii_string_to_unsigned(digits + 2, 16, 0, G_MAXUINT64, &n, NULL))
-			return usage_error(error, "%s %s: a number expected", a->name, value);
-	} else if (!g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT64, &n, NULL)) {
-		return usage_error(error, "%s %s: a number expected", a->name, value);
-	}
-	g_string_append_printf(out, "%s%" G_GUINT64_FORMAT, *value == '-' ? "-" : "", n);
-	return true;
-}
-
-static void append_list(GString *out, const char *names)
-{
-	char separator = '[';
-
-	while (*names) {
-		size_t n = strcspn(names, ",");
-
-		g_string_append_c(out, separator);
-		append_quoted(out, names, n);
-		separator = ',';
-		names += n + (names[n] == ',');
-	}
-	g_string_append(out, separator == '[' ? "[]" : "]");
-}
-
-static bool append_value(const struct parsed *p, GString *out, const struct arg *a,
-			 const char *value, GError **error)
-{
-	g_autofree char *made = NULL;
-
-	switch (a->type) {
-	case ARG_TRUE:
-		g_string_append(out, "true");
-		return true;
-	case ARG_FALSE:
-		g_string_append(out, "false");
-		return true;
-	case ARG_INT:
-		return append_int(out, a, value, error);
-	case ARG_MIB:
-		return append_blocks(p, out, value, error);
-	case ARG_LEVEL:
-		value = made = g_ascii_strup(value, -1);
-		break;
-	case ARG_STATE:
-		value = made = g_strdelimit(g_strdup(value), "-", '_');
-		break;
-	case ARG_LIST:
-	case ARG_STR:
-		break;
-	}
-	if (!g_utf8_validate(value, -1, NULL))
-		return usage_error(error, "%s: not valid UTF-8", a->name);
-	if (a->type == ARG_LIST)
-		append_list(out, value);
-	else
-		append_quoted(out, value, strlen(value));
 	return true;
 }
 
@@ -254,104 +254,96 @@ static void append_key(GString *out, const char *key, size_t len)
 	g_string_append(out, ": ");
 }
 
-/* The members of the object `outer` (NULL: of params itself); those in objects follow. */
+struct members {
+	GString *out;
+	const char *outer; /* the object that is open, and ... */
+	size_t outer_len;  /* ... its length; 0: none */
+};
+
+/* Opens the object that key is in, closes another one, and begins the member. */
+static void begin_member(struct members *m, const char *key)
+{
+	const char *dot = strchr(key, '.');
+	size_t len = dot ? (size_t)(dot - key) : 0;
+
+	if (m->outer_len && (len != m->outer_len || strncmp(key, m->outer, len) != 0)) {
+		g_string_append_c(m->out, '}');
+		m->outer_len = 0;
+	}
+	if (dot && !m->outer_len) {
+		append_key(m->out, key, len);
+		g_string_append_c(m->out, '{');
+		m->outer = key;
+		m->outer_len = len;
+	}
+	append_key(m->out, dot ? dot + 1 : key, strlen(dot ? dot + 1 : key));
+}
+
+static bool append_member(const struct parsed *p, struct members *m, const struct arg *a,
+			  GError **error)
+{
+	const char *text = p->values[a - p->args];
+	g_autoptr(GString) value = g_string_new(NULL);
+	bool given = true;
+
+	if (!text && a->def && !value_of(p, a->key))
+		g_string_append(value, a->def);
+	else if (!text)
+		return true;
+	else if (a->type == ARG_MIB ? !append_blocks(p, value, text, error)
+				    : !value_append(value, a, text, &given, error))
+		return false;
+	if (given) {
+		begin_member(m, a->key);
+		g_string_append(m->out, value->str);
+	}
+	return true;
+}
+
 static bool append_members(const struct parsed *p, GString *out, GError **error)
 {
-	const char *outer = ""; /* the object that is open */
-	size_t outer_len = 0;
+	struct members m = { .out = out };
 
-	for (const struct arg *a = p->command->args; a && a->name; a++) {
-		const char *value = p->values[a - p->command->args];
-		const char *dot = strchr(a->key, '.');
-		const char *key = dot ? dot + 1 : a->key;
-		size_t len = dot ? (size_t)(dot - a->key) : 0;
-
-		if (!value)
-			continue;
-		if (outer_len && (len != outer_len || strncmp(a->key, outer, len) != 0)) {
-			g_string_append_c(out, '}');
-			outer_len = 0;
-		}
-		if (dot && !outer_len) {
-			append_key(out, a->key, len);
-			g_string_append_c(out, '{');
-			outer = a->key;
-			outer_len = len;
-		}
-		append_key(out, key, strlen(key));
-		if (!append_value(p, out, a, value, error))
+	for (const struct arg *a = p->args; a->name; a++)
+		if (!append_member(p, &m, a, error))
 			return false;
-	}
-	if (outer_len)
+	if (m.outer_len)
 		g_string_append_c(out, '}');
 	return true;
 }
 
 static bool check_required(const struct parsed *p, GError **error)
 {
-	for (const struct arg *a = p->command->args; a && a->name; a++)
-		if (a->required && !p->values[a - p->command->args])
+	for (const struct arg *a = p->args; a->name; a++)
+		if (a->required && !value_of(p, a->key))
 			return usage_error(error, "%s%s is missing", a->positional ? "" : "--",
 					   a->name);
 	return true;
 }
 
-char *command_parse(const struct command *c, char **argv, bool *help, GError **error)
+static char *parse(struct parsed *p, char **argv, char ***rest, bool *help, GError **error)
 {
-	struct parsed p = { .command = c };
 	g_autoptr(GString) out = g_string_new("{");
 
-	if (!parse_args(&p, argv, help, error) || !check_required(&p, error) ||
-	    !append_members(&p, out, error))
+	argv = parse_args(p, argv, rest != NULL, help, error);
+	if (!argv || !check_required(p, error) || !append_members(p, out, error))
 		return NULL;
+	if (rest)
+		*rest = argv;
 	if (out->len == 1)
 		return g_strdup("");
 	g_string_append_c(out, '}');
 	return g_strdup(out->str);
 }
 
-/* --- help --------------------------------------------------------------------------------- */
-
-void help_all(void)
+char *command_parse(const struct command *c, char **argv, char ***rest, bool *help, GError **error)
 {
-	g_print("usage: weftctl [-s SOCKET] [-t SECONDS] [-v] METHOD [arguments]\n"
-		"       weftctl [...] METHOD '{\"key\": value, ...}'\n\n"
-		"  -s SOCKET   RPC socket of weftd (WEFT_SOCK, or /run/weft.sock)\n"
-		"  -t SECONDS  give up after that long (60)\n"
-		"  -v          show request and response on stderr\n\n"
-		"weftctl METHOD --help shows its arguments. Methods:\n\n");
-	for (const struct command *c = commands; c->method; c++)
-		g_print("  %-32s %s\n", c->method, c->summary);
-	for (const struct command *c = saved_commands; c->method; c++)
-		g_print("  %-32s %s\n", c->method, c->summary);
-}
+	struct parsed p = { .command = c, .args = command_args(c) };
+	char *params;
 
-static void help_usage(const struct command *c)
-{
-	g_print("usage: weftctl %s", c->method);
-	for (const struct arg *a = c->args; a && a->name; a++)
-		if (a->positional)
-			g_print(a->required ? " %s" : " [%s]", a->name);
-	for (const struct arg *a = c->args; a && a->name; a++) {
-		if (a->positional)
-			continue;
-		g_autofree char *text = a->letter ? g_strdup_printf("-%c", a->letter)
-						  : g_strdup_printf("--%s", a->name);
-		g_autofree char *with = g_strconcat(text, is_flag(a) ? "" : " ...", NULL);
-		g_print(a->required ? " %s" : " [%s]", with);
-	}
-	g_print("\n\n%s.\n", c->summary);
-}
-
-void help_command(const struct command *c)
-{
-	help_usage(c);
-	for (const struct arg *a = c->args; a && a->name; a++) {
-		g_autofree char *name = a->positional ? g_strdup(a->name)
-					: a->letter
-						? g_strdup_printf("-%c, --%s", a->letter, a->name)
-						: g_strdup_printf("    --%s", a->name);
-
-		g_print("%s  %-32s %s\n", a == c->args ? "\n" : "", name, a->help);
-	}
+	*help = false;
+	p.joined = g_string_chunk_new(256);
+	params = parse(&p, argv, rest, help, error);
+	g_string_chunk_free(p.joined);
+	return params;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* JSON for people and for scripts that compare texts: as Python prints it. */
+#include <string.h>
+
 #include "tools/weftctl/weftctl.h"
 
 void append_quoted(GString *out, const char *s, size_t len)
@@ -30,14 +32,19 @@ void append_quoted(GString *out, const char *s, size_t len)
 	g_string_append_c(out, '"');
 }
 
-static void new_line(GString *out, unsigned indent)
+/* The line break between elements; on one line: a blank, after a comma only. */
+static void separate(GString *out, int step, unsigned indent, bool after_comma)
 {
-	g_string_append_printf(out, "\n%*s", (int)indent, "");
+	if (step >= 0)
+		g_string_append_printf(out, "\n%*s", (int)indent, "");
+	else if (after_comma)
+		g_string_append_c(out, ' ');
 }
 
-static void print_container(GString *out, const struct jv *v, unsigned indent)
+static void print_container(GString *out, const struct jv *v, int step, unsigned indent)
 {
 	bool object = v->type == JV_OBJECT;
+	unsigned inner = indent + (unsigned)MAX(step, 0);
 
 	if (v->count == 0) {
 		g_string_append(out, object ? "{}" : "[]");
@@ -45,25 +52,36 @@ static void print_container(GString *out, const struct jv *v, unsigned indent)
 	}
 	g_string_append_c(out, object ? '{' : '[');
 	for (const struct jv *m = v->first; m; m = m->next) {
-		new_line(out, indent + 2);
+		separate(out, step, inner, m != v->first);
 		if (object) {
 			append_quoted(out, m->key, m->key_len);
 			g_string_append(out, ": ");
 		}
-		print_json(out, m, indent + 2);
+		print_json(out, m, step, inner);
 		if (m->next)
 			g_string_append_c(out, ',');
 	}
-	new_line(out, indent);
+	separate(out, step, indent, false);
 	g_string_append_c(out, object ? '}' : ']');
 }
 
-void print_json(GString *out, const struct jv *v, unsigned indent)
+void print_json(GString *out, const struct jv *v, int step, unsigned indent)
 {
 	if (v->type == JV_OBJECT || v->type == JV_ARRAY)
-		print_container(out, v, indent);
+		print_container(out, v, step, indent);
 	else if (v->type == JV_STRING)
 		append_quoted(out, v->str, v->len);
 	else
 		g_string_append_len(out, v->raw, (gssize)v->raw_len);
+}
+
+void print_indented(const char *json, int step)
+{
+	struct jv_doc *doc = jv_parse(json, strlen(json), 0, NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (doc)
+		print_json(text, jv_root(doc), step, 0);
+	g_print("%s\n", doc ? text->str : json); /* nested too deep for this side */
+	jv_doc_unref(doc);
 }

@@ -23,7 +23,7 @@ void weftd_notify(const char *state)
 	if (fd < 0)
 		return;
 	/* Nobody is there to be told when it fails. */
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr,
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&addr,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		g_debug("notify: %s", state);
 	close(fd);

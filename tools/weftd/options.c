@@ -2,6 +2,7 @@
 /* The command line. */
 #include "tools/weftd/weftd.h"
 
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,9 +160,24 @@ static bool parse_files(const char *text, enum linux_file_engine *engine)
 }
 
 struct raw {
-	char *cpus, *spin, *net, *files, *level;
+	char *cpus, *spin, *net, *files, *level, *group;
 	gboolean version;
 };
+
+/* By name or number. */
+static bool parse_group(const char *text, uint32_t *gid)
+{
+	const struct group *group = getgrnam(text);
+	guint64 number;
+
+	if (group)
+		*gid = group->gr_gid;
+	else if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32 - 1, &number, NULL))
+		*gid = (uint32_t)number;
+	else
+		return false;
+	return true;
+}
 
 static bool interpret(struct weftd_options *o, const struct raw *raw, GError **error)
 {
@@ -180,6 +196,9 @@ static bool interpret(struct weftd_options *o, const struct raw *raw, GError **e
 			return bad(error, "-L %s: error, warning, notice, info or debug expected",
 				   raw->level);
 	}
+	o->rpc_has_group = raw->group != NULL;
+	if (raw->group && !parse_group(raw->group, &o->rpc_group))
+		return bad(error, "--rpc-group %s: there is no such group", raw->group);
 	o->rpc_path_given = o->rpc_path != NULL;
 	if (!o->rpc_path)
 		o->rpc_path = g_strdup(WEFTD_DEFAULT_SOCKET);
@@ -190,9 +209,22 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 {
 	const GOptionEntry entries[] = {
 		{ "config", 'c', 0, G_OPTION_ARG_FILENAME, &o->config,
-		  "Load this configuration (JSON, as save_config writes it)", "FILE" },
+		  "Load this configuration (of save_config, of nvmetcli, or INI)", "FILE" },
+		{ "json", 0, 0, G_OPTION_ARG_FILENAME, &o->config, "The same as --config", "FILE" },
+		{ "state", 0, 0, G_OPTION_ARG_FILENAME, &o->state,
+		  "Load this file if it is there, and keep every change in it", "FILE" },
+		{ "check-config", 0, 0, G_OPTION_ARG_FILENAME, &o->check,
+		  "Say what is wrong with this configuration, and end", "FILE" },
 		{ "rpc-socket", 'r', 0, G_OPTION_ARG_FILENAME, &o->rpc_path,
 		  "Listen for JSON-RPC there (" WEFTD_DEFAULT_SOCKET ")", "PATH" },
+		{ "rpc-group", 0, 0, G_OPTION_ARG_STRING, &raw->group,
+		  "Let this group use that socket too", "GROUP" },
+		{ "rpc-listen", 0, 0, G_OPTION_ARG_STRING, &o->rpc_listen,
+		  "Listen for JSON-RPC on this loopback address as well", "127.0.0.1:PORT" },
+		{ "metrics-listen", 0, 0, G_OPTION_ARG_STRING, &o->metrics_listen,
+		  "Serve metrics for Prometheus there", "ADDR:PORT" },
+		{ "wait-for-rpc", 0, 0, G_OPTION_ARG_NONE, &o->wait_for_rpc,
+		  "Start with framework_start_init, after calls that configure", NULL },
 		{ "cpumask", 'm', 0, G_OPTION_ARG_STRING, &raw->cpus,
 		  "One reactor on each of these processors: 0x3 or [0,2-3]", "CPUMASK" },
 		{ "spin", 0, 0, G_OPTION_ARG_STRING, &raw->spin,
@@ -230,6 +262,7 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 	g_free(raw.net);
 	g_free(raw.files);
 	g_free(raw.level);
+	g_free(raw.group);
 	*status = ok ? 0 : 1;
 	if (!ok)
 		g_printerr("weftd: %s\nweftd --help shows the options\n", error->message);
@@ -241,6 +274,10 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 void weftd_options_clear(struct weftd_options *o)
 {
 	g_free(o->config);
+	g_free(o->state);
+	g_free(o->check);
 	g_free(o->rpc_path);
+	g_free(o->rpc_listen);
+	g_free(o->metrics_listen);
 	g_free(o->cpus);
 }

@@ -9,6 +9,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ struct weftd {
 	GMainLoop *loop;
 	struct linux_hw *lhw;
 	struct target *target;
+	struct weftd_status shown;
 	int signal_fd;
 	bool stopping;
 	int status;
@@ -38,7 +40,7 @@ static void stopped(void *arg)
 static void stop(struct weftd *d)
 {
 	d->stopping = true;
-	weftd_notify("STOPPING=1\nSTATUS=Ending");
+	weftd_status_end(&d->shown);
 	target_shutdown(d->target, stopped, d);
 }
 
@@ -97,12 +99,41 @@ static void complain(const GError *error)
 	g_printerr("weftd: %s\n", detail ? detail : message);
 }
 
+static void state_trouble(void *arg, const char *problem)
+{
+	struct weftd *d = arg;
+
+	weftd_status_problem(&d->shown, problem);
+}
+
+static void notified(void *arg, const char *type)
+{
+	struct weftd *d = arg;
+
+	weftd_status_count(&d->shown, type);
+}
+
+/* The name is one of those that spdk_kill_instance takes. */
+static void kill_self(void *arg, const char *name)
+{
+	static const struct {
+		const char *name;
+		int signal;
+	} signals[] = {
+		{ "SIGINT", SIGINT }, { "SIGTERM", SIGTERM }, { "SIGQUIT", SIGQUIT },
+		{ "SIGHUP", SIGHUP }, { "SIGKILL", SIGKILL }, { "SIGUSR1", SIGUSR1 },
+	};
+	struct weftd *d = arg;
+
+	log_notice(d->target->core->log, "weftd", "signal by RPC", "signal=%s", name);
+	for (unsigned i = 0; i < G_N_ELEMENTS(signals); i++)
+		if (strcmp(name, signals[i].name) == 0)
+			kill(getpid(), signals[i].signal);
+}
+
 static void serving(struct weftd *d)
 {
-	g_autofree char *state = g_strdup_printf("READY=1\nSTATUS=Serving, RPC on %s\nMAINPID=%d",
-						 d->options.rpc_path, (int)getpid());
-
-	weftd_notify(state);
+	weftd_status_ready(&d->shown, (int)getpid());
 	log_notice(d->target->core->log, "weftd", "ready", "rpc=%s reactors=%u net=%s files=%s",
 		   d->options.rpc_path, d->target->core->nreactors, linux_hw_net_engine(d->lhw),
 		   linux_hw_file_engine(d->lhw));
@@ -128,15 +159,17 @@ static bool load(struct weftd *d)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
-	gsize len;
+	gsize len = 0;
 
-	if (!d->options.config)
-		return true;
-	if (!g_file_get_contents(d->options.config, &text, &len, &error)) {
+	if (d->options.config &&
+	    !g_file_get_contents(d->options.config, &text, &len, &error)) {
 		g_printerr("weftd: %s\n", error->message);
 		return false;
 	}
-	target_load_config(d->target, d->options.config, text, len, loaded, d);
+	if (text || d->options.state)
+		target_load_config(d->target, d->options.config, text, len, loaded, d);
+	else
+		serving(d);
 	return true;
 }
 
@@ -146,15 +179,25 @@ static bool start(struct weftd *d)
 	struct linux_hw_options hw_options = { .net_engine = o->net_engine,
 					       .file_engine = o->file_engine };
 	struct target_options options = {
+		.hooks = { .kill = kill_self, .notified = notified, .arg = d },
 		.core = { .nreactors = o->cpus ? o->ncpus : 1,
 			  .cpus = o->cpus,
 			  .spin_ns = o->spin_ns,
 			  .log_level = o->log_level },
 		.rpc_path = o->rpc_path,
 		.pid = getpid(),
+		.rpc_has_group = o->rpc_has_group,
+		.rpc_group = o->rpc_group,
+		.rpc_tcp = o->rpc_listen,
+		.metrics_listen = o->metrics_listen,
+		.wait_for_rpc = o->wait_for_rpc,
+		.state_path = o->state,
+		.state_trouble = state_trouble,
+		.state_arg = d,
 	};
 	g_autoptr(GError) error = NULL;
 
+	d->shown.rpc_path = o->rpc_path;
 	d->lhw = linux_hw_new(&hw_options, &error);
 	if (!d->lhw) {
 		complain(error);
@@ -178,8 +221,6 @@ static void serve(struct weftd *d)
 	if (!load(d)) {
 		d->status = 1;
 		stop(d);
-	} else if (!d->options.config) {
-		serving(d);
 	}
 	g_main_loop_run(d->loop);
 }
@@ -190,6 +231,11 @@ int main(int argc, char **argv)
 	int status;
 
 	if (!weftd_options_parse(&d.options, argc, argv, &status)) {
+		weftd_options_clear(&d.options);
+		return status;
+	}
+	if (d.options.check) {
+		status = weftd_check_config(d.options.check);
 		weftd_options_clear(&d.options);
 		return status;
 	}
@@ -205,6 +251,7 @@ int main(int argc, char **argv)
 	linux_hw_free(d.lhw);
 	g_main_loop_unref(d.loop);
 	close(d.signal_fd);
+	weftd_status_clear(&d.shown);
 	weftd_options_clear(&d.options);
 	return d.status;
 }

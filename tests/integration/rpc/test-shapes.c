@@ -15,7 +15,7 @@
 
 /* Arrays that are empty here where the recorded one has elements, and why. */
 static const char *const may_be_empty[] = {
-	"/framework_get_subsystems[]/depends_on", /* parts that weft does not have */
+	"/framework_get_subsystems[]/depends_on", /* other parts stand in these places */
 	NULL,
 };
 
@@ -199,8 +199,30 @@ static bool not_gone(void *arg)
 	return !((struct host *)arg)->gone;
 }
 
+/* What happened to the host's controller, and when: told in this order. */
+static void check_notified(struct rig *rig, const char *const *types)
+{
+	g_autofree char *answer =
+		rig_ask(rig, "{\"id\":1,\"method\":\"notify_get_notifications\"}");
+	const char *at = answer;
+
+	for (; *types; types++) {
+		g_autofree char *text = g_strdup_printf(
+			"{\"type\":\"%s\",\"ctx\":\"" NQN " cntlid=1 host=nqn.2014-08.org."
+			"nvmexpress:uuid:1a1f6276-e700-4618-9a55-6724b0a344fa\"",
+			*types);
+
+		at = strstr(at, text);
+		if (!at)
+			g_error("no %s: %s", text, answer);
+		g_assert_null(strstr(at + 1, text));
+	}
+}
+
 static void test_shapes(void)
 {
+	static const char *const connected[] = { "nvmf_ctrlr_connect", NULL };
+	static const char *const left[] = { "nvmf_ctrlr_connect", "nvmf_ctrlr_disconnect", NULL };
 	struct rig *rig = rig_new(1, 2);
 	struct host host = { .rig = rig };
 	g_autofree char *path = g_test_build_filename(G_TEST_DIST, "replies.json", NULL);
@@ -216,8 +238,11 @@ static void test_shapes(void)
 	g_assert_true(world_run_while(rig->world, not_live, &host, RIG_LIMIT));
 	for (const struct jv *v = jv_root(doc)->first; v; v = v->next)
 		check_one(rig, v);
+	check_notified(rig, connected);
 	core_call(core_main(rig->clients), host_leave, &host);
 	g_assert_true(world_run_while(rig->world, not_gone, &host, RIG_LIMIT));
+	world_run_for(rig->world, WORLD_SEC);
+	check_notified(rig, left);
 	jv_doc_unref(doc);
 	rig_free(rig);
 }
@@ -246,7 +271,7 @@ static void test_bad_config(void)
 	static const struct {
 		const char *text, *part;
 	} cases[] = {
-		{ "", "file.json: not JSON: byte 0" },
+		{ "", "file.json: is empty" },
 		{ "{\"subsystems\":[}", "not JSON" },
 		{ "{}", "\"subsystems\": [...]} expected" },
 		{ "{\"subsystems\":{}}", "\"subsystems\": [...]} expected" },
@@ -257,7 +282,7 @@ static void test_bad_config(void)
 		  "subsystem \"bdev\", entry 1" },
 		{ "{\"subsystems\":[{\"subsystem\":\"a\",\"config\":null},{\"subsystem\":\"b\","
 		  "\"config\":[{\"method\":\"log_get_level\"},[{\"method\":\"nope\"}]]}]}",
-		  "subsystem \"b\", entry 2: weft has no method \"nope\"" },
+		  "subsystem \"b\", entry 2 (nope): weft has no method \"nope\"" },
 		{ "{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":[{\"method\":"
 		  "\"log_get_level\"},{\"method\":\"bdev_null_delete\",\"params\":{\"name\":\"x\"}"
 		  "}]}]}",

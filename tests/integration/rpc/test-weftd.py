@@ -8,36 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-BIN = sys.argv.pop(1)
+sys.dont_write_bytecode = True
+from running import BIN, NQN, Running, free_port  # noqa: E402
+
 # Of restarts after a kill. A port that is taken for a moment longer shows in a few of them.
 KILLS = 200
-NQN = "nqn.2016-06.io.spdk:cnode1"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Weftd(unittest.TestCase):
-    def setUp(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.path = os.path.join(self.dir.name, "s")
-        self.daemon = None
-
-    def tearDown(self):
-        if self.daemon and self.daemon.poll() is None:
-            self.daemon.kill()
-            self.daemon.wait()
-        if self.daemon:
-            self.daemon.stderr.close()
-        self.dir.cleanup()
-
+class Weftd(Running):
     def start(self, *args):
         """Starts weftd and waits for READY=1 on a notification socket."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -74,13 +55,16 @@ class Weftd(unittest.TestCase):
     def config(self):
         return {"subsystems": [
             {"subsystem": n, "config": json.loads(self.ctl("framework_get_config", n))}
-            for n in ("bdev", "nvmf")]}
+            for n in (part["subsystem"]
+                      for part in self.rpc("framework_get_subsystems"))]}
 
-    def ctl(self, *args, status=0, text=""):
-        r = subprocess.run([BIN + "/weftctl", *args], env=dict(os.environ, WEFT_SOCK=self.path),
-                           input=text or "", capture_output=True, text=True, timeout=60)
-        self.assertEqual(r.returncode, status, r.stderr)
-        return r.stdout if status == 0 else r.stderr
+    def rpc(self, method, **params):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path)
+            s.sendall(json.dumps({"id": 1, "method": method, "params": params}).encode())
+            s.shutdown(socket.SHUT_WR)
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+        return json.loads(text)["result"]
 
     def configure(self, port):
         self.assertEqual(self.ctl("nvmf_create_transport", "-t", "tcp", "-q", "64"), "")
@@ -113,7 +97,40 @@ class Weftd(unittest.TestCase):
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
         self.end()
         self.assertFalse(os.path.exists(self.path))
-        self.assertIn("STOPPING=1", self.notify.recv(4096).decode())
+        self.assertIn("STOPPING=1", self.notices()[-1])
+
+    def notices(self):
+        """All that have come."""
+        texts = []
+        while select.select([self.notify], [], [], 0)[0]:
+            texts.append(self.notify.recv(4096).decode())
+        return texts
+
+    def test_status(self):
+        """What systemctl status shows follows; changes at once are one notice."""
+        self.start()
+        for i in range(5):
+            self.assertTrue(self.rpc("nvmf_create_subsystem", nqn="%s%d" % (NQN, i)))
+        shown = []
+        while not shown or not shown[-1].startswith("STATUS=Serving 5 subsystems, 0 controllers"):
+            shown.append(self.next_notice())
+        self.assertLess(len(shown), 5)
+        self.ctl("nvmf_delete_subsystem", NQN + "0")
+        self.assertIn("STATUS=Serving 4 subsystems", self.next_notice())
+        self.end()
+        self.assertEqual(self.notices(), ["STOPPING=1\nSTATUS=Ending"])
+
+    def test_kill_instance(self):
+        """The answer comes, then the signal works as one from outside."""
+        self.start()
+        self.assertTrue(self.rpc("spdk_kill_instance", sig_name="SIGTERM"))
+        self.assertEqual(self.daemon.wait(30), 0)
+        self.assertIn("signal=SIGTERM", self.daemon.stderr.read())
+        self.forget()
+        self.start()
+        self.assertTrue(self.rpc("spdk_kill_instance", sig_name="SIGKILL"))
+        self.assertEqual(self.daemon.wait(30), -signal.SIGKILL)
+        self.daemon.stderr.close()
 
     def test_config_file(self):
         port = free_port()
@@ -153,9 +170,8 @@ class Weftd(unittest.TestCase):
         err = self.ctl("load_config", "-j", path, status=1)
         self.assertEqual(err.count("Got JSON-RPC error response"), 1)
         self.assertEqual(self.ctl("save_config"), saved)
-        for text, part in (("{", "not JSON"), ("[]", "expected"), ("", "not JSON"),
-                           ('{"subsystems": [{"config": [{}]}]}', "without a method")):
-            self.assertIn(part, self.ctl("load_config", text=text, status=1))
+        for text in ("{", "[]", '{"subsystems": [{"config": [{}]}]}'):
+            self.assertIn("nothing was changed", self.ctl("load_config", text=text, status=1))
         self.assertIn("No such file", self.ctl("load_config", "-j", path + "x", status=1))
         self.end()
         self.assertIn("Is weftd running?", self.ctl("save_config", status=1))
@@ -187,6 +203,78 @@ class Weftd(unittest.TestCase):
                                text=True, timeout=60)
             self.assertEqual(r.returncode, 1, args)
             self.assertIn(part, r.stderr)
+
+    def test_state(self):
+        """What calls have made is there after a kill, a signal, and without a call."""
+        path = os.path.join(self.dir.name, "state.json")
+        seed = os.path.join(self.dir.name, "seed.json")
+        with open(seed, "w") as f:
+            f.write('{"subsystems": [{"subsystem": "bdev", "config": [{"method": '
+                    '"bdev_null_create", "params": {"name": "Seed", "num_blocks": 8, '
+                    '"block_size": 512}}]}]}')
+        self.start("--state", path, "-c", seed)
+        self.configure(free_port())
+        before = self.config()
+        with open(path) as f:
+            self.assertEqual(json.load(f), before)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        status = self.rpc("config_get_status")
+        self.assertEqual((status["file"], status["state"]), (path, "saved"))
+        self.daemon.kill()
+        self.daemon.wait()
+        self.forget()
+        # The seed is for the first start only: this one could not be loaded.
+        self.start("--state", path, "--json", "/dev/null")
+        self.assertEqual(self.config(), before)
+        self.ctl("bdev_null_create", "Late", "8", "512")
+        after = self.config()
+        self.end()
+        self.forget()
+        self.start("--state", path)
+        self.assertEqual(self.config(), after)
+        self.assertEqual(os.listdir(self.dir.name).count("state.json.tmp"), 0)
+        self.end()
+
+    def test_check_config(self):
+        """All that is wrong is said, on a machine where the same is being served."""
+        path = os.path.join(self.dir.name, "config.json")
+        self.start()
+        self.configure(free_port())
+        config = self.config()
+        nvmf = [p for p in config["subsystems"] if p["subsystem"] == "nvmf"][0]["config"]
+
+        def check():
+            with open(path, "w") as f:
+                json.dump(config, f, indent=1)
+            return subprocess.run([BIN + "/weftd", "--check-config", path], capture_output=True,
+                                  text=True, timeout=60)
+        r = check()
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        # The same nsid, listener and NQN once more, a bdev and an address that are not there.
+        for method, change in (("nvmf_create_subsystem", {}), ("nvmf_subsystem_add_listener", {}),
+                               ("nvmf_subsystem_add_ns", {}),
+                               ("nvmf_subsystem_add_ns", {"bdev_name": "Missing", "nsid": 9}),
+                               ("nvmf_subsystem_add_listener", {"traddr": "192.0.2.77"})):
+            params = json.loads(json.dumps([e for e in nvmf if e["method"] == method][0]["params"]))
+            for inner in ("namespace", "listen_address"):
+                if inner in params:
+                    params[inner].update(change)
+            params.pop("portid", None)
+            nvmf.append({"method": method, "params": params})
+        r = check()
+        self.assertEqual(r.returncode, 1)
+        said = r.stderr.strip().split("\n")
+        self.assertEqual(len(said), 5, r.stderr)
+        for line, what in zip(said, ("nvmf_create_subsystem", "nvmf_subsystem_add_listener",
+                                     "nvmf_subsystem_add_ns", "Missing", "192.0.2.77")):
+            self.assertIn(path + ": line ", line)
+            self.assertIn(what, line)
+        # Of what cannot be called at all, too, all of it.
+        nvmf[:] = [{"method": "nvmf_creat_subsystem"}, {"method": "nvmf_create_subsystem",
+                                                        "params": {"nqn": 7}}]
+        r = check()
+        self.assertEqual((r.returncode, len(r.stderr.strip().split("\n"))), (1, 2), r.stderr)
+        self.end()
 
     def test_socket_in_use(self):
         self.start()
@@ -318,7 +406,7 @@ class Weftd(unittest.TestCase):
 
     def test_help(self):
         text = self.ctl("--help")
-        for line in text.split("Methods:")[1].split("\n"):
+        for line in text.split("Methods:")[1].replace("Older names:", "").split("\n"):
             if line.strip():
                 self.assertIn("usage: weftctl " + line.split()[0],
                               self.ctl(line.split()[0], "--help"))

@@ -299,7 +299,7 @@ static void collect_done(struct bdev_stats_all *all)
 	struct collected *c = all->arg;
 
 	*c = (struct collected){ .done = true };
-	for (unsigned i = 0; i < CORE_MAX_REACTORS; i++) {
+	for (unsigned i = 0; i < all->n; i++) {
 		if (!all->has[i])
 			continue;
 		c->reactors++;

@@ -114,6 +114,12 @@ static void test_classes(struct fixture *f, gconstpointer limit)
 	}
 	g_assert_cmpuint(buf_pool_stats(f->pool)->allocated, ==, 10 * MIB);
 	g_assert_cmpuint(buf_pool_stats(f->pool)->gets, ==, 9);
+	/* the last class is met once, the others twice; each grew the pool the first time */
+	for (unsigned i = 0; i < BUF_CLASSES; i++) {
+		g_assert_cmpuint(buf_pool_stats(f->pool)->class_gets[i], ==, i < 4 ? 2 : 1);
+		g_assert_cmpuint(buf_pool_stats(f->pool)->class_grown[i], ==, 1);
+		g_assert_cmpuint(buf_pool_stats(f->pool)->class_waits[i], ==, 0);
+	}
 	g_assert_cmpuint(buf_pool_stats(f->pool)->puts, ==, 9);
 	g_assert_cmpuint(buf_pool_stats(f->pool)->misses, ==, 0);
 	g_assert_cmpuint(f->fake->mem_in_use, ==, 10 * MIB);
@@ -210,6 +216,8 @@ static void test_waiters(struct fixture *f, gconstpointer limit)
 	buf_put(w[1].buf);
 	buf_put(w[2].buf);
 	g_assert_cmpuint(buf_pool_stats(f->pool)->waits, ==, 5);
+	g_assert_cmpuint(buf_pool_stats(f->pool)->class_waits[3], ==, 5);
+	g_assert_cmpuint(buf_pool_stats(f->pool)->class_gets[3], ==, n + 3);
 }
 
 static void test_fault(struct fixture *f, gconstpointer limit)

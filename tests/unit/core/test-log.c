@@ -57,6 +57,78 @@ static void test_levels(void)
 	fake_hw_free(fake);
 }
 
+/* Either general level lets a line through; a component's own counts instead of both. */
+static void test_two_levels(void)
+{
+	struct fake_hw *fake = fake_hw_new();
+	struct log *log = log_new(&fake->hw, LOG_WARN);
+
+	g_assert_cmpint(log_get_print_level(log), ==, LOG_WARN);
+	log_set_print_level(log, LOG_INFO);
+	g_assert_cmpint(log_get_print_level(log), ==, LOG_INFO);
+	g_assert_cmpint(log_get_level(log), ==, LOG_WARN);
+	log_info(log, "rpc", "printed", "%s", "");
+	log_debug(log, "rpc", "neither", "%s", "");
+	g_assert_cmpuint(fake->lines->len, ==, 1);
+	log_set_level(log, LOG_DEBUG);
+	log_set_print_level(log, LOG_ERROR);
+	log_debug(log, "rpc", "logged", "%s", "");
+	g_assert_cmpuint(fake->lines->len, ==, 2);
+	log_set_level(log, LOG_ERROR);
+	log_warn(log, "rpc", "neither", "%s", "");
+	g_assert_cmpuint(fake->lines->len, ==, 2);
+	log_free(log);
+	fake_hw_free(fake);
+}
+
+static void test_components(void)
+{
+	struct fake_hw *fake = fake_hw_new();
+	struct log *log = log_new(&fake->hw, LOG_NOTICE);
+	int tcp = log_component_find("nvmf.tcp");
+
+	for (unsigned i = 0; log_components[i]; i++) {
+		g_assert_cmpint(log_component_find(log_components[i]), ==, i);
+		g_assert_cmpint(log_get_component_level(log, i), ==, LOG_GENERAL);
+	}
+	g_assert_cmpint(tcp, >=, 0);
+	g_assert_cmpint(log_component_find("nvmf_tcp"), ==, tcp);
+	g_assert_cmpint(log_component_find("nvmf.tc"), ==, -1);
+	g_assert_cmpint(log_component_find("nvmf-tcp"), ==, -1);
+	g_assert_cmpint(log_component_find(""), ==, -1);
+
+	log_set_component_level(log, (unsigned)tcp, LOG_DEBUG);
+	log_debug(log, "nvmf.tcp", "a", "%s", "");
+	log_debug(log, "nvmf", "a", "%s", "");
+	log_debug(log, "of a test", "a", "%s", "");
+	g_assert_cmpstr(last(fake), ==, STAMP "DEBUG nvmf.tcp \"a\" ");
+	g_assert_cmpuint(fake->lines->len, ==, 1);
+	log_set_component_level(log, (unsigned)tcp, LOG_ERROR);
+	log_warn(log, "nvmf.tcp", "b", "%s", "");
+	g_assert_cmpuint(fake->lines->len, ==, 1);
+	log_set_component_level(log, (unsigned)tcp, LOG_GENERAL);
+	log_warn(log, "nvmf.tcp", "b", "%s", "");
+	log_info(log, "nvmf.tcp", "b", "%s", "");
+	g_assert_cmpuint(fake->lines->len, ==, 2);
+	log_free(log);
+	fake_hw_free(fake);
+}
+
+static void test_timestamps(void)
+{
+	struct fake_hw *fake = fake_hw_new();
+	struct log *log = log_new(&fake->hw, LOG_NOTICE);
+
+	log_set_timestamps(log, false);
+	log_warn(log, "a", "b", "x=%d", 1);
+	g_assert_cmpstr(last(fake), ==, "WARN a \"b\" x=1");
+	log_set_timestamps(log, true);
+	log_warn(log, "a", "b", "x=%d", 1);
+	g_assert_cmpstr(last(fake), ==, STAMP "WARN a \"b\" x=1");
+	log_free(log);
+	fake_hw_free(fake);
+}
+
 static void test_long_line(void)
 {
 	struct fake_hw *fake = fake_hw_new();
@@ -188,6 +260,9 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/log/format", test_format);
 	g_test_add_func("/log/levels", test_levels);
+	g_test_add_func("/log/two-levels", test_two_levels);
+	g_test_add_func("/log/components", test_components);
+	g_test_add_func("/log/timestamps", test_timestamps);
 	g_test_add_func("/log/long-line", test_long_line);
 	g_test_add_func("/log/rate", test_rate);
 	g_test_add_func("/log/many-events", test_many_events);

@@ -99,11 +99,60 @@ static void test_names(void)
 	g_assert_cmpstr(trace_event_name(TRACE_KEEP_ALIVE_EXPIRED), ==, "keep_alive.expired");
 }
 
+static void count(void *arg, const struct trace_record *rec)
+{
+	(void)rec;
+	++*(unsigned *)arg;
+}
+
+static unsigned kept(const struct trace *t)
+{
+	unsigned n = 0;
+
+	trace_dump(t, count, &n);
+	return n;
+}
+
+/* Every event is in one group; one that is off leaves nothing, not even a number. */
+static void test_groups(void)
+{
+	uint64_t now = 0, all = 0;
+	struct trace *t = trace_new(16, 0, &now);
+
+	for (unsigned g = 0; trace_groups[g]; g++) {
+		uint64_t bits = trace_group_events(g);
+
+		g_assert_cmphex(bits, !=, 0);
+		g_assert_cmphex(bits & all, ==, 0);
+		all |= bits;
+	}
+	g_assert_cmphex(all, ==, (UINT64_C(1) << TRACE_EVENT_COUNT) - 2);
+	g_assert_cmpstr(trace_groups[trace_group_of(TRACE_TCP_CLOSE)], ==, "nvmf_tcp");
+	g_assert_cmpstr(trace_groups[trace_group_of(TRACE_REQ_DONE)], ==, "nvmf");
+
+	t->enabled &= ~trace_group_events(trace_group_of(TRACE_REQ_START));
+	trace_write(t, TRACE_REQ_START, 1, 2);
+	g_assert_cmpuint(kept(t), ==, 0);
+	g_assert_cmpuint(t->next, ==, 0);
+	trace_write(t, TRACE_TCP_ACCEPT, 1, 0);
+	g_assert_cmpuint(kept(t), ==, 1);
+	t->enabled = TRACE_ALL;
+	trace_write(t, TRACE_REQ_START, 1, 2);
+	g_assert_cmpuint(kept(t), ==, 2);
+	trace_clear(t);
+	g_assert_cmpuint(kept(t), ==, 0);
+	trace_write(t, TRACE_REQ_START, 1, 2);
+	g_assert_cmpuint(kept(t), ==, 1);
+	g_assert_cmpuint(t->next, ==, 3);
+	trace_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/trace/wrap", test_wrap);
 	g_test_add_func("/trace/format", test_format);
 	g_test_add_func("/trace/names", test_names);
+	g_test_add_func("/trace/groups", test_groups);
 	return g_test_run();
 }

@@ -7,14 +7,18 @@
 #include "target/rpc/framing.h"
 #include "target/rpc/json.h"
 
-struct rig *rig_new(uint64_t seed, unsigned nreactors)
+static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc,
+			const struct rpc_hooks *hooks)
 {
 	struct rig *rig = g_new0(struct rig, 1);
 	struct target_options options = { .core = { .nreactors = nreactors, .trace_records = 64 },
-					  .rpc_path = RIG_SOCKET };
+					  .rpc_path = RIG_SOCKET,
+					  .wait_for_rpc = wait_for_rpc };
 	struct core_options client_options = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
+	if (hooks)
+		options.hooks = *hooks;
 	rig->world = world_new(seed);
 	rig->node = world_node_new(rig->world, "node");
 	rig->target = target_new(world_node_hw(rig->node), &options, &error);
@@ -23,6 +27,21 @@ struct rig *rig_new(uint64_t seed, unsigned nreactors)
 	g_assert_no_error(error);
 	g_assert_true(core_start(rig->clients, &error));
 	return rig;
+}
+
+struct rig *rig_new(uint64_t seed, unsigned nreactors)
+{
+	return make(seed, nreactors, false, NULL);
+}
+
+struct rig *rig_new_waiting(uint64_t seed, unsigned nreactors)
+{
+	return make(seed, nreactors, true, NULL);
+}
+
+struct rig *rig_new_hooks(uint64_t seed, unsigned nreactors, const struct rpc_hooks *hooks)
+{
+	return make(seed, nreactors, false, hooks);
 }
 
 static void shut(void *arg)
@@ -138,11 +157,9 @@ static const struct net_stream_cb callbacks = { connected, readable, writable };
 static void do_connect(struct reactor *r, void *arg)
 {
 	struct client *c = arg;
-	struct net_addr addr;
 	int rc;
 
-	net_addr_unix(&addr, RIG_SOCKET);
-	rc = r->hw->net->ops->connect(r->net, &addr, NULL, &callbacks, c, &c->stream);
+	rc = r->hw->net->ops->connect(r->net, &c->addr, NULL, &callbacks, c, &c->stream);
 	g_assert_cmpint(rc, ==, 0);
 }
 
@@ -151,16 +168,25 @@ static bool undecided(void *arg)
 	return !((struct client *)arg)->decided;
 }
 
-struct client *client_open(struct rig *rig)
+struct client *client_open_at(struct rig *rig, const struct net_addr *addr)
 {
 	struct client *c = g_new0(struct client, 1);
 
 	c->rig = rig;
+	c->addr = *addr;
 	c->out = g_string_new(NULL);
 	c->in = g_string_new(NULL);
 	core_call(core_main(rig->clients), do_connect, c);
 	g_assert_true(world_run_while(rig->world, undecided, c, RIG_LIMIT));
 	return c;
+}
+
+struct client *client_open(struct rig *rig)
+{
+	struct net_addr addr;
+
+	net_addr_unix(&addr, RIG_SOCKET);
+	return client_open_at(rig, &addr);
 }
 
 static void do_pump(struct reactor *r, void *arg)
@@ -243,15 +269,19 @@ static void do_close(struct reactor *r, void *arg)
 	if (c->stream)
 		c->stream->ops->close(c->stream);
 	c->stream = NULL;
-	c->closed = true;
+	c->closed = c->over = true;
 }
 
+static bool not_over(void *arg)
+{
+	return !((struct client *)arg)->over;
+}
+
+/* By a message, so that those which were sent before have arrived. */
 void client_free(struct client *c)
 {
-	if (c->stream) {
-		core_call(core_main(c->rig->clients), do_close, c);
-		g_assert_true(client_closed(c));
-	}
+	core_call(core_main(c->rig->clients), do_close, c);
+	g_assert_true(world_run_while(c->rig->world, not_over, c, RIG_LIMIT));
 	g_string_free(c->in, TRUE);
 	g_string_free(c->out, TRUE);
 	g_free(c);
@@ -268,24 +298,47 @@ char *rig_ask(struct rig *rig, const char *text)
 	return answer;
 }
 
+char *rig_call(struct rig *rig, const char *method, const char *params)
+{
+	g_autofree char *request = g_strdup_printf(
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
+
+	return rig_ask(rig, request);
+}
+
+void rig_expect(struct rig *rig, const char *method, const char *params, const char *part)
+{
+	g_autofree char *answer = rig_call(rig, method, params);
+
+	g_assert_nonnull(answer);
+	if (!strstr(answer, part))
+		g_error("%s %s: %s has no %s", method, params, answer, part);
+}
+
 /* --- save and load ------------------------------------------------------------------------ */
 
+/* All parts there are, in their order. */
 char *rig_saved(struct rig *rig)
 {
-	g_autofree char *bdev = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
-					     "\"params\":{\"name\":\"bdev\"}}");
-	g_autofree char *nvmf = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_config\","
-					     "\"params\":{\"name\":\"nvmf\"}}");
-	struct jv_doc *a = jv_parse(bdev, strlen(bdev), 0, NULL);
-	struct jv_doc *b = jv_parse(nvmf, strlen(nvmf), 0, NULL);
-	const struct jv *x = jv_member(jv_root(a), "result"), *y = jv_member(jv_root(b), "result");
-	char *text = g_strdup_printf("{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":%.*s},"
-				     "{\"subsystem\":\"nvmf\",\"config\":%.*s}]}",
-				     (int)x->raw_len, x->raw, (int)y->raw_len, y->raw);
+	g_autofree char *parts = rig_ask(rig, "{\"id\":1,\"method\":\"framework_get_subsystems\"}");
+	struct jv_doc *doc = jv_parse(parts, strlen(parts), 0, NULL);
+	GString *text = g_string_new("{\"subsystems\":[");
 
-	jv_doc_unref(a);
-	jv_doc_unref(b);
-	return text;
+	for (const struct jv *v = jv_member(jv_root(doc), "result")->first; v; v = v->next) {
+		const char *name = jv_member(v, "subsystem")->str;
+		g_autofree char *request = g_strdup_printf("{\"id\":1,\"method\":\"framework_get_"
+							   "config\",\"params\":{\"name\":\"%s\"}}",
+							   name);
+		g_autofree char *answer = rig_ask(rig, request);
+		struct jv_doc *one = jv_parse(answer, strlen(answer), 0, NULL);
+		const struct jv *config = jv_member(jv_root(one), "result");
+
+		g_string_append_printf(text, "{\"subsystem\":\"%s\",\"config\":%.*s}%s", name,
+				       (int)config->raw_len, config->raw, v->next ? "," : "");
+		jv_doc_unref(one);
+	}
+	jv_doc_unref(doc);
+	return g_string_free(g_string_append(text, "]}"), FALSE);
 }
 
 struct loading {
@@ -313,4 +366,45 @@ char *rig_load(struct rig *rig, const char *text)
 	target_load_config(rig->target, "file.json", text, strlen(text), loaded, &l);
 	g_assert_true(world_run_while(rig->world, loading, &l, RIG_LIMIT));
 	return l.error;
+}
+
+/* --- calls, for tables of them --------------------------------------------------------- */
+
+void rig_has(struct rig *rig, const char *method, const char *members, const char *part)
+{
+	g_autofree char *params = g_strdup_printf("{%s}", members);
+
+	rig_expect(rig, method, params, part);
+}
+
+void rig_good(struct rig *rig, const char *method, const char *members)
+{
+	rig_has(rig, method, members, "\"result\":true");
+}
+
+void rig_refuse_all(struct rig *rig, const struct rig_refusal *cases, unsigned n)
+{
+	g_autofree char *before = rig_saved(rig), *after = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		rig_has(rig, cases[i].method, cases[i].params, "\"error\"");
+		rig_has(rig, cases[i].method, cases[i].params, cases[i].part);
+	}
+	after = rig_saved(rig);
+	g_assert_cmpstr(before, ==, after);
+}
+
+void rig_check_saved(struct rig *rig, const char *part)
+{
+	struct rig *two = rig_new(99, rig->target->core->nreactors);
+	g_autofree char *first = rig_saved(rig), *second = NULL, *error = NULL;
+
+	if (!strstr(first, part))
+		g_error("%s without %s", first, part);
+	error = rig_load(two, first);
+	g_assert_cmpstr(error, ==, NULL);
+	second = rig_saved(two);
+	g_assert_cmpstr(first, ==, second);
+	rig_free(rig);
+	rig_free(two);
 }

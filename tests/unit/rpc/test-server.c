@@ -124,6 +124,34 @@ static void test_batch(void)
 	rig_free(rig);
 }
 
+/* A long batch leaves others their turn; the end may come in the midst of it. */
+static void test_long_batch(void)
+{
+	struct rig *rig = rig_new(31, 1);
+	struct client *c = client_open(rig), *other = client_open(rig);
+	GString *text = g_string_new("[" LEVEL("0"));
+
+	for (unsigned i = 0; i < 1500; i++)
+		g_string_append(text, "," LEVEL("1"));
+	g_string_append_c(text, ']');
+	client_send(c, text->str);
+	client_send(other, LEVEL("2"));
+	expect(other, NOTICE("2"));
+	g_assert_cmpuint(c->in->len, ==, 0);
+	expect_part(c, "[" NOTICE("0") "," NOTICE("1") ",");
+
+	client_send(c, text->str);
+	client_send(other, LEVEL("3"));
+	expect(other, NOTICE("3"));
+	rig_shutdown(rig);
+	g_assert_true(client_closed(c));
+	g_assert_cmpuint(c->in->len, ==, 0);
+	g_string_free(text, TRUE);
+	client_free(c);
+	client_free(other);
+	rig_free(rig);
+}
+
 /* Many requests, in one piece and byte by byte: every one is answered once. */
 static void pipelined(uint64_t seed, uint32_t seg_max)
 {
@@ -233,6 +261,29 @@ static void test_too_much(void)
 	client_send(c, text->str);
 	expect_part(c, "too many values");
 	g_assert_true(client_closed(c));
+	client_free(c);
+	rig_free(rig);
+}
+
+/* Who goes on after that is not cut off in the midst of it; who does not close is closed. */
+static void test_drained(void)
+{
+	struct rig *rig = rig_new(30, 1);
+	struct client *c = client_open(rig);
+
+	client_send(c, "}");
+	c->hold = true;
+	world_run_for(rig->world, 100 * WORLD_MS);
+	/* What follows is taken, as far as it comes soon, and thrown away. */
+	for (unsigned i = 0; i < 50000; i++)
+		client_send(c, LEVEL("1"));
+	world_run_for(rig->world, 500 * WORLD_MS);
+	g_assert_cmpuint(c->sent, ==, c->out->len);
+	world_run_for(rig->world, 5 * WORLD_SEC);
+	client_resume(c);
+	g_assert_true(client_closed(c));
+	g_assert_nonnull(strstr(c->in->str, "-32700"));
+	g_assert_null(strstr(c->in->str, "result"));
 	client_free(c);
 	rig_free(rig);
 }
@@ -430,9 +481,11 @@ int main(int argc, char **argv)
 	g_test_add_func("/rpc/server/ids", test_ids);
 	g_test_add_func("/rpc/server/requests", test_requests);
 	g_test_add_func("/rpc/server/batch", test_batch);
+	g_test_add_func("/rpc/server/long-batch", test_long_batch);
 	g_test_add_func("/rpc/server/pipelined", test_pipelined);
 	g_test_add_func("/rpc/server/not-json", test_not_json);
 	g_test_add_func("/rpc/server/too-much", test_too_much);
+	g_test_add_func("/rpc/server/drained", test_drained);
 	g_test_add_func("/rpc/server/half-close", test_half_close);
 	g_test_add_func("/rpc/server/slow-reader", test_slow_reader);
 	g_test_add_func("/rpc/server/client-gone", test_client_gone);

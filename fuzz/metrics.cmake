@@ -1,0 +1,1 @@
+weft_fuzzer(metrics-http metrics-http.c LIBS weft-metrics)

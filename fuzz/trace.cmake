@@ -1,0 +1,1 @@
+weft_fuzzer(weft-trace-dump weft-trace-dump.c LIBS weft-trace-parts)
