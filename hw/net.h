@@ -24,6 +24,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -61,6 +62,11 @@ char *net_addr_host(const struct net_addr *addr, char buf[NET_ADDR_STRLEN]);
 /* "192.0.2.1:4420", "[::1]:4420", or the path. Returns buf. */
 char *net_addr_format(const struct net_addr *addr, char buf[NET_ADDR_STRLEN]);
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
+/* The same but for ports and paths. */
+static inline bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, a->family == NET_INET ? 4 : 16) == 0;
+}
 /* 0.0.0.0 or :: */
 bool net_addr_is_any(const struct net_addr *addr);
 

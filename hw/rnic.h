@@ -195,7 +195,10 @@ enum {
 /* --- operations ---------------------------------------------------------------------------- */
 
 struct hw_rnic_ops {
-	/* Joins a reactor: adds an engine to it. One a reactor. */
+	/*
+	 * Joins a reactor: adds an engine to it. One a reactor; the main one's is opened first
+	 * (what the device needs of the machine is opened with it) and closed last.
+	 */
 	int (*ctx_open)(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ctx **out);
 	/* All of its objects must be gone. */
 	void (*ctx_close)(struct rnic_ctx *ctx);

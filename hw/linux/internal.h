@@ -45,6 +45,11 @@ struct hw_file *linux_files_new(enum linux_file_engine engine, char **reason, GE
 const char *linux_files_name(const struct hw_file *file);
 void linux_files_free(struct hw_file *file);
 
+/* *out NULL: none is asked for. hw outlives it; opened with the first context. */
+bool linux_rnic_new(enum linux_rnic kind, const struct hw *hw, struct hw_rnic **out,
+		    GError **error);
+void linux_rnic_free(struct hw_rnic *rnic);
+
 /*
  * Bytes that the sockets of this thread have moved. The runner's measure of
  * progress: unlike the units of work of a pass it does not depend on how many

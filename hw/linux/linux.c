@@ -23,7 +23,8 @@ struct linux_hw *linux_hw_new(const struct linux_hw_options *options, GError **e
 	lhw->hw.net = linux_net_new(options->net_engine, &lhw->net_reason, error);
 	if (lhw->hw.net != NULL)
 		lhw->hw.file = linux_files_new(options->file_engine, &lhw->file_reason, error);
-	if (lhw->hw.file == NULL) {
+	if (lhw->hw.file == NULL ||
+	    !linux_rnic_new(options->rnic, &lhw->hw, &lhw->hw.rnic, error)) {
 		linux_hw_free(lhw);
 		return NULL;
 	}
@@ -54,6 +55,7 @@ void linux_hw_free(struct linux_hw *lhw)
 {
 	if (lhw == NULL)
 		return;
+	linux_rnic_free(lhw->hw.rnic);
 	if (lhw->hw.file != NULL)
 		linux_files_free(lhw->hw.file);
 	if (lhw->hw.net != NULL)

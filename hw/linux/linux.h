@@ -21,9 +21,18 @@ enum linux_file_engine {
 	LINUX_FILE_THREADS,
 };
 
+enum linux_rnic {
+	LINUX_RNIC_NONE,
+	LINUX_RNIC_AUTO,  /* what there is: RoCEv2 in this process */
+	LINUX_RNIC_SOFT,  /* RoCEv2 in this process, over UDP (roce-udp.h) */
+	LINUX_RNIC_VERBS, /* not in this build: linux_hw_new() fails */
+};
+
 struct linux_hw_options {
 	enum linux_net_engine net_engine;
 	enum linux_file_engine file_engine;
+	/* Nothing is opened before somebody opens an RDMA context. */
+	enum linux_rnic rnic;
 	/*
 	 * Where runners without a thread of their own live. NULL: the
 	 * thread-default context of the thread that starts the runner.

@@ -19,7 +19,7 @@ static struct rnic_id *find_listener(struct soft *soft, const struct net_addr *t
 
 		if (id->local.port != port || id->local.family != to->family)
 			continue;
-		if (cm_same_host(&id->local, to))
+		if (net_addr_same_host(&id->local, to))
 			return id;
 		if (net_addr_is_any(&id->local))
 			any = id;
@@ -206,7 +206,7 @@ static void take_dreq(struct rnic_id *id, const struct roce_cm *cm)
 static bool is_peer(const struct rnic_id *id, const struct net_addr *from, const struct roce_cm *cm,
 		    const uint8_t *mad)
 {
-	if (!cm_same_host(from, &id->remote))
+	if (!net_addr_same_host(from, &id->remote))
 		return false;
 	return cm->mad.attribute == ROCE_CM_REJ || id->remote_id == 0 ||
 	       roce_cm_local_id(mad) == id->remote_id;

@@ -9,11 +9,6 @@
 #define RNR_TIMER 12   /* 0.64 ms */
 #define MAX_TIMEWAIT_NS UINT64_C(1000000000)
 
-bool cm_same_host(const struct net_addr *a, const struct net_addr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, a->family == NET_INET ? 4 : 16) == 0;
-}
-
 /* --- messages ------------------------------------------------------------------------- */
 
 struct cm_msg {
@@ -71,7 +66,7 @@ struct cm_peer *cm_peer_of_qp(struct soft *soft, const struct net_addr *addr, ui
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
 		struct cm_peer *peer = key;
 
-		if (peer->remote_qpn == remote_qpn && cm_same_host(&peer->addr, addr))
+		if (peer->remote_qpn == remote_qpn && net_addr_same_host(&peer->addr, addr))
 			return peer;
 	}
 	return NULL;
@@ -466,7 +461,7 @@ static bool is_ours(const struct soft *soft, const struct net_addr *addr)
 	bool ours = false;
 
 	for (unsigned i = 0; i < n; i++)
-		ours |= cm_same_host(&addrs[i], addr);
+		ours |= net_addr_same_host(&addrs[i], addr);
 	return ours;
 }
 
@@ -478,7 +473,8 @@ static bool in_use(const struct soft *soft, const struct net_addr *addr, uint16_
 			&((const struct rnic_id *)soft->listeners->pdata[i])->local;
 
 		if (other->port == port && other->family == addr->family &&
-		    (cm_same_host(other, addr) || net_addr_is_any(other) || net_addr_is_any(addr)))
+		    (net_addr_same_host(other, addr) || net_addr_is_any(other) ||
+		     net_addr_is_any(addr)))
 			return true;
 	}
 	return false;

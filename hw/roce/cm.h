@@ -148,7 +148,6 @@ struct rnic_id *cm_find(struct rnic_ctx *ctx, uint32_t local_id);
 /* Any reactor: fn(context, local_id) on the context's, unless it is closed by then. */
 void cm_post(struct soft *soft, unsigned index, uint32_t local_id,
 	     void (*fn)(struct rnic_ctx *ctx, uint32_t local_id));
-bool cm_same_host(const struct net_addr *a, const struct net_addr *b);
 
 int cm_listen(struct rnic_ctx *ctx, const struct net_addr *addr, int backlog,
 	      const struct rnic_id_cb *cb, void *user, struct rnic_id **out);

@@ -124,8 +124,7 @@ static unsigned find_addr(const struct roce_device *dev, const struct net_addr *
 {
 	unsigned i = 0;
 
-	while (i < dev->naddrs && (dev->addrs[i].family != addr->family ||
-				   memcmp(dev->addrs[i].ip, addr->ip, sizeof(addr->ip)) != 0))
+	while (i < dev->naddrs && !net_addr_same_host(&dev->addrs[i], addr))
 		i++;
 	return i;
 }

@@ -77,6 +77,9 @@ void roce_qp_ready(struct roce_qp *qp)
 
 	if (qp->ready)
 		return;
+	/* The first may have come from outside of a pass. */
+	if (!q->ready)
+		qp->shard->dev->binding->ops->wake(qp->shard->dev->binding, qp->shard->index);
 	qp->ready = true;
 	qp->ready_next = NULL;
 	*q->ready_last = qp;

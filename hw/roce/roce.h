@@ -121,6 +121,8 @@ static inline unsigned roce_qpn_shard(uint32_t qpn, unsigned nshards)
 void roce_shard_receive(struct roce_shard *shard, const struct net_addr *from,
 			const struct net_addr *to, uint8_t tos, const void *data, size_t len,
 			uint64_t now);
+/* One came whose ICRC was wrong: counted. */
+void roce_shard_bad_icrc(struct roce_shard *shard);
 /*
  * Timers that are due, packets to send (at most budget of them, the rest next
  * time), events. Then flush. Returns the units of work done.
@@ -210,7 +212,8 @@ int roce_qp_rtr(struct roce_qp *qp, const struct roce_rtr *rtr);
 int roce_qp_rts(struct roce_qp *qp, const struct roce_rts *rts);
 void roce_qp_error(struct roce_qp *qp);
 uint32_t roce_qp_num(const struct roce_qp *qp);
-uint32_t roce_qp_first_psn(const struct roce_qp *qp); /* drawn at create: what the peer is told to begin with */
+uint32_t roce_qp_first_psn(
+	const struct roce_qp *qp); /* drawn at create: what the peer is told to begin with */
 enum ibv_qp_state roce_qp_state(const struct roce_qp *qp);
 int roce_qp_post_send(struct roce_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad);
 int roce_qp_post_recv(struct roce_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad);

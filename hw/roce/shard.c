@@ -201,11 +201,6 @@ static void receive_mad(struct roce_shard *shard, const struct net_addr *from,
 		q->received(q->received_user, from, to, p->payload, now);
 }
 
-static bool same_host(const struct net_addr *a, const struct net_addr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, a->family == NET_INET ? 4 : 16) == 0;
-}
-
 /* NULL: nobody's, or somebody else's packet. */
 static struct roce_qp *owner(struct roce_shard *shard, const struct net_addr *from,
 			     const struct net_addr *to, const struct roce_packet *p)
@@ -217,7 +212,7 @@ static struct roce_qp *owner(struct roce_shard *shard, const struct net_addr *fr
 		return NULL;
 	}
 	if ((qp->state != IBV_QPS_RTR && qp->state != IBV_QPS_RTS) ||
-	    !same_host(from, &qp->remote) || !same_host(to, &qp->local)) {
+	    !net_addr_same_host(from, &qp->remote) || !net_addr_same_host(to, &qp->local)) {
 		roce_count(&shard->stats.wrong_state, 1);
 		return NULL;
 	}
@@ -277,6 +272,11 @@ void roce_shard_receive(struct roce_shard *shard, const struct net_addr *from,
 	if (qp)
 		dispatch(qp, &p, tos, now);
 	roce_leave(shard);
+}
+
+void roce_shard_bad_icrc(struct roce_shard *shard)
+{
+	roce_count(&shard->stats.bad_icrc, 1);
 }
 
 /* --- run

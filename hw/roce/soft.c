@@ -23,7 +23,7 @@ static void set_timer(struct rnic_ctx *ctx)
 
 	if (deadline == HW_NEVER)
 		reactor_timer_cancel(ctx->reactor, &ctx->timer);
-	else if (ctx->timer.deadline != deadline)
+	else if (deadline > ctx->reactor->now && ctx->timer.deadline != deadline)
 		reactor_timer_set(ctx->reactor, &ctx->timer, deadline);
 }
 
@@ -271,7 +271,7 @@ static gboolean peer_equal(gconstpointer a, gconstpointer b)
 {
 	const struct cm_peer *x = a, *y = b;
 
-	return x->remote_id == y->remote_id && cm_same_host(&x->addr, &y->addr);
+	return x->remote_id == y->remote_id && net_addr_same_host(&x->addr, &y->addr);
 }
 
 struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *io, GError **error)
@@ -307,4 +307,9 @@ void roce_soft_free(struct hw_rnic *rnic)
 struct roce_device *roce_soft_device(struct hw_rnic *rnic)
 {
 	return ((struct soft *)rnic)->dev;
+}
+
+struct roce_io *roce_soft_io(struct hw_rnic *rnic)
+{
+	return ((struct soft *)rnic)->io;
 }

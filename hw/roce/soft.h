@@ -48,6 +48,7 @@ struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *
 /* All contexts are closed. NULL allowed. */
 void roce_soft_free(struct hw_rnic *rnic);
 struct roce_device *roce_soft_device(struct hw_rnic *rnic);
+struct roce_io *roce_soft_io(struct hw_rnic *rnic);
 /*
  * An address came or went (main reactor, contexts open): listeners on it go on as they
  * are, its GID is shown or not, watchers hear of IBV_EVENT_GID_CHANGE.

@@ -125,6 +125,15 @@ bool weftd_parse_spin(const char *text, uint64_t *spin_ns)
 
 /* --- all ------------------------------------------------------------------------------------ */
 
+/* The place of text among n names. */
+static bool pick(const char *text, const char *const *names, unsigned n, unsigned *at)
+{
+	for (*at = 0; *at < n; (*at)++)
+		if (strcmp(names[*at], text) == 0)
+			return true;
+	return false;
+}
+
 static bool parse_net(const char *text, enum linux_net_engine *engine)
 {
 	static const char *const names[] = {
@@ -133,13 +142,7 @@ static bool parse_net(const char *text, enum linux_net_engine *engine)
 		[LINUX_NET_EPOLL] = "epoll",
 	};
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-		if (strcmp(names[i], text) == 0) {
-			*engine = i;
-			return true;
-		}
-	}
-	return false;
+	return pick(text, names, G_N_ELEMENTS(names), engine);
 }
 
 static bool parse_files(const char *text, enum linux_file_engine *engine)
@@ -150,17 +153,23 @@ static bool parse_files(const char *text, enum linux_file_engine *engine)
 		[LINUX_FILE_THREADS] = "threads",
 	};
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-		if (strcmp(names[i], text) == 0) {
-			*engine = i;
-			return true;
-		}
-	}
-	return false;
+	return pick(text, names, G_N_ELEMENTS(names), engine);
+}
+
+static bool parse_rnic(const char *text, enum linux_rnic *rnic)
+{
+	static const char *const names[] = {
+		[LINUX_RNIC_NONE] = "none",
+		[LINUX_RNIC_AUTO] = "auto",
+		[LINUX_RNIC_SOFT] = "soft",
+		[LINUX_RNIC_VERBS] = "verbs",
+	};
+
+	return pick(text, names, G_N_ELEMENTS(names), rnic);
 }
 
 struct raw {
-	char *cpus, *spin, *net, *files, *level, *group;
+	char *cpus, *spin, *net, *files, *rnic, *level, *group;
 	gboolean version;
 };
 
@@ -189,6 +198,8 @@ static bool interpret(struct weftd_options *o, const struct raw *raw, GError **e
 		return bad(error, "--net %s: auto, io_uring or epoll expected", raw->net);
 	if (raw->files && !parse_files(raw->files, &o->file_engine))
 		return bad(error, "--files %s: auto, io_uring or threads expected", raw->files);
+	if (raw->rnic && !parse_rnic(raw->rnic, &o->rnic))
+		return bad(error, "--rnic %s: auto, soft or none expected", raw->rnic);
 	if (raw->level) {
 		g_autofree char *upper = g_ascii_strup(raw->level, -1);
 
@@ -234,6 +245,8 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 		  "Socket engine: auto, io_uring, epoll", "ENGINE" },
 		{ "files", 0, 0, G_OPTION_ARG_STRING, &raw->files,
 		  "File I/O engine: auto, io_uring, threads", "ENGINE" },
+		{ "rnic", 0, 0, G_OPTION_ARG_STRING, &raw->rnic,
+		  "RDMA with: auto, soft (RoCEv2 over UDP), none", "WHAT" },
 		{ "log-level", 'L', 0, G_OPTION_ARG_STRING, &raw->level,
 		  "error, warning, notice, info, debug", "LEVEL" },
 		{ "version", 0, 0, G_OPTION_ARG_NONE, &raw->version, "Print the version", NULL },
@@ -255,12 +268,15 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 	struct raw raw = { 0 };
 	bool ok;
 
-	*o = (struct weftd_options){ .spin_ns = HW_SPIN_ADAPTIVE, .log_level = LOG_NOTICE };
+	*o = (struct weftd_options){ .spin_ns = HW_SPIN_ADAPTIVE,
+				     .rnic = LINUX_RNIC_AUTO,
+				     .log_level = LOG_NOTICE };
 	ok = parse(o, &raw, &argc, &argv, &error);
 	g_free(raw.cpus);
 	g_free(raw.spin);
 	g_free(raw.net);
 	g_free(raw.files);
+	g_free(raw.rnic);
 	g_free(raw.level);
 	g_free(raw.group);
 	*status = ok ? 0 : 1;

@@ -177,7 +177,8 @@ static bool start(struct weftd *d)
 {
 	const struct weftd_options *o = &d->options;
 	struct linux_hw_options hw_options = { .net_engine = o->net_engine,
-					       .file_engine = o->file_engine };
+					       .file_engine = o->file_engine,
+					       .rnic = o->rnic };
 	struct target_options options = {
 		.hooks = { .kill = kill_self, .notified = notified, .arg = d },
 		.core = { .nreactors = o->cpus ? o->ncpus : 1,

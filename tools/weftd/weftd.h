@@ -27,6 +27,7 @@ struct weftd_options {
 	uint64_t spin_ns;
 	enum linux_net_engine net_engine;
 	enum linux_file_engine file_engine;
+	enum linux_rnic rnic;
 	enum log_level log_level;
 };
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * RDMA of this machine, opened when the first context is: a target without RDMA has
+ * no socket, no memory and no work of it. From then on its operations are the real
+ * ones.
+ */
+#include <errno.h>
+
+#include "hw/linux/internal.h"
+#include "hw/linux/roce-udp.h"
+#include "target/core/core.h"
+#include "target/core/error.h"
+
+struct lazy {
+	struct hw_rnic rnic;
+	struct hw_rnic_ops ops; /* of the real one, but for those that name it */
+	const struct hw *hw;
+	struct hw_rnic *real; /* NULL: not yet */
+};
+
+static int lazy_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ctx **out);
+
+static void lazy_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher *w)
+{
+	struct lazy *lazy = (struct lazy *)rnic;
+
+	lazy->real->ops->watch(lazy->real, ctx, w);
+}
+
+static void lazy_unwatch(struct hw_rnic *rnic, struct rnic_watcher *w)
+{
+	struct lazy *lazy = (struct lazy *)rnic;
+
+	lazy->real->ops->unwatch(lazy->real, w);
+}
+
+static void take_over(struct lazy *lazy)
+{
+	lazy->ops = *lazy->real->ops;
+	lazy->ops.ctx_open = lazy_ctx_open;
+	lazy->ops.watch = lazy_watch;
+	lazy->ops.unwatch = lazy_unwatch;
+}
+
+static int open_real(struct lazy *lazy, const struct core *core)
+{
+	const struct roce_udp_options options = { .hw = lazy->hw, .nshards = core->nreactors };
+	g_autoptr(GError) error = NULL;
+	char quoted[512];
+
+	lazy->real = roce_udp_new(&options, &error);
+	if (lazy->real != NULL) {
+		take_over(lazy);
+		return 0;
+	}
+	log_error(core->log, "rnic", "no RDMA", "reason=%s",
+		  log_quote(weft_error_detail(error), quoted, sizeof(quoted)));
+	return error->code;
+}
+
+/* The first is the main reactor's. */
+static int lazy_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ctx **out)
+{
+	struct lazy *lazy = (struct lazy *)rnic;
+	int rc = 0;
+
+	if (lazy->real == NULL)
+		rc = reactor->index == 0 ? open_real(lazy, reactor->core) : -EINVAL;
+	return rc < 0 ? rc : lazy->real->ops->ctx_open(lazy->real, reactor, out);
+}
+
+bool linux_rnic_new(enum linux_rnic kind, const struct hw *hw, struct hw_rnic **out, GError **error)
+{
+	struct lazy *lazy;
+
+	*out = NULL;
+	if (kind == LINUX_RNIC_NONE)
+		return true;
+	if (kind == LINUX_RNIC_VERBS)
+		return weft_error_set(error, -EOPNOTSUPP, NULL,
+				      "RDMA with libibverbs is not in this build; software RoCE "
+				      "(soft) is");
+	lazy = g_new0(struct lazy, 1);
+	lazy->rnic.ops = &lazy->ops;
+	lazy->ops.ctx_open = lazy_ctx_open;
+	lazy->hw = hw;
+	*out = &lazy->rnic;
+	return true;
+}
+
+void linux_rnic_free(struct hw_rnic *rnic)
+{
+	struct lazy *lazy = (struct lazy *)rnic;
+
+	if (lazy == NULL)
+		return;
+	roce_udp_free(lazy->real);
+	g_free(lazy);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The parts of the binding to UDP: roce-udp.c (device, sockets, routes),
+ * roce-udp-machine.c (what addresses there are), roce-udp-io.c (packets).
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "hw/linux/roce-udp.h"
+
+#define UDP_BATCH 64
+#define UDP_ADDRS 16
+/* A packet whole: headers, payload, pad and ICRC. */
+#define UDP_PACKET (ROCE_PACKET_MAX + 4)
+/* Addresses and traffic class, with room to spare. */
+#define UDP_CONTROL 128
+
+union udp_name {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+struct udp_socket {
+	int fd;
+	struct net_addr addr; /* or a wildcard */
+	bool any;
+};
+
+/* Between whom the last packet was: mostly the next one, too. */
+struct udp_flow {
+	union udp_name name;
+	struct in6_addr dst; /* first four bytes for IPv4 */
+	struct net_addr from, to;
+	struct roce_icrc_flow icrc;
+};
+
+struct udp_rx {
+	struct mmsghdr msgs[UDP_BATCH];
+	struct iovec iovs[UDP_BATCH];
+	union udp_name names[UDP_BATCH];
+	struct udp_flow flow;
+	_Alignas(struct cmsghdr) uint8_t control[UDP_BATCH][UDP_CONTROL];
+	_Alignas(8) uint8_t data[UDP_BATCH][UDP_PACKET];
+};
+
+/* Packets [first, n) have been taken and not left yet. */
+struct udp_tx {
+	unsigned first, n;
+	bool full; /* the kernel had no room: they are held back, copied */
+	struct udp_socket *sockets[UDP_BATCH];
+	struct mmsghdr msgs[UDP_BATCH];
+	struct iovec iovs[UDP_BATCH][ROCE_TX_IOV];
+	union udp_name names[UDP_BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[UDP_BATCH][UDP_CONTROL];
+	_Alignas(8) uint8_t data[UDP_BATCH][UDP_PACKET];
+};
+
+struct udp;
+
+/* What a reactor has. */
+struct udp_shard {
+	struct udp *udp;
+	unsigned index;
+	struct reactor *reactor; /* NULL: it has not joined */
+	struct roce_shard *shard;
+	int epoll; /* readable when one of the sockets is */
+	struct udp_socket sockets[UDP_ADDRS];
+	unsigned nsockets;
+	struct udp_socket *hot; /* that packets came from last; tried without asking */
+	unsigned skipped;	/* polls since all were asked */
+	struct udp_rx *rx;
+	struct udp_tx *tx;
+};
+
+struct udp {
+	struct roce_io io;
+	struct hw_rnic *rnic;
+	const struct hw *hw;
+	struct roce_icrc_ids *ids;
+	bool any; /* all addresses, by wildcards */
+	struct udp_shard *shards;
+	unsigned nshards;
+};
+
+/* --- roce-udp-machine.c --- */
+
+struct udp_machine {
+	struct net_addr addrs[UDP_ADDRS];
+	unsigned naddrs;
+	unsigned mtu;	/* largest path MTU that fits */
+	uint8_t mac[6]; /* of the first interface that has one, else zeroes */
+};
+
+/* As asked for, or all there are. False and error: none, or they cannot be asked for. */
+bool udp_machine_get(struct udp_machine *machine, const struct net_addr *addrs, unsigned naddrs,
+		     GError **error);
+
+/* --- roce-udp-io.c --- */
+
+void udp_io_open(struct udp_shard *shard);
+void udp_io_close(struct udp_shard *shard);
+unsigned udp_poll(struct roce_io *io, unsigned index, unsigned budget);
+bool udp_send(struct roce_binding *binding, unsigned index, const struct roce_tx *tx);
+void udp_flush(struct roce_binding *binding, unsigned index);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What addresses the machine has, and how large a packet may be on their interfaces. */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "hw/linux/net-internal.h"
+#include "hw/linux/roce-udp-internal.h"
+#include "target/core/error.h"
+
+/* IPv6, UDP, BTH, RETH, immediate data, ICRC: what may stand around a payload. */
+#define AROUND (40 + 8 + 12 + 16 + 4 + 4)
+
+static unsigned interface_mtu(const char *name)
+{
+	struct ifreq req = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return 0;
+	g_strlcpy(req.ifr_name, name, sizeof(req.ifr_name));
+	rc = ioctl(fd, SIOCGIFMTU, &req);
+	close(fd);
+	return rc == 0 && req.ifr_mtu > 0 ? (unsigned)req.ifr_mtu : 0;
+}
+
+static unsigned path_mtu(unsigned interface)
+{
+	unsigned mtu = ROCE_MTU_MAX;
+
+	while (mtu > ROCE_MTU_MIN && mtu + AROUND > interface)
+		mtu /= 2;
+	return mtu;
+}
+
+static bool has(const struct net_addr *addrs, unsigned n, const struct net_addr *addr)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (net_addr_same_host(&addrs[i], addr))
+			return true;
+	return false;
+}
+
+/* 127.0.0.2 is an address as well, though only its network is listed. */
+static bool in_loopback(const struct ifaddrs *ifa, const struct net_addr *addr)
+{
+	return ifa->ifa_flags & IFF_LOOPBACK && addr->family == NET_INET && addr->ip[0] == 127;
+}
+
+static bool serves(const struct ifaddrs *ifa, const struct net_addr *own,
+		   const struct net_addr *addrs, unsigned n)
+{
+	if (n == 0 || has(addrs, n, own))
+		return true;
+	for (unsigned i = 0; i < n; i++)
+		if (in_loopback(ifa, &addrs[i]))
+			return true;
+	return false;
+}
+
+static void look_at(struct udp_machine *m, const struct ifaddrs *ifa, const struct net_addr *wanted,
+		    unsigned nwanted)
+{
+	static const uint8_t none[6];
+	struct sockaddr_storage ss;
+	struct net_addr addr;
+	unsigned mtu;
+
+	if (ifa->ifa_addr == NULL || !(ifa->ifa_flags & IFF_UP))
+		return;
+	if (ifa->ifa_addr->sa_family == AF_PACKET) {
+		const struct sockaddr_ll *ll = (const struct sockaddr_ll *)ifa->ifa_addr;
+
+		if (memcmp(m->mac, none, 6) == 0 && ll->sll_halen == 6)
+			memcpy(m->mac, ll->sll_addr, 6);
+		return;
+	}
+	if (ifa->ifa_addr->sa_family != AF_INET && ifa->ifa_addr->sa_family != AF_INET6)
+		return;
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, ifa->ifa_addr,
+	       ifa->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+						   : sizeof(struct sockaddr_in6));
+	sockaddr_to_net(&ss, sizeof(ss), &addr);
+	if (!serves(ifa, &addr, wanted, nwanted))
+		return;
+	mtu = interface_mtu(ifa->ifa_name);
+	if (mtu > 0)
+		m->mtu = MIN(m->mtu, path_mtu(mtu));
+	if (nwanted == 0 && m->naddrs < UDP_ADDRS && !has(m->addrs, m->naddrs, &addr))
+		m->addrs[m->naddrs++] = addr;
+}
+
+bool udp_machine_get(struct udp_machine *m, const struct net_addr *addrs, unsigned naddrs,
+		     GError **error)
+{
+	struct ifaddrs *all;
+
+	*m = (struct udp_machine){ .mtu = ROCE_MTU_MAX, .naddrs = naddrs };
+	if (naddrs > UDP_ADDRS)
+		return weft_error_set(error, -EINVAL, NULL,
+				      "%u addresses for an RDMA device: at most %u", naddrs,
+				      UDP_ADDRS);
+	for (unsigned i = 0; i < naddrs; i++)
+		m->addrs[i] = addrs[i];
+	if (getifaddrs(&all) != 0)
+		return weft_error_set(error, -errno, NULL,
+				      "the addresses of this machine cannot be listed: %s",
+				      g_strerror(errno));
+	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next)
+		look_at(m, ifa, addrs, naddrs);
+	freeifaddrs(all);
+	if (m->naddrs == 0)
+		return weft_error_set(error, -EADDRNOTAVAIL, NULL,
+				      "no interface of this machine that is up has an IP address");
+	return true;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The software RNIC (hw/roce) over UDP port 4791: RoCEv2 on a machine without an
+ * RNIC, without privilege.
+ *
+ * Sockets: one a reactor and an address, or one a reactor and a family for all
+ * addresses. Those of a kind form a reuseport group in the order of the reactors; a
+ * small filter in the kernel reads the destination queue pair's number and gives the
+ * packet to the reactor whose it is. The port must be free: the kernel's rdma_rxe
+ * holds it in every network namespace that it has a device in.
+ *
+ * Integrity. What is sent has a right ICRC: the sockets are not connected and do not
+ * fragment, so that the kernel gives IPv4 packets identification 0 and DF. What comes
+ * in over IPv6 is checked exactly. The identification of an IPv4 packet, which the ICRC
+ * covers, is not told to a UDP socket; such a packet is taken when some identification
+ * makes its ICRC right (roce_icrc_good_any_id). Of packets broken on the way, beyond
+ * what the link's own CRC let through, one in 2^15 passes rather than one in 2^32;
+ * unless the sender makes UDP checksums (rdma_rxe does for IPv6 only, this here always).
+ * Who needs more uses IPv6, or NVMe/TCP with digests.
+ *
+ * Buffers: a receiver that is late loses packets, which costs a retransmission. The
+ * sockets ask for large buffers; without CAP_NET_ADMIN they get what the sysctl
+ * net.core.rmem_max allows.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "hw/roce/soft.h"
+
+struct roce_udp_options {
+	const struct hw *hw; /* randomness, faults */
+	unsigned nshards;    /* reactors: 1..ROCE_MAX_SHARDS */
+	/* Addresses of the device, without ports; none: all that the machine has now (16 at most).
+	 */
+	const struct net_addr *addrs;
+	unsigned naddrs;
+	unsigned mtu;		     /* path MTU; 0: what fits all interfaces of the addresses */
+	struct ibv_device_attr attr; /* limits; max_qp 0: the usual ones */
+	bool dcqcn;		     /* mark packets as ECN-capable and heed what comes of it */
+};
+
+/*
+ * NULL and error: no such address, or the port is in use. Sockets are open from now
+ * on: nobody else can have the port.
+ */
+struct hw_rnic *roce_udp_new(const struct roce_udp_options *options, GError **error);
+/* All contexts are closed. NULL allowed. */
+void roce_udp_free(struct hw_rnic *rnic);
