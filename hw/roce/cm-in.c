@@ -324,6 +324,9 @@ void cm_received(void *user, const struct net_addr *from, const struct net_addr 
 	case ROCE_CM_REQ:
 		take_req(soft, from, to, &cm);
 		return;
+	case ROCE_CM_SIDR_REQ:
+		cm_answer_sidr(soft->ctxs[0], from, to, &cm);
+		return;
 	case ROCE_CM_REP:
 	case ROCE_CM_RTU:
 	case ROCE_CM_MRA:
@@ -331,7 +334,7 @@ void cm_received(void *user, const struct net_addr *from, const struct net_addr 
 	case ROCE_CM_DREQ:
 	case ROCE_CM_DREP:
 		break;
-	default: /* no datagram service, no alternate paths */
+	default: /* no alternate paths */
 		return;
 	}
 	if (CM_ID_INDEX(our_id(&cm)) > 0)

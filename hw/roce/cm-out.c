@@ -221,3 +221,15 @@ void cm_answer_drep(struct rnic_ctx *ctx, const struct net_addr *from, const str
 	drep.ids.remote_id = cm->ids.local_id;
 	answer(ctx, from, to, &drep);
 }
+
+void cm_answer_sidr(struct rnic_ctx *ctx, const struct net_addr *from, const struct net_addr *to,
+		    const struct roce_cm *cm)
+{
+	struct roce_cm rep = { 0 };
+
+	roce_cm_head(&rep, ROCE_CM_SIDR_REP, cm->mad.tid);
+	rep.sidr_rep.request_id = cm->sidr_req.request_id;
+	rep.sidr_rep.status = ROCE_SIDR_NO_SERVICE;
+	rep.sidr_rep.service_id = cm->sidr_req.service_id;
+	answer(ctx, from, to, &rep);
+}

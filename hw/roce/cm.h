@@ -182,6 +182,9 @@ void cm_answer_rej(struct rnic_ctx *ctx, const struct net_addr *from, const stru
 		   const struct roce_cm *cm, enum roce_cm_about about, enum roce_cm_reason reason);
 void cm_answer_drep(struct rnic_ctx *ctx, const struct net_addr *from, const struct net_addr *to,
 		    const struct roce_cm *cm);
+/* There is no datagram service. */
+void cm_answer_sidr(struct rnic_ctx *ctx, const struct net_addr *from, const struct net_addr *to,
+		    const struct roce_cm *cm);
 
 /* --- soft.c --- */
 
