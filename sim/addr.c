@@ -267,6 +267,13 @@ static int choose_source(struct node_net *n, const struct net_addr *remote, stru
 	return -ENETUNREACH;
 }
 
+int sim_net_own_addr(struct node_net *n, const struct net_addr *remote, struct net_addr *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->family = remote->family;
+	return choose_source(n, remote, out);
+}
+
 int sim_net_source(struct node_net *n, const struct net_addr *remote, const struct net_addr *local,
 		   struct net_addr *out)
 {

@@ -4,6 +4,7 @@
  * from above, taps, and cutting short.
  */
 #include "sim/net.h"
+#include "sim/roce-priv.h"
 #include "sim/tcp.h"
 
 struct conn_end *sim_conn_open(struct world_node *node, const struct net_addr *local,
@@ -40,6 +41,8 @@ void sim_addrs_changed(struct world *w)
 	w->route_gen++;
 	sim_pipes_addrs_changed(w);
 	sim_tcp_addrs_changed(w);
+	for (guint i = 0; i < w->nodes->len; i++)
+		sim_rnic_changed(g_ptr_array_index(w->nodes, i));
 }
 
 size_t sim_iov_total(const struct iovec *iov, int n)

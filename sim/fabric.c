@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "sim/ip.h"
+#include "sim/roce-priv.h"
 #include "sim/tcp.h"
 
 #define MTU_DEFAULT 9000u
@@ -24,6 +24,8 @@ const char *world_drop_name(enum world_drop why)
 
 uint64_t packet_conn_side(const struct packet *p)
 {
+	if (p->roce)
+		return WORLD_OF_QP | p->qp;
 	return p->conn << 1 | p->side;
 }
 
@@ -32,7 +34,7 @@ static uint16_t packet_node(const struct packet *p)
 	return p->from ? p->from->node->index : NO_NODE;
 }
 
-static void drop(struct packet *p, enum world_drop why)
+void packet_drop(struct packet *p, enum world_drop why)
 {
 	world_trace(p->world, WORLD_DROP, packet_node(p), packet_conn_side(p), why);
 	p->world->net_stats.dropped[why]++;
@@ -79,24 +81,28 @@ static void into_node(struct packet *p)
 	struct world_node *node = port->node;
 
 	if (node->down || port->params.down) {
-		drop(p, WORLD_DROP_PORT_DOWN);
+		packet_drop(p, WORLD_DROP_PORT_DOWN);
 		return;
 	}
 	if (sim_parking_closed(&port->stopped)) {
 		if (port->stopped.n >= WORLD_NIC_RING)
-			drop(p, WORLD_DROP_OVERRUN);
+			packet_drop(p, WORLD_DROP_OVERRUN);
 		else
 			sim_park(&port->stopped, p);
 		return;
 	}
 	sim_pcap_port(port, p, true);
 	if (p->damaged && !packet_check(p)) {
-		drop(p, WORLD_DROP_CHECKSUM);
+		packet_drop(p, WORLD_DROP_CHECKSUM);
 		return;
 	}
 	p->world->net_stats.delivered++;
 	if (p->link)
 		p->link->stats.delivered++;
+	if (packet_is_udp(p)) {
+		sim_roce_input(node, p);
+		return;
+	}
 	tcp_input(node, p);
 	packet_free(p);
 }
@@ -125,7 +131,7 @@ static void at_port(struct packet *p)
 	busy = port->rx_free > w->now ? port->rx_free - w->now : 0;
 	if (pp->rx_queue_bytes &&
 	    (unsigned __int128)busy * pp->bytes_per_sec / WORLD_SEC + p->len > pp->rx_queue_bytes) {
-		drop(p, WORLD_DROP_QUEUE);
+		packet_drop(p, WORLD_DROP_QUEUE);
 		return;
 	}
 	p->ev.fn = node_event;
@@ -332,7 +338,7 @@ static void onto_link(struct packet *p, uint64_t start)
 	if (f.drop) {
 		if (told)
 			answer(p, f.why == WORLD_DROP_MTU ? mtu : 0);
-		drop(p, f.why);
+		packet_drop(p, f.why);
 		return;
 	}
 	if (lp->bytes_per_sec > 0) {
@@ -356,17 +362,17 @@ void fabric_send(struct world *w, const struct route *r, struct packet *p)
 	w->net_stats.bytes += p->len;
 	sim_pcap_port(port, p, false);
 	if (port->node->down || pp->down) {
-		drop(p, WORLD_DROP_PORT_DOWN);
+		packet_drop(p, WORLD_DROP_PORT_DOWN);
 		return;
 	}
 	if (!p->link) {
-		drop(p, WORLD_DROP_NO_ROUTE);
+		packet_drop(p, WORLD_DROP_NO_ROUTE);
 		return;
 	}
 	p->link->stats.packets++;
 	p->link->stats.bytes += p->len;
 	if (queue_full(w, port->tx_free, pp->bytes_per_sec, pp->tx_queue_bytes, p->len)) {
-		drop(p, WORLD_DROP_QUEUE);
+		packet_drop(p, WORLD_DROP_QUEUE);
 		return;
 	}
 	if (pp->bytes_per_sec > 0)
@@ -437,6 +443,7 @@ void world_port_set(struct world_port *port, const struct world_port_params *par
 {
 	world_trace(port->node->world, WORLD_PORT, port->node->index, port->number, params->down);
 	port->params = *params;
+	sim_rnic_changed(port->node);
 }
 
 void world_port_pause(struct world_port *port, uint64_t until)

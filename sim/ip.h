@@ -45,9 +45,13 @@ struct packet {
 	uint16_t data_off; /* where they begin */
 	uint16_t ports[2]; /* for rules */
 	uint8_t side;	   /* of the connection */
-	uint8_t kinds;	   /* enum world_packet_kind */
+	uint16_t kinds;	   /* enum world_packet_kind */
 	uint8_t class;	   /* size */
-	bool again;	   /* not the first transmission of these bytes */
+	bool roce;
+	uint16_t tx;  /* which transmission of these bytes, from 1 */
+	uint8_t cm;   /* enum world_cm_kind */
+	uint64_t qp;  /* RoCE: number of who sends */
+	uint32_t psn; /* its place, from 1 */
 	bool summed, damaged;
 	uint32_t len;
 	uint8_t bytes[];
@@ -87,6 +91,15 @@ enum packet_what { PACKET_BAD, PACKET_IS_TCP, PACKET_IS_ICMP };
 
 /* len bytes of data are left for the caller to fill in, at bytes + data_off. */
 struct packet *packet_tcp(struct world_node *node, const struct tcp_header *h, uint32_t len);
+struct udp_header {
+	const struct net_addr *src, *dst;
+	uint8_t tos;
+	uint16_t len; /* of the data */
+};
+/* As packet_tcp(). Over IPv4 without a checksum, as RNICs send. */
+struct packet *packet_udp(struct world_node *node, const struct udp_header *h);
+bool packet_is_udp(const struct packet *p);
+void packet_udp_addrs(const struct packet *p, struct net_addr *src, struct net_addr *dst);
 /* The answer of a router to p: it is unreachable (mtu 0), or larger than mtu. */
 struct packet *packet_icmp(const struct packet *p, uint32_t mtu);
 struct packet *packet_copy(const struct packet *p);
@@ -115,6 +128,7 @@ void sim_route(struct world_node *node, const struct net_addr *src, const struct
 	       struct route *route);
 /* Largest IP packet on it. */
 uint32_t sim_route_mtu(const struct route *route);
+void packet_drop(struct packet *p, enum world_drop why);
 void fabric_send(struct world *w, const struct route *route, struct packet *p);
 /* What waited on a stalled link goes on. */
 void sim_link_again(struct packet *p);

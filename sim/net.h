@@ -161,6 +161,8 @@ void sim_net_fini(struct node_net *net);
 /* The node that has this address, seen from node; NULL: nobody. */
 struct world_node *sim_net_route(struct world_node *node, const struct net_addr *addr);
 bool sim_net_has_addr(const struct world_node *node, const struct net_addr *addr);
+/* The address that packets to remote come from, without a port. 0 or -ENETUNREACH. */
+int sim_net_own_addr(struct node_net *n, const struct net_addr *remote, struct net_addr *out);
 /* Who would take a connection to addr: NULL and *err -ECONNREFUSED, -ENOENT, -EAGAIN (full). */
 struct net_listener *sim_net_lookup(struct world_node *node, const struct net_addr *addr, int *err);
 /* An end for its backlog. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "sim/roce-priv.h"
 #include "sim/tcp.h"
 
 /* Each node has its own range of I/O virtual addresses: one of another is a bug that shows. */
@@ -155,6 +156,7 @@ void world_node_live(struct world_node *node, struct world_live *live)
 		.listeners = node->net.nlisteners,
 		.streams = node->net.nstreams,
 		.files = node->files.nfiles,
+		.rnic_ctxs = sim_rnic_ctxs(node),
 	};
 	sim_runner_count(node, live);
 }
@@ -164,6 +166,8 @@ static void leaks_of(GString *s, struct world_node *node)
 	struct world_live l;
 
 	world_node_live(node, &l);
+	if (l.rnic_ctxs)
+		g_string_append_printf(s, "%s: %u RNIC contexts\n", node->name, l.rnic_ctxs);
 	if (l.mem_bytes || l.mem_chunks || l.mem_watchers || l.runners || l.net_ctxs ||
 	    l.listeners || l.streams || l.files) {
 		g_string_append_printf(s,
@@ -238,6 +242,7 @@ struct world_node *world_node_crash(struct world_node *node)
 	take_over(fresh, node);
 	g_ptr_array_add(w->corpses, node);
 	sim_files_crash(fresh, node);
+	sim_rnic_crash(node, fresh);
 	sim_tcp_crash(node, fresh);
 	sim_pipes_reset(w, node, NULL, 0);
 	/* So that it can be taken down. */

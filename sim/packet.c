@@ -10,8 +10,10 @@
 #define ETHERTYPE_IPV6 0x86dd
 #define PROTO_ICMP 1
 #define PROTO_TCP 6
+#define PROTO_UDP 17
 #define PROTO_ICMP6 58
 #define ICMP_LEN 8
+#define UDP_LEN 8
 /* Of the packet that an ICMP message is about: its IP header and the first of TCP. */
 #define ICMP_QUOTE 8
 
@@ -57,6 +59,7 @@ static struct packet *packet_new(struct world *w, uint32_t len)
 	p->world = w;
 	p->class = (uint8_t) class;
 	p->len = len;
+	p->tx = 1;
 	p->all_next = w->packets;
 	p->all_prev = &w->packets;
 	if (p->all_next)
@@ -106,7 +109,11 @@ struct packet *packet_copy(const struct packet *p)
 	memcpy(copy->ports, p->ports, sizeof(p->ports));
 	copy->side = p->side;
 	copy->kinds = p->kinds;
-	copy->again = p->again;
+	copy->roce = p->roce;
+	copy->tx = p->tx;
+	copy->cm = p->cm;
+	copy->qp = p->qp;
+	copy->psn = p->psn;
 	copy->summed = p->summed;
 	copy->damaged = p->damaged;
 	memcpy(copy->bytes, p->bytes, p->len);
@@ -213,6 +220,31 @@ struct packet *packet_tcp(struct world_node *node, const struct tcp_header *h, u
 	return p;
 }
 
+/* The identification is 0: the ICRC covers it. */
+struct packet *packet_udp(struct world_node *node, const struct udp_header *h)
+{
+	bool v6 = h->src->family == NET_INET6;
+	uint32_t ip = v6 ? IPV6_LEN : IPV4_LEN;
+	struct packet *p = packet_new(node->world, ETH_LEN + ip + UDP_LEN + h->len);
+	uint8_t *udp = p->bytes + ETH_LEN + ip;
+
+	packet_macs(p, NULL, NULL);
+	put_ip(p, 0, h->src, h->dst, PROTO_UDP, UDP_LEN + h->len);
+	if (v6)
+		put32(p->bytes + ETH_LEN, 6u << 28 | (uint32_t)h->tos << 20);
+	else
+		p->bytes[ETH_LEN + 1] = h->tos;
+	put16(udp, h->src->port);
+	put16(udp + 2, h->dst->port);
+	put16(udp + 4, UDP_LEN + h->len);
+	put16(udp + 6, 0);
+	p->data_off = (uint16_t)(ETH_LEN + ip + UDP_LEN);
+	p->data_len = h->len;
+	p->ports[0] = h->src->port;
+	p->ports[1] = h->dst->port;
+	return p;
+}
+
 /* Without what comes after `ip` in it: most are only compared. */
 static void get_ip(struct net_addr *a, bool v6, const uint8_t *ip)
 {
@@ -316,10 +348,32 @@ static uint8_t proto_of(const struct packet *p)
 	return p->bytes[ETH_LEN + (is_v6(p) ? 6 : 9)];
 }
 
+bool packet_is_udp(const struct packet *p)
+{
+	return proto_of(p) == PROTO_UDP;
+}
+
+void packet_udp_addrs(const struct packet *p, struct net_addr *src, struct net_addr *dst)
+{
+	bool v6 = is_v6(p);
+	const uint8_t *ip = p->bytes + ETH_LEN, *udp = ip + ip_len(p);
+
+	get_addr(src, v6, ip + (v6 ? 8 : 12));
+	get_addr(dst, v6, ip + (v6 ? 24 : 16));
+	src->port = get16(udp);
+	dst->port = get16(udp + 2);
+}
+
+/* Where in its header the checksum of a protocol stands. */
+static uint32_t sum_at(uint8_t proto)
+{
+	return proto == PROTO_TCP ? 16 : proto == PROTO_UDP ? 6 : 2;
+}
+
 void packet_sum(struct packet *p)
 {
 	uint8_t *ip = p->bytes + ETH_LEN, proto = proto_of(p);
-	uint8_t *at = ip + ip_len(p) + (proto == PROTO_TCP ? 16 : 2);
+	uint8_t *at = ip + ip_len(p) + sum_at(proto);
 	uint16_t sum;
 
 	if (p->summed)
@@ -331,7 +385,11 @@ void packet_sum(struct packet *p)
 		memcpy(ip + 10, &sum, 2);
 	}
 	put16(at, 0);
+	if (proto == PROTO_UDP && !is_v6(p))
+		return; /* none */
 	sum = sum_payload(p, proto);
+	if (proto == PROTO_UDP && sum == 0)
+		sum = 0xffff;
 	memcpy(at, &sum, 2);
 }
 
@@ -345,6 +403,8 @@ bool packet_check(const struct packet *p)
 	if (is_v6(p) ? get16(ip + 4) != p->len - ETH_LEN - IPV6_LEN
 		     : get16(ip + 2) != p->len - ETH_LEN)
 		return false;
+	if (proto_of(p) == PROTO_UDP && !is_v6(p) && get16(ip + IPV4_LEN + 6) == 0)
+		return true;
 	return sum_payload(p, proto_of(p)) == 0;
 }
 

@@ -26,6 +26,10 @@ struct heap_item {
 	struct world_event *ev;
 };
 
+struct node_rnic;
+struct roce_names;
+struct world_roce_tap;
+
 struct world {
 	uint64_t seed;
 	uint64_t now;
@@ -72,6 +76,8 @@ struct world {
 	GPtrArray *rules;	/* struct packet_rule */
 	struct world_pcap *pcaps;
 	struct world_link_stats net_stats;
+	struct roce_names *roce_names; /* NULL: no RoCE packet yet */
+	struct world_roce_tap *roce_taps;
 
 	/* TCP */
 	struct world_tcp_params tcp_params;
@@ -161,6 +167,7 @@ struct world_node {
 	struct node_net net;
 	struct node_faults faults;
 	struct node_files files;
+	struct node_rnic *rnic; /* NULL: it has none */
 	struct world_rng rng; /* hw_env.random */
 	struct world_limits limits;
 	uint64_t paused_until;

@@ -30,6 +30,15 @@ static const struct {
 #undef X
 };
 
+static const struct {
+	const char *name;
+	int bit;
+} cms[] = {
+#define X(name, bit, str) { str, bit },
+	WORLD_CMS(X)
+#undef X
+};
+
 const char *world_action_name(enum world_action action)
 {
 	return action < WORLD_ACTION_COUNT ? action_names[action] : NULL;
@@ -40,6 +49,15 @@ int world_action_parse(const char *name)
 	for (unsigned i = 0; i < WORLD_ACTION_COUNT; i++) {
 		if (strcmp(action_names[i], name) == 0)
 			return (int)i;
+	}
+	return -1;
+}
+
+int world_cm_kind_parse(const char *name)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(cms); i++) {
+		if (strcmp(cms[i].name, name) == 0)
+			return cms[i].bit;
 	}
 	return -1;
 }
@@ -123,7 +141,19 @@ static bool carries(const struct world_packet_rule *r, const struct packet *p)
 {
 	if (r->pos_first == 0 && r->pos_last == 0)
 		return true;
-	return p->data_len > 0 && p->pos < r->pos_last && p->pos + p->data_len >= r->pos_first;
+	return !p->roce && p->data_len > 0 && p->pos < r->pos_last &&
+	       p->pos + p->data_len >= r->pos_first;
+}
+
+static bool is_of_qp(const struct world_packet_rule *r, const struct packet *p)
+{
+	if (r->cms && !(r->cms & p->cm))
+		return false;
+	if (r->qp && (!p->roce || r->qp != p->qp))
+		return false;
+	if ((r->psn_first || r->psn_last) && p->psn == 0)
+		return false;
+	return p->psn >= r->psn_first && (r->psn_last == 0 || p->psn <= r->psn_last);
 }
 
 static bool matches(const struct world *w, const struct world_packet_rule *r,
@@ -133,9 +163,9 @@ static bool matches(const struct world *w, const struct world_packet_rule *r,
 		return false;
 	if (r->kinds && !(r->kinds & p->kinds))
 		return false;
-	if (r->tx && r->tx != (p->again ? 2 : 1))
+	if (r->tx && r->tx != p->tx)
 		return false;
-	return is_between(r, p) && is_of_flow(r, p) && carries(r, p);
+	return is_between(r, p) && is_of_flow(r, p) && carries(r, p) && is_of_qp(r, p);
 }
 
 static void act(struct packet_rule *r, struct fate *f)

@@ -79,9 +79,9 @@ static void transmit(struct tcp *t, uint8_t flags, uint64_t pos, uint32_t len)
 	p->side = (uint8_t)t->end.side;
 	p->number = ++t->conn->packets[t->end.side];
 	p->pos = len > 0 ? pos - 1 : 0;
-	p->again = pos < t->max && (len > 0 || (flags & (TCP_SYN | TCP_FIN)));
+	p->tx = pos < t->max && (len > 0 || (flags & (TCP_SYN | TCP_FIN))) ? 2 : 1;
 	w->tcp_stats.segments++;
-	w->tcp_stats.repeated += p->again;
+	w->tcp_stats.repeated += p->tx > 1;
 	world_trace(w, WORLD_PACKET, t->end.node->index, tcp_conn_side(t),
 		    world_mix((uint64_t)h.seq << 32 | h.ack,
 			      (uint64_t)len << 32 | (uint32_t)h.window << 8 | flags));

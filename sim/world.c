@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/ip.h"
+#include "sim/roce-priv.h"
 
 /* Events in a row without the clock moving that no model needs. */
 #define STORM_LIMIT 10000000
@@ -62,6 +62,7 @@ static void at_free(struct world_at *at)
 
 static void node_free(struct world_node *node)
 {
+	sim_rnic_free(node);
 	sim_net_fini(&node->net);
 	sim_mem_fini(&node->mem);
 	sim_files_fini(node);
@@ -89,6 +90,7 @@ void world_free(struct world *w)
 		node_free(g_ptr_array_index(w->corpses, i));
 	sim_packets_free(w);
 	sim_pcaps_free(w);
+	sim_roce_names_free(w);
 	world_packet_rules_clear(w);
 	g_ptr_array_free(w->rules, TRUE);
 	g_ptr_array_free(w->corpses, TRUE);

@@ -198,7 +198,8 @@ void world_rng_fill(struct world_rng *rng, void *buf, size_t len);
 	X(FILE_SIZE, "file.size", "file", "bytes")                                                 \
 	X(FILE_HANG, "file.hang", "file", "until")                                                 \
 	X(FILE_CUT, "file.power-cut", "file", "blocks_lost")                                       \
-	X(FILE_STEP, "file.step", "op_path_hash", "result")
+	X(FILE_STEP, "file.step", "op_path_hash", "result")                                        \
+	X(ROCE, "net.roce", "qp", "bytes_hash")
 
 enum world_kind {
 #define X(name, str, a, b) WORLD_##name,
@@ -206,6 +207,9 @@ enum world_kind {
 #undef X
 		WORLD_KIND_COUNT
 };
+
+/* Set in what is otherwise conn_side: the rest is the number of a queue pair (0: none). */
+#define WORLD_OF_QP (UINT64_C(1) << 63)
 
 /* What the hash runs over, one after the other. */
 struct world_record {
@@ -322,6 +326,7 @@ struct world_live {
 	unsigned mem_chunks, mem_watchers;
 	unsigned runners, deadlines; /* runners, and how many of them sleep with a timer set */
 	unsigned net_ctxs, listeners, streams, files;
+	unsigned rnic_ctxs;
 };
 void world_node_live(struct world_node *node, struct world_live *live);
 /* NULL when nothing is alive on any node, else a text that says what. Caller frees. */
@@ -509,7 +514,9 @@ void world_net_connect_timeout(struct world *w, uint64_t ns);
 	X(NO_ROUTE, "no route")	  /* nobody has the address */                                     \
 	X(CHECKSUM, "checksum")	  /* found wrong by the receiver */                                \
 	X(NO_ADDR, "no address")  /* the receiver has the address no more */                       \
-	X(OVERRUN, "overrun")	  /* the NIC of a paused node was full */
+	X(OVERRUN, "overrun")	  /* the NIC of a paused node, or the ring of an RNIC, was full */ \
+	X(ICRC, "icrc")		  /* of a RoCE packet, found wrong by the receiver */              \
+	X(NO_RNIC, "no rnic")	  /* nobody uses one there */
 
 enum world_drop {
 #define X(name, str) WORLD_DROP_##name,
@@ -562,7 +569,15 @@ void world_port_pause(struct world_port *port, uint64_t until);
 	X(ACK, 8u, "ack") /* nothing but an acknowledgement or window */                           \
 	X(FIN, 16u, "fin")                                                                         \
 	X(RST, 32u, "rst")                                                                         \
-	X(ICMP, 64u, "icmp")
+	X(ICMP, 64u, "icmp")                                                                       \
+	X(SEND, 128u, "send") /* RoCE from here on; DATA and ACK are of both */                    \
+	X(WRITE, 256u, "write")                                                                    \
+	X(READ, 512u, "read")	      /* request */                                                \
+	X(RESPONSE, 1024u, "response") /* to a READ */                                             \
+	X(NAK, 2048u, "nak")                                                                       \
+	X(RNR, 4096u, "rnr") /* RNR NAK */                                                         \
+	X(CNP, 8192u, "cnp")                                                                       \
+	X(CM, 16384u, "cm") /* connection management */
 
 enum world_packet_kind {
 #define X(name, bit, str) WORLD_PACKET_##name = bit,
@@ -589,17 +604,45 @@ const char *world_action_name(enum world_action action);
 int world_action_parse(const char *name);
 int world_packet_kind_parse(const char *name);
 
-/* Selector, budget, action; what is 0 or NULL selects all. Numbers count from 1. */
+/* Messages of RDMA connection management: X(NAME, bit, "name"). */
+#define WORLD_CMS(X)                                                                               \
+	X(REQUEST, 1u, "connect_request")                                                          \
+	X(MRA, 2u, "message_receipt_ack")                                                          \
+	X(REJECT, 4u, "connect_reject")                                                            \
+	X(REPLY, 8u, "connect_reply")                                                              \
+	X(READY, 16u, "ready_to_use")                                                              \
+	X(DISCONNECT, 32u, "disconnect_request")                                                   \
+	X(GONE, 64u, "disconnect_reply")
+
+enum world_cm_kind {
+#define X(name, bit, str) WORLD_CM_##name = bit,
+	WORLD_CMS(X)
+#undef X
+};
+/* Its bit, -1: no such. */
+int world_cm_kind_parse(const char *name);
+
+/*
+ * Selector, budget, action; what is 0 or NULL selects all. Numbers count from 1.
+ *
+ * RoCE: queue pairs are numbered in the order in which their first message of
+ * connection management (request or reply) is sent. Packets are their sender's. A PSN
+ * counts from the first one of the queue pair whose requests it numbers: the sender's,
+ * or that of its peer for what answers a request (acknowledgements, READ responses).
+ */
 struct world_packet_rule {
 	const char *from, *to;	 /* names of nodes */
-	uint16_t port;		 /* TCP port of either end */
+	uint16_t port;		 /* TCP or UDP port of either end */
 	uint64_t conn;		 /* number of the connection, as in struct world_tap_info */
 	unsigned side;		 /* 1: sent by who connected, 2: by who accepted */
 	unsigned kinds;		 /* any of enum world_packet_kind */
 	uint64_t first, last;	 /* numbers of packets in their flow (connection and side) */
 	uint64_t pos_first;	 /* carries any byte of the stream from this ... */
 	uint64_t pos_last;	 /* ... to this one */
-	unsigned tx;		 /* 1: sent for the first time, 2: repeated */
+	unsigned tx;		 /* 1: sent for the first time, 2: repeated; RoCE: which time */
+	uint64_t qp;		 /* number of the queue pair that sends */
+	uint64_t psn_first, psn_last; /* places of PSNs */
+	unsigned cms;		      /* any of enum world_cm_kind */
 	uint64_t since, until;	 /* virtual time; until 0: for ever */
 	uint64_t nth;		 /* of those that match so far, this one and later ones */
 	uint64_t times;		 /* how often it acts; 0: always */

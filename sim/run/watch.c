@@ -230,7 +230,7 @@ void run_watch_record(struct run *run, const struct world_record *rec)
 			oracle_wire_corrupted(run->wire, rec->a);
 		break;
 	case WORLD_CORRUPT:
-		if (rec->b >> 32 != 0) /* a checksum will find it */
+		if (rec->b >> 32 != 0 || rec->a & WORLD_OF_QP) /* a checksum will find it */
 			break;
 		node = *connector(run, rec->a >> 1);
 		run->tainted[node % RUN_NODES] = true;

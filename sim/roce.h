@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * RNICs of a world's machines: the software RNIC (hw/roce) whose packets go over the
+ * world's ports and links. RoCEv2 frames have all of their real bytes, so whatever a
+ * link does to packets is done to them: see world.h, and its packet rules for single
+ * queue pairs, packet sequence numbers and messages of connection management.
+ *
+ * A machine's RNIC has all of the machine's addresses, but for the loopback's, and is
+ * up while one of its ports is. It stays through a crash, with nothing on it.
+ */
+#pragma once
+
+#include "hw/rnic.h"
+#include "sim/world.h"
+
+struct world_rnic_params {
+	unsigned reactors; /* indices of reactors that may use it; 1..64, default 1 */
+	unsigned mtu;	   /* path MTU, 256..4096; default 1024 */
+	uint32_t max_inline;
+	struct ibv_device_attr attr; /* limits, which may be tiny */
+	bool dcqcn;
+	unsigned rx_ring; /* packets that wait for a reactor; more are lost; default 4096 */
+};
+
+void world_rnic_params_default(struct world_rnic_params *params);
+/*
+ * Puts an RNIC into a machine that has none: its hw->rnic from now on. Before its
+ * software starts. NULL and error: a parameter is wrong.
+ */
+struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_params *params,
+			       GError **error);
+/*
+ * The node's software gets outer instead, which hands over to the RNIC (an oracle that
+ * looks on). It stays the caller's. A machine that crashed comes back without.
+ */
+void world_rnic_wrap(struct world_node *node, struct hw_rnic *outer);
+/* Pulls it out. For good; after a crash there is a new one. */
+void world_rnic_remove(struct world_node *node);
+
+struct world_rnic_stats {
+	uint64_t sent, received; /* packets */
+	uint64_t bad_icrc;
+	uint64_t retransmissions, timeouts, rnr_sent, naks_sent, duplicates;
+};
+/* Of all of its reactors; zeros: there is none. */
+void world_rnic_stats(const struct world_node *node, struct world_rnic_stats *out);
+
+/*
+ * Sees every RoCE packet as a whole Ethernet frame: when an RNIC sends it, and when one
+ * takes it (what the fabric has lost or the ICRC condemns is never taken). Must not call
+ * into the world. Intrusive; stays until removed.
+ */
+struct world_roce_tap {
+	void (*fn)(struct world_roce_tap *tap, const struct world_node *node, bool sent,
+		   const uint8_t *frame, uint32_t len, uint64_t now);
+	struct world_roce_tap *next;
+};
+void world_roce_tap_add(struct world *w, struct world_roce_tap *tap);
+void world_roce_tap_remove(struct world *w, struct world_roce_tap *tap);
