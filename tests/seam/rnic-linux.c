@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pairs of devices for the suite: software RoCE over UDP, each on a loopback address
+ * of its own, so that both have port 4791.
+ */
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hw/linux/roce-udp.h"
+#include "tests/seam/rnic-peer.h"
+
+struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nreactors)
+{
+	g_autoptr(GError) error = NULL;
+	struct net_addr addrs[2];
+	struct roce_udp_options options = {
+		.hw = backend_hw(b), .nshards = nreactors, .addrs = addrs, .naddrs = 1
+	};
+	struct hw_rnic *rnic;
+
+	g_assert_true(net_addr_parse(&addrs[0], rnic_backend_addr(which), NULL, NULL));
+	if (which == 0 && rnic_backend_addr6()) {
+		g_assert_true(net_addr_parse(&addrs[1], rnic_backend_addr6(), NULL, NULL));
+		options.naddrs++;
+	}
+	rnic = roce_udp_new(&options, &error);
+	g_assert_no_error(error);
+	return rnic;
+}
+
+void rnic_backend_free(struct backend *b, unsigned which, struct hw_rnic *rnic)
+{
+	(void)b;
+	(void)which;
+	roce_udp_free(rnic);
+}
+
+const char *rnic_backend_addr(unsigned which)
+{
+	return which == 0 ? "127.0.0.21" : "127.0.0.22";
+}
+
+const char *rnic_backend_addr6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	bool there = fd >= 0 && bind(fd, (struct sockaddr *)&in6, sizeof(in6)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return there ? "::1" : NULL;
+}
+
+const char *rnic_backend_foreign(void)
+{
+	return "192.0.2.77";
+}
+
+void rnic_backend_remove(struct hw_rnic *rnic)
+{
+	roce_soft_remove(rnic);
+}
+
+void rnic_backend_port(struct hw_rnic *rnic, bool active)
+{
+	roce_soft_port(rnic, active);
+}
+
+void rnic_backend_address(struct hw_rnic *rnic, const struct net_addr *addr, bool there)
+{
+	roce_soft_address(rnic, addr, there);
+}
+
+bool rnic_backend_virtual(void)
+{
+	return false;
+}
