@@ -23,6 +23,7 @@ struct reactor;
 struct core;
 struct buf_pool;
 struct net_ctx;
+struct rnic_ctx;
 struct trace;
 
 /* Something to run later in this pass (done list) or at its end (flush list). */
@@ -65,6 +66,8 @@ struct reactor {
 	unsigned index;       /* 0: the main reactor */
 	uint64_t now;         /* clock at the start of this pass, nanoseconds */
 	struct net_ctx *net;  /* its sockets; NULL before core_start */
+	struct rnic_ctx *rnic; /* of target/core/rnic.h, while rnic_users is not 0 */
+	unsigned rnic_users;
 	struct buf_pool *bufs;
 	struct trace *trace;
 	struct hw_runner *runner;

@@ -20,6 +20,9 @@
 	X(TCP_CLOSE, "tcp.close", "conn", "reason")            \
 	X(TCP_PDU_RX, "tcp.pdu_rx", "conn", "type")            \
 	X(TCP_TERM_TX, "tcp.term_tx", "conn", "fes")           \
+	X(RDMA_ACCEPT, "rdma.accept", "conn", "qid")           \
+	X(RDMA_REJECT, "rdma.reject", "conn", "status")        \
+	X(RDMA_CLOSE, "rdma.close", "conn", "reason")          \
 	X(REQ_START, "req.start", "cntlid_qid_cid", "opcode")         \
 	X(REQ_DONE, "req.done", "cntlid_qid_cid", "status")           \
 	X(CTRLR_STATE, "ctrlr.state", "cntlid", "from_to")     \

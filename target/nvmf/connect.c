@@ -8,6 +8,9 @@
  *   I/O queue:   accepted -> main: which reactors? -> home: attach
  *                -> owner: admit -> home: answer
  *
+ * A pinned transport's queues are at home already; then a controller's owner is where
+ * its admin queue is.
+ *
  * While this goes on the queue is CONNECTING and q->moving: it has one request,
  * is not killed, and its transport takes nothing more from the peer.
  */
@@ -295,7 +298,10 @@ static void route_io(struct connect *c, struct nvmf_subsystem *s)
 
 		if (ctrlr->cntlid == c->data.cntlid) {
 			c->owner = ctrlr->owner;
-			c->home = nvmf_tgt_home(s->tgt, (unsigned)c->data.cntlid + c->cmd.qid);
+			c->home = c->q->ops->pinned
+					  ? c->q->reactor
+					  : nvmf_tgt_home(s->tgt, (unsigned)c->data.cntlid +
+									  c->cmd.qid);
 			return;
 		}
 	}

@@ -54,6 +54,12 @@ static void collect_each(struct reactor *r, void *arg)
 
 	if (col->stats != NULL) {
 		col->stats[r->index] = g->stats;
+		for (unsigned i = 0; i < col->tgt->transports->len; i++) {
+			struct nvmf_transport *t = g_ptr_array_index(col->tgt->transports, i);
+
+			if (t->ops->stats != NULL)
+				t->ops->stats(t, r, &col->stats[r->index]);
+		}
 		return;
 	}
 	add_ctrlrs(col, g, col->ctrlrs[r->index]);

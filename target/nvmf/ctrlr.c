@@ -86,7 +86,7 @@ struct nvmf_ctrlr *nvmf_ctrlr_new(struct nvmf_subsystem *s, struct nvmf_qpair *q
 	c->transport = q->transport;
 	c->portid = q->portid;
 	set_listen(&c->listen, q->transport, local);
-	c->owner = nvmf_tgt_home(s->tgt, cntlid);
+	c->owner = q->transport->ops->pinned ? q->reactor : nvmf_tgt_home(s->tgt, cntlid);
 	c->discovery = s->subtype == NVMF_SUBTYPE_DISCOVERY;
 	c->cntlid = cntlid;
 	c->max_qid = c->discovery ? 0 : q->transport->options.max_io_qpairs_per_ctrlr;

@@ -14,6 +14,7 @@
  */
 #include <string.h>
 
+#include "target/nvme/nvme-rdma.h"
 #include "target/nvmf/admin.h"
 #include "target/nvmf/tgt.h"
 
@@ -61,6 +62,16 @@ static bool filtered(const struct nvmf_listener *l, const char *traddr,
 	return (filters & NVMF_FILTER_SVCID) && strcmp(l->trid.trsvcid, listen->trsvcid);
 }
 
+/* What a host must know of an RDMA port; its partition is the default one (key 0). */
+static void fill_tsas(struct nvme_discovery_entry *e)
+{
+	if (e->trtype != NVME_TRTYPE_RDMA)
+		return;
+	e->tsas[0] = NVME_RDMA_QPTYPE_CONNECTED;
+	e->tsas[1] = NVME_RDMA_PRTYPE_NOT_SPECIFIED;
+	e->tsas[2] = NVME_RDMA_CMS_RDMA_CM;
+}
+
 static void add_entry(GArray *log, const struct nvmf_listener *l, const struct nvmf_trid *listen)
 {
 	const struct nvmf_subsystem *s = l->subsystem;
@@ -83,6 +94,7 @@ static void add_entry(GArray *log, const struct nvmf_listener *l, const struct n
 	e.portid = l->portid;
 	e.cntlid = NVME_CNTLID_DYNAMIC;
 	e.asqsz = (uint16_t)l->transport->options.max_aq_depth;
+	fill_tsas(&e);
 	nvme_pad(e.trsvcid, l->trid.trsvcid, sizeof(e.trsvcid));
 	nvme_pad(e.traddr, traddr, sizeof(e.traddr));
 	g_strlcpy(e.subnqn, s->nqn, sizeof(e.subnqn));
@@ -100,6 +112,7 @@ static void add_referral(GArray *log, const struct nvmf_referral *r)
 	e.treq = r->secure_channel ? NVME_TREQ_REQUIRED : NVME_TREQ_NOT_SPECIFIED;
 	if (r->secure_channel && e.trtype == NVME_TRTYPE_TCP)
 		e.tsas[0] = SECTYPE_TLS13;
+	fill_tsas(&e);
 	e.cntlid = NVME_CNTLID_DYNAMIC;
 	e.asqsz = NVME_ADMIN_SQ_MIN;
 	nvme_pad(e.trsvcid, r->trid.trsvcid, sizeof(e.trsvcid));

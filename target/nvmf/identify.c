@@ -13,6 +13,7 @@
 #include "target/nvmf/admin.h"
 #include "target/nvmf/io.h"
 #include "target/nvmf/ana.h"
+#include "target/nvmf/rdma.h"
 #include "target/nvmf/tgt.h"
 
 #define PAGE 4096
@@ -67,6 +68,16 @@ static uint32_t sgls_of(const struct nvmf_ctrlr *c)
 	return sgls | (c->transport->ops->trtype == NVME_TRTYPE_RDMA ? SGLS_KEYED : SGLS_TRANSPORT);
 }
 
+/* Descriptors in one SGL: of RDMA in a list, which lies in the data of the capsule. */
+static uint8_t msdbd_of(const struct nvmf_ctrlr *c)
+{
+	uint32_t room = c->transport->options.in_capsule_data_size / sizeof(struct nvme_sgl);
+
+	if (c->transport->ops->trtype != NVME_TRTYPE_RDMA || c->discovery)
+		return 1;
+	return (uint8_t)CLAMP(room, 1, RDMA_MAX_BLOCKS);
+}
+
 /* What discovery controllers have too. */
 static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)
 {
@@ -92,7 +103,7 @@ static void fill_ctrlr_common(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *
 	id->sgls = sgls_of(c);
 	g_strlcpy(id->subnqn, c->subsystem->nqn, sizeof(id->subnqn));
 	id->iorcsz = sizeof(struct nvme_cpl) / 16;
-	id->msdbd = 1;
+	id->msdbd = msdbd_of(c);
 }
 
 static void fill_ana(const struct nvmf_ctrlr *c, struct nvme_id_ctrlr *id)

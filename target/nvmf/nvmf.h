@@ -111,6 +111,11 @@ struct nvmf_transport_options {
 	uint32_t min_kato_ms;              /* 1000 */
 	unsigned masked_oncs;              /* 0; NVMF_ONCS_*: hosts do not have these commands */
 	unsigned masked_fuses;             /* 0; NVMF_FUSES_* */
+	/* RDMA only. */
+	uint32_t num_cqe;       /* 4096: completions that queue pairs sharing a CQ may have */
+	uint32_t max_srq_depth; /* 4096: receives that connections of a reactor share */
+	bool no_srq;            /* false: each connection has its own */
+	bool no_wr_batching;    /* false: what a pass produces is posted at its end */
 	/* Kept for get_transports; they have no effect here. */
 	uint32_t iobuf_small_cache_size, iobuf_large_cache_size, ack_timeout, data_wr_pool_size;
 	uint16_t control_msg_num;
@@ -128,12 +133,12 @@ enum {
 };
 
 void nvmf_transport_options_default(struct nvmf_transport_options *opts);
-/* trtype "TCP", any case. Errors: as in spdk-json-rpc (exists, invalid type), bad option named. */
+/* trtype "TCP" or "RDMA", any case. Errors: as in spdk-json-rpc (exists, invalid type), bad option named. */
 struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *trtype,
 					     const struct nvmf_transport_options *opts, GError **error);
 struct nvmf_transport *nvmf_transport_find(struct nvmf_tgt *tgt, const char *trtype);
 GPtrArray *nvmf_transports(struct nvmf_tgt *tgt); /* do not keep */
-const char *nvmf_transport_name(const struct nvmf_transport *t); /* "TCP" */
+const char *nvmf_transport_name(const struct nvmf_transport *t); /* "TCP", "RDMA" */
 const struct nvmf_transport_options *nvmf_transport_get_options(const struct nvmf_transport *t);
 
 /* A listen address, or a referral. */
@@ -350,12 +355,30 @@ void nvmf_subsystem_get_connected(struct nvmf_subsystem *s,
 					       unsigned nqpairs),
 				  void *arg);
 
+/* A reactor's part of an RDMA device. */
+struct nvmf_device_stats {
+	char name[64];
+	uint64_t polls, idle_polls, completions;
+	uint64_t requests;	       /* capsules that came */
+	uint64_t request_latency;      /* ns, of all that were answered: from capsule to response */
+	uint64_t pending_free_request; /* capsules that wait now */
+	uint64_t pending_rdma_read;    /* commands whose READs are not all posted now */
+	uint64_t pending_rdma_write;   /* times that data found no place in its send queue */
+	uint64_t pending_rdma_send;    /* the same of responses */
+	uint64_t total_send_wrs, send_doorbell_updates;
+	uint64_t total_recv_wrs, recv_doorbell_updates;
+};
+
+#define NVMF_STATS_DEVICES 8
+
 struct nvmf_group_stats {
 	uint64_t admin_qpairs, io_qpairs;                 /* ever */
 	uint32_t current_admin_qpairs, current_io_qpairs; /* now */
 	uint32_t current_unassociated_qpairs;
 	uint64_t completed_nvme_io;
 	uint64_t pending_bdev_io; /* commands waiting for a buffer */
+	struct nvmf_device_stats devices[NVMF_STATS_DEVICES]; /* of RDMA, filled in when asked */
+	unsigned ndevices;
 };
 
 /* One element a reactor. */

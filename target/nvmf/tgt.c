@@ -136,10 +136,25 @@ static void finished(struct reactor *r, void *arg)
 	tgt->shutdown_done(tgt->shutdown_arg);
 }
 
+static void stop_next(void *arg)
+{
+	struct nvmf_tgt *tgt = arg;
+
+	while (tgt->stopped < tgt->transports->len) {
+		struct nvmf_transport *t = g_ptr_array_index(tgt->transports, tgt->stopped++);
+
+		if (t->ops->stop != NULL) {
+			t->ops->stop(t, stop_next, tgt);
+			return;
+		}
+	}
+	core_call(core_main(tgt->core), finished, tgt);
+}
+
 static void all_drained(struct nvmf_tgt *tgt)
 {
 	tgt->drained = NULL;
-	core_call(core_main(tgt->core), finished, tgt);
+	stop_next(tgt);
 }
 
 static void kill_unassociated(struct reactor *r, void *arg)

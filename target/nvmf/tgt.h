@@ -31,6 +31,7 @@ struct nvmf_tgt {
 	bool shutting_down;
 	bool after_delete; /* shutdown waits for a deletion that was under way */
 	unsigned connections;   /* queue pairs in existence */
+	unsigned stopped;       /* transports, by the shutdown */
 	void (*drained)(struct nvmf_tgt *tgt); /* shutdown waits for connections == 0 */
 	void (*shutdown_done)(void *arg);
 	void *shutdown_arg;

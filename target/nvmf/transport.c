@@ -7,7 +7,7 @@
 #include "target/core/error.h"
 #include "target/nvmf/tgt.h"
 
-static const struct nvmf_transport_ops *const all_ops[] = { &nvmf_tcp_ops };
+static const struct nvmf_transport_ops *const all_ops[] = { &nvmf_tcp_ops, &nvmf_rdma_ops };
 
 void nvmf_transport_options_default(struct nvmf_transport_options *opts)
 {
@@ -25,6 +25,8 @@ void nvmf_transport_options_default(struct nvmf_transport_options *opts)
 		.iobuf_small_cache_size = UINT32_MAX,
 		.iobuf_large_cache_size = UINT32_MAX,
 		.control_msg_num = 32,
+		.num_cqe = 4096,
+		.max_srq_depth = 4096,
 	};
 }
 
@@ -45,6 +47,8 @@ static bool check_options(const struct nvmf_transport_options *o, GError **error
 	    !in_range("max_io_size", o->max_io_size, NVMF_MIN_IO_SIZE, NVMF_MAX_IO_SIZE, error) ||
 	    !in_range("in_capsule_data_size", o->in_capsule_data_size, 0, o->max_io_size, error) ||
 	    !in_range("max_aq_depth", o->max_aq_depth, NVME_ADMIN_SQ_MIN, 4096, error) ||
+	    !in_range("num_cqe", o->num_cqe, 1, 1 << 22, error) ||
+	    !in_range("max_srq_depth", o->max_srq_depth, 1, 1 << 20, error) ||
 	    !in_range("kas", o->kas, 1, UINT16_MAX, error))
 		return false;
 	if (o->max_io_size & (o->max_io_size - 1))
@@ -93,6 +97,7 @@ struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *t
 					     GError **error)
 {
 	g_autofree char *message = NULL;
+	struct nvmf_transport_options options;
 	struct nvmf_transport *t;
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(all_ops); i++) {
@@ -106,10 +111,14 @@ struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *t
 		}
 		if (!check_options(opts, error))
 			return NULL;
-		t = g_new0(struct nvmf_transport, 1);
+		options = *opts;
+		t = all_ops[i]->create != NULL ? all_ops[i]->create(tgt, &options, error)
+					       : g_new0(struct nvmf_transport, 1);
+		if (t == NULL)
+			return NULL;
 		t->ops = all_ops[i];
 		t->tgt = tgt;
-		t->options = *opts;
+		t->options = options;
 		t->masked_opcodes = masked_opcodes(opts->masked_oncs);
 		t->no_fused = (opts->masked_fuses & NVMF_FUSES_COMPARE_AND_WRITE) ||
 			      (opts->masked_oncs & NVMF_ONCS_COMPARE);
@@ -118,7 +127,7 @@ struct nvmf_transport *nvmf_transport_create(struct nvmf_tgt *tgt, const char *t
 		return t;
 	}
 	message = g_strdup_printf("Invalid transport type '%s'", trtype);
-	weft_error_set(error, RPC_INVALID_PARAMS, message, "this build has TCP");
+	weft_error_set(error, RPC_INVALID_PARAMS, message, "it may be TCP or RDMA");
 	return NULL;
 }
 
@@ -146,7 +155,7 @@ bool nvmf_trid_parse(struct nvmf_trid *trid, const char *trtype, const char *adr
 	*trid = (struct nvmf_trid){ 0 };
 	if (strcmp(upper, "TCP") && strcmp(upper, "RDMA"))
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
-				      "trtype is '%s'; it may be TCP", trtype);
+				      "trtype is '%s'; it may be TCP or RDMA", trtype);
 	if (trsvcid == NULL || *trsvcid == 0)
 		return weft_error_set(error, RPC_INVALID_PARAMS, NULL,
 				      "trsvcid is missing; it is a port number as text, such as "

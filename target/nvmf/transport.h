@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a transport (tcp now, rdma later) provides to nvmf, and the addresses it
+ * What a transport (tcp, rdma) provides to nvmf, and the addresses it
  * listens on.
  *
  * A transport accepts connections, makes a struct nvmf_qpair of each
@@ -27,6 +27,18 @@ struct nvmf_port {
 struct nvmf_transport_ops {
 	const char *name; /* "TCP" */
 	uint8_t trtype;   /* NVME_TRTYPE_* */
+	/*
+	 * A queue pair's reactor is chosen before it is accepted and never changes:
+	 * nvmf_qpair_move() is not called after that, its controller (admin queue) goes there.
+	 */
+	bool pinned;
+	/* Memory for the transport, with what it needs. NULL and error. NULL: plain. Main reactor. */
+	struct nvmf_transport *(*create)(struct nvmf_tgt *tgt, struct nvmf_transport_options *options,
+					 GError **error);
+	/* The target shuts down, ports and queue pairs have gone; done is called later. Or NULL. */
+	void (*stop)(struct nvmf_transport *t, void (*done)(void *arg), void *arg);
+	/* Adds a reactor's statistics, on it. Or NULL. */
+	void (*stats)(struct nvmf_transport *t, struct reactor *r, struct nvmf_group_stats *out);
 	/* Starts / stops accepting. Main reactor. */
 	bool (*listen)(struct nvmf_port *port, GError **error);
 	void (*unlisten)(struct nvmf_port *port);
@@ -76,6 +88,7 @@ struct nvmf_transport {
 };
 
 extern const struct nvmf_transport_ops nvmf_tcp_ops;
+extern const struct nvmf_transport_ops nvmf_rdma_ops;
 
 /* An I/O command that is masked there. */
 static inline bool nvmf_transport_masks(const struct nvmf_transport *t, uint8_t opcode)

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * NVMe/RDMA: devices, and what each reactor has of one (struct rdma_poller): CQs,
+ * an SRQ, its connections.
+ *
+ * A device is left in three steps: every reactor ends its connections on it, gives
+ * back its poller when the last has gone, tells the main reactor; which gives back
+ * memory and protection domain when all have.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "target/nvmf/rdma.h"
+#include "target/nvmf/tgt.h"
+
+/* --- devices: main reactor ----------------------------------------------------------------- */
+
+static struct rdma_transport *transport_of(struct rnic_watcher *w)
+{
+	return (struct rdma_transport *)((char *)w - offsetof(struct rdma_transport, watcher));
+}
+
+struct rdma_dev *rdma_dev_find(struct rdma_transport *rt, const struct rnic_device *dev)
+{
+	struct rdma_dev *d = rt->devs;
+
+	while (d != NULL && d->dev != dev)
+		d = d->next;
+	return d;
+}
+
+static int dev_open(struct rdma_dev *d)
+{
+	const struct hw_rnic_ops *ops = rdma_ops(d);
+	int access = IBV_ACCESS_LOCAL_WRITE;
+	int rc = ops->pd_alloc(d->dev, &d->pd);
+
+	if (rc < 0)
+		return rc;
+	if (d->info.transport == IBV_TRANSPORT_IWARP)
+		access |= IBV_ACCESS_REMOTE_WRITE; /* a READ's answer is a write there */
+	rc = rnic_mem_open(&d->mem, d->rt->t.tgt->core->hw, d->pd, access);
+	if (rc < 0)
+		ops->pd_dealloc(d->pd);
+	return rc;
+}
+
+static void added(struct rnic_watcher *w, struct rnic_device *dev)
+{
+	struct rdma_transport *rt = transport_of(w);
+	struct log *log = rt->t.tgt->core->log;
+	struct rdma_dev *d, **last = &rt->devs;
+	int rc;
+
+	if (rt->stopped != NULL || rdma_dev_find(rt, dev) != NULL)
+		return;
+	d = g_new0(struct rdma_dev, 1);
+	d->rt = rt;
+	d->dev = dev;
+	rt->rnic->ops->device_info(dev, &d->info);
+	rc = dev_open(d);
+	if (rc < 0) {
+		log_error(log, "nvmf.rdma", "device is not used: its resources do not suffice",
+			  "device=%s error=\"%s\"", d->info.name, g_strerror(-rc));
+		g_free(d);
+		return;
+	}
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = d;
+	log_info(log, "nvmf.rdma", "device is used", "device=%s", d->info.name);
+	rdma_listeners_retry(rt);
+}
+
+static void removing(struct rnic_watcher *w, struct rnic_device *dev)
+{
+	struct rdma_transport *rt = transport_of(w);
+	struct rdma_dev *d = rdma_dev_find(rt, dev);
+
+	if (d == NULL) {
+		rt->rnic->ops->device_done(dev);
+		return;
+	}
+	log_warn(rt->t.tgt->core->log, "nvmf.rdma", "device goes away: its connections end",
+		 "device=%s", d->info.name);
+	rdma_dev_leave(d, true);
+}
+
+static void device_event(struct rnic_watcher *w, struct rnic_device *dev, enum ibv_event_type type,
+			 unsigned port)
+{
+	struct rdma_transport *rt = transport_of(w);
+	const struct rdma_dev *d = rdma_dev_find(rt, dev);
+
+	log_notice(rt->t.tgt->core->log, "nvmf.rdma", "device event", "device=%s event=%d port=%u",
+		   d != NULL ? d->info.name : "?", (int)type, port);
+	if (type == IBV_EVENT_GID_CHANGE || type == IBV_EVENT_PORT_ACTIVE)
+		rdma_listeners_retry(rt);
+}
+
+const struct rnic_watcher rdma_watcher = { .added = added,
+					   .removing = removing,
+					   .event = device_event };
+
+static void dev_left(struct reactor *r, void *arg)
+{
+	struct rdma_dev *d = arg, **p = &d->rt->devs;
+	struct rdma_transport *rt = d->rt;
+
+	(void)r;
+	if (--d->pending > 0)
+		return;
+	rnic_mem_close(&d->mem);
+	rdma_ops(d)->pd_dealloc(d->pd);
+	if (d->removed)
+		rdma_ops(d)->device_done(d->dev);
+	while (*p != d)
+		p = &(*p)->next;
+	*p = d->next;
+	g_free(d);
+	if (rt->devs == NULL && rt->stopped != NULL)
+		rdma_devices_gone(rt);
+}
+
+static void leave_on(struct reactor *r, void *arg)
+{
+	struct rdma_dev *d = arg;
+	struct rdma_poller *p = d->pollers[r->index];
+
+	if (p == NULL) {
+		core_call(core_main(r->core), dev_left, d);
+		return;
+	}
+	p->leaving = true;
+	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		nvmf_qpair_kill(&c->q);
+	}
+	reactor_run_soon(r, &p->leave_task);
+}
+
+void rdma_dev_leave(struct rdma_dev *d, bool removed)
+{
+	struct core *core = d->rt->t.tgt->core;
+
+	d->removed |= removed;
+	if (atomic_exchange(&d->leaving, true))
+		return;
+	d->pending = core->nreactors;
+	for (unsigned i = 0; i < core->nreactors; i++)
+		core_call(core->reactors[i], leave_on, d);
+}
+
+/* --- pollers ------------------------------------------------------------------------------------
+ */
+
+static void cq_error(struct rnic_cq *cq, void *user)
+{
+	struct rdma_cq *mine = user;
+
+	(void)cq;
+	log_error(mine->p->reactor->core->log, "nvmf.rdma",
+		  "completion queue overflowed: its connections end", "device=%s",
+		  mine->p->dev->info.name);
+	for (struct rdma_conn *c = mine->p->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		if (c->cq == mine)
+			nvmf_qpair_kill(&c->q);
+	}
+}
+
+static const struct rnic_cq_cb cq_cb = { .error = cq_error };
+
+struct rdma_cq *rdma_cq_get(struct rdma_poller *p, unsigned n)
+{
+	const struct rdma_dev *d = p->dev;
+	unsigned most = (unsigned)d->info.attr.max_cqe, cqe;
+	struct rdma_cq *cq;
+
+	for (cq = p->cqs; cq != NULL; cq = cq->next) {
+		if (cq->room >= n) {
+			cq->room -= n;
+			return cq;
+		}
+	}
+	/* All of the SRQ's receives may end in any of them. */
+	cqe = MIN(MAX(d->rt->t.options.num_cqe, n) + p->rq.n, most);
+	if (cqe < n + p->rq.n)
+		return NULL;
+	cq = g_new0(struct rdma_cq, 1);
+	cq->p = p;
+	if (rdma_ops(d)->cq_create(p->reactor->rnic, d->dev, cqe, &cq_cb, cq, &cq->cq) < 0) {
+		g_free(cq);
+		return NULL;
+	}
+	cq->room = cqe - p->rq.n - n;
+	cq->next = p->cqs;
+	p->cqs = cq;
+	return cq;
+}
+
+static unsigned poll_cq(struct rdma_poller *p, struct rdma_cq *cq, unsigned budget)
+{
+	struct ibv_wc wcs[RDMA_BATCH];
+	unsigned done = 0;
+
+	while (done < budget) {
+		int n = rdma_ops(p->dev)->cq_poll(cq->cq, RDMA_BATCH, wcs);
+
+		for (int i = 0; i < n; i++)
+			rdma_wc(p, &wcs[i]);
+		done += (unsigned)MAX(n, 0);
+		if (n < RDMA_BATCH)
+			break;
+	}
+	return done;
+}
+
+static struct rdma_poller *poller_of(struct engine *e)
+{
+	return (struct rdma_poller *)((char *)e - offsetof(struct rdma_poller, engine));
+}
+
+/* All that its queue pair will ever complete has been seen. */
+static void tell_drained(struct rdma_poller *p)
+{
+	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		if (c->last_wqe && !c->drained)
+			rdma_conn_drained(c);
+	}
+	p->ndraining = 0;
+}
+
+static unsigned poll(struct engine *e, unsigned budget)
+{
+	struct rdma_poller *p = poller_of(e);
+	unsigned n = p->nearly, draining = p->ndraining;
+
+	p->nearly = 0;
+	for (unsigned i = 0; i < n; i++)
+		rdma_wc(p, &p->early[i]);
+	for (struct rdma_cq *cq = p->cqs; cq != NULL; cq = cq->next) {
+		unsigned got = poll_cq(p, cq, budget);
+
+		n += got;
+		if (got >= budget)
+			draining = 0; /* there may be more */
+	}
+	if (draining > 0)
+		tell_drained(p);
+	p->stats.polls++;
+	p->stats.idle_polls += n == 0;
+	p->stats.completions += n;
+	return n;
+}
+
+static bool arm(struct engine *e)
+{
+	struct rdma_poller *p = poller_of(e);
+
+	for (struct rdma_cq *cq = p->cqs; cq != NULL && p->nearly == 0; cq = cq->next) {
+		int n;
+
+		if (rdma_ops(p->dev)->cq_arm(cq->cq) < 0)
+			continue; /* the device has gone: we hear of it otherwise */
+		n = rdma_ops(p->dev)->cq_poll(cq->cq, RDMA_BATCH, p->early);
+		p->nearly = (unsigned)MAX(n, 0);
+	}
+	return p->nearly == 0 && p->ndraining == 0;
+}
+
+static const struct engine_ops engine_ops = { .name = "nvmf.rdma", .poll = poll, .arm = arm };
+
+static void free_poller(struct rdma_poller *p)
+{
+	const struct hw_rnic_ops *ops = rdma_ops(p->dev);
+
+	if (p->rq.srq != NULL)
+		ops->srq_destroy(p->rq.srq);
+	rdma_rq_clear(&p->rq);
+	while (p->cqs != NULL) {
+		struct rdma_cq *cq = p->cqs;
+
+		p->cqs = cq->next;
+		ops->cq_destroy(cq->cq);
+		g_free(cq);
+	}
+	g_free(p);
+}
+
+static void leave(struct task *task)
+{
+	struct rdma_poller *p =
+		(struct rdma_poller *)((char *)task - offsetof(struct rdma_poller, leave_task));
+	struct reactor *r = p->reactor;
+	struct rdma_dev *d = p->dev;
+	struct rdma_poller **at = &d->rt->pollers[r->index];
+
+	if (!p->leaving || p->nconns > 0)
+		return;
+	reactor_remove_engine(r, &p->engine);
+	d->pollers[r->index] = NULL;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	free_poller(p);
+	core_call(core_main(r->core), dev_left, d);
+}
+
+static void srq_event(struct rnic_srq *srq, enum ibv_event_type type, void *user)
+{
+	struct rdma_poller *p = user;
+
+	(void)srq;
+	if (type != IBV_EVENT_SRQ_ERR)
+		return;
+	log_error(p->reactor->core->log, "nvmf.rdma",
+		  "shared receive queue failed: its connections end", "device=%s",
+		  p->dev->info.name);
+	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		nvmf_qpair_kill(&c->q);
+	}
+}
+
+static const struct rnic_srq_cb srq_cb = { .event = srq_event };
+
+/* False: it can have one, but there are no resources. */
+static bool open_srq(struct rdma_poller *p)
+{
+	const struct rdma_dev *d = p->dev;
+	const struct nvmf_transport_options *o = &d->rt->t.options;
+	struct ibv_srq_attr attr = {
+		.max_wr = MIN(o->max_srq_depth, (uint32_t)d->info.attr.max_srq_wr),
+		.max_sge = MIN(2u, (uint32_t)d->info.attr.max_srq_sge),
+	};
+	struct rnic_srq *srq;
+	int rc;
+
+	attr.max_wr = MIN(attr.max_wr, (uint32_t)d->info.attr.max_cqe / 2);
+	if (o->no_srq || d->info.attr.max_srq == 0 || attr.max_wr == 0)
+		return true;
+	rc = rdma_ops(d)->srq_create(p->reactor->rnic, d->pd, &attr, &srq_cb, p, &srq);
+	if (rc == -EOPNOTSUPP)
+		return true;
+	if (rc < 0)
+		return false;
+	p->rq.srq = srq;
+	if (rdma_rq_init(&p->rq, p, attr.max_wr, o->in_capsule_data_size, attr.max_sge) < 0) {
+		p->rq.srq = srq; /* for free_poller() */
+		return false;
+	}
+	return rdma_rq_fill(&p->rq);
+}
+
+struct rdma_poller *rdma_poller_get(struct rdma_dev *d, struct reactor *r)
+{
+	struct rdma_poller *p = d->pollers[r->index];
+
+	if (atomic_load(&d->leaving))
+		return NULL;
+	if (p != NULL) {
+		p->nconns++;
+		return p;
+	}
+	p = g_new0(struct rdma_poller, 1);
+	p->dev = d;
+	p->reactor = r;
+	p->leave_task.fn = leave;
+	if (!open_srq(p)) {
+		free_poller(p);
+		return NULL;
+	}
+	p->engine = (struct engine){ .ops = &engine_ops, .fd = -1 };
+	d->pollers[r->index] = p;
+	p->next = d->rt->pollers[r->index];
+	d->rt->pollers[r->index] = p;
+	reactor_add_engine(r, &p->engine);
+	p->nconns = 1;
+	return p;
+}
+
+void rdma_poller_add(struct rdma_poller *p, struct rdma_conn *c)
+{
+	struct rdma_conn **slot = &p->hash[c->qpn % RDMA_HASH];
+
+	c->hash_next = *slot;
+	*slot = c;
+	c->next = p->conns;
+	c->prev = &p->conns;
+	if (c->next != NULL)
+		c->next->prev = &c->next;
+	p->conns = c;
+}
+
+void rdma_poller_remove(struct rdma_poller *p, struct rdma_conn *c)
+{
+	struct rdma_conn **slot = &p->hash[c->qpn % RDMA_HASH];
+
+	while (*slot != c)
+		slot = &(*slot)->hash_next;
+	*slot = c->hash_next;
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+}
+
+void rdma_poller_put(struct rdma_poller *p)
+{
+	p->nconns--;
+	if (p->leaving)
+		reactor_run_soon(p->reactor, &p->leave_task);
+}
