@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "hw/file.h"
-#include "sim/world.h"
-#include "tests/seam/backend.h"
+#include "tests/seam/backend-world.h"
 
 struct backend {
 	struct world *world;
@@ -55,6 +54,11 @@ void backend_free(struct backend *b)
 const struct hw *backend_hw(struct backend *b)
 {
 	return world_node_hw(b->node);
+}
+
+struct world_node *backend_node(struct backend *b, unsigned which)
+{
+	return which == 0 ? b->node : b->far;
 }
 
 bool backend_run(struct backend *b, bool (*cond)(void *arg), void *arg)
