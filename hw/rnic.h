@@ -156,7 +156,9 @@ struct rnic_qp_init {
  * As struct rdma_cm_event. Valid during the callback. param holds private_data,
  * private_data_len (with whatever padding the CM adds at the end), and for requests
  * and replies responder_resources, initiator_depth, flow_control, retry_count,
- * rnr_retry_count, srq, qp_num.
+ * rnr_retry_count, srq, qp_num. The first two as whoever gets the event may use them:
+ * initiator_depth is how many READs the peer answers at a time (its
+ * responder_resources), responder_resources how many it makes.
  *
  * On a listener:   CONNECT_REQUEST (id is new; see id_listen).
  * Passive side:    ESTABLISHED (RTU, or the first receive: a capsule may end up in the

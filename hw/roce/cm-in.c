@@ -82,8 +82,9 @@ static void tell_request(struct rnic_id *listener, struct rnic_id *id, const str
 	struct rdma_conn_param param = {
 		.private_data = cm->private_data + ROCE_CM_IP_LEN,
 		.private_data_len = (uint8_t)(cm->private_len - ROCE_CM_IP_LEN),
-		.responder_resources = cm->req.responder_resources,
-		.initiator_depth = cm->req.initiator_depth,
+		/* As its receiver may have them: what the sender said the other way round. */
+		.responder_resources = cm->req.initiator_depth,
+		.initiator_depth = cm->req.responder_resources,
 		.flow_control = cm->req.flow_control,
 		.retry_count = cm->req.retry_count,
 		.rnr_retry_count = cm->req.rnr_retry_count,
@@ -139,8 +140,8 @@ static void take_rep(struct rnic_id *id, const struct roce_cm *cm)
 	struct rdma_conn_param param = {
 		.private_data = cm->private_data,
 		.private_data_len = (uint8_t)cm->private_len,
-		.responder_resources = rep->responder_resources,
-		.initiator_depth = rep->initiator_depth,
+		.responder_resources = rep->initiator_depth,
+		.initiator_depth = rep->responder_resources,
 		.flow_control = rep->flow_control,
 		.rnr_retry_count = rep->rnr_retry_count,
 		.srq = rep->srq,

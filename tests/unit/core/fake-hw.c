@@ -126,6 +126,18 @@ static int fake_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 	chunk->base = base;
 	chunk->len = len;
 	chunk->iova = fake->next_iova;
+	for (struct mem_watcher *w = fake->watchers; w != NULL; w = w->next) {
+		int rc = w->attach(w, chunk);
+
+		if (rc == 0)
+			continue;
+		for (struct mem_watcher *u = fake->watchers; u != w; u = u->next)
+			u->detach(u, chunk);
+		munmap(base, len);
+		g_free(chunk);
+		return rc;
+	}
+	g_ptr_array_add(fake->chunk_list, chunk);
 	fake->next_iova += len;
 	fake->mem_in_use += len;
 	fake->chunks++;
@@ -139,6 +151,9 @@ static void fake_free(struct hw_mem *mem, struct mem_chunk *chunk)
 
 	if (chunk == NULL)
 		return;
+	for (struct mem_watcher *w = fake->watchers; w != NULL; w = w->next)
+		w->detach(w, chunk);
+	g_assert_true(g_ptr_array_remove(fake->chunk_list, chunk));
 	munmap(chunk->base, chunk->len);
 	fake->mem_in_use -= chunk->len;
 	fake->chunks--;
@@ -147,15 +162,33 @@ static void fake_free(struct hw_mem *mem, struct mem_chunk *chunk)
 
 static int fake_watch(struct hw_mem *mem, struct mem_watcher *w)
 {
-	(void)mem;
-	(void)w;
-	return -ENOSYS;
+	struct fake_hw *fake = FAKE_OF(mem, mem);
+
+	for (unsigned i = 0; i < fake->chunk_list->len; i++) {
+		int rc = w->attach(w, g_ptr_array_index(fake->chunk_list, i));
+
+		if (rc == 0)
+			continue;
+		while (i-- > 0)
+			w->detach(w, g_ptr_array_index(fake->chunk_list, i));
+		return rc;
+	}
+	w->next = fake->watchers;
+	fake->watchers = w;
+	return 0;
 }
 
 static void fake_unwatch(struct hw_mem *mem, struct mem_watcher *w)
 {
-	(void)mem;
-	(void)w;
+	struct fake_hw *fake = FAKE_OF(mem, mem);
+	struct mem_watcher **at = &fake->watchers;
+
+	while (*at != NULL && *at != w)
+		at = &(*at)->next;
+	g_assert_nonnull(*at);
+	*at = w->next;
+	for (unsigned i = 0; i < fake->chunk_list->len; i++)
+		w->detach(w, g_ptr_array_index(fake->chunk_list, i));
 }
 
 static size_t fake_in_use(struct hw_mem *mem)
@@ -214,6 +247,7 @@ struct fake_hw *fake_hw_new(void)
 	fake->mem_limit = SIZE_MAX;
 	fake->next_iova = 1 << 20;
 	fake->lines = g_ptr_array_new_with_free_func(g_free);
+	fake->chunk_list = g_ptr_array_new();
 	return fake;
 }
 
@@ -221,6 +255,8 @@ void fake_hw_free(struct fake_hw *fake)
 {
 	g_assert_cmpuint(fake->mem_in_use, ==, 0);
 	g_assert_cmpuint(fake->chunks, ==, 0);
+	g_assert_null(fake->watchers);
+	g_ptr_array_free(fake->chunk_list, true);
 	for (unsigned i = 0; i < fake->nrunners; i++)
 		g_assert_false(fake->runners[i].running);
 	g_ptr_array_free(fake->lines, true);

@@ -39,6 +39,8 @@ struct fake_hw {
 	bool lines_seen; /* log lines are expected: not an error of the test */
 
 	size_t mem_in_use, mem_limit;
+	struct mem_watcher *watchers;
+	GPtrArray *chunk_list; /* struct mem_chunk*, in order of allocation */
 	uint64_t next_iova;
 	unsigned chunks;
 
