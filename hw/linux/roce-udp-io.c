@@ -272,8 +272,11 @@ static bool no_room(int err)
 }
 
 /* Sends what there is. False: some is held back. */
-static bool push(struct udp_tx *tx)
+static bool push(struct udp_shard *s)
 {
+	const struct hw *hw = s->udp->hw;
+	struct udp_tx *tx = s->tx;
+
 	while (tx->first < tx->n) {
 		const struct udp_socket *sock = tx->sockets[tx->first];
 		unsigned k = 1;
@@ -281,7 +284,10 @@ static bool push(struct udp_tx *tx)
 
 		while (tx->first + k < tx->n && tx->sockets[tx->first + k] == sock)
 			k++;
-		sent = sendmmsg(sock->fd, &tx->msgs[tx->first], k, MSG_DONTWAIT);
+		errno = EAGAIN;
+		sent = hw_fault(hw, "roce-udp.full")
+			       ? -1
+			       : sendmmsg(sock->fd, &tx->msgs[tx->first], k, MSG_DONTWAIT);
 		if (sent > 0) {
 			tx->first += (unsigned)sent;
 		} else if (errno != EINTR && no_room(errno)) {
@@ -303,7 +309,7 @@ bool udp_send(struct roce_binding *binding, unsigned index, const struct roce_tx
 	struct udp_socket *sock;
 	struct msghdr *h;
 
-	if (tx->full || (tx->n == UDP_BATCH && !push(tx)))
+	if (tx->full || (tx->n == UDP_BATCH && !push(s)))
 		return false;
 	sock = socket_for(s, t->from);
 	if (!sock)
@@ -319,7 +325,7 @@ bool udp_send(struct roce_binding *binding, unsigned index, const struct roce_tx
 
 void udp_flush(struct roce_binding *binding, unsigned index)
 {
-	push(((struct udp *)binding)->shards[index].tx);
+	push(&((struct udp *)binding)->shards[index]);
 }
 
 /* --- made ------------------------------------------------------------------------------------- */
@@ -348,7 +354,7 @@ void udp_io_open(struct udp_shard *s)
 
 void udp_io_close(struct udp_shard *s)
 {
-	push(s->tx);
+	push(s);
 	g_clear_pointer(&s->rx, g_free);
 	g_clear_pointer(&s->tx, g_free);
 	s->hot = NULL;

@@ -14,9 +14,11 @@ struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nre
 {
 	g_autoptr(GError) error = NULL;
 	struct net_addr addrs[2];
-	struct roce_udp_options options = {
-		.hw = backend_hw(b), .nshards = nreactors, .addrs = addrs, .naddrs = 1
-	};
+	struct roce_udp_options options = { .hw = backend_hw(b),
+					    .nshards = nreactors,
+					    .addrs = addrs,
+					    .naddrs = 1,
+					    .dcqcn = true };
 	struct hw_rnic *rnic;
 
 	g_assert_true(net_addr_parse(&addrs[0], rnic_backend_addr(which), NULL, NULL));
