@@ -232,6 +232,34 @@ static void test_unreachable(void)
 	conn_down(&c);
 }
 
+/* The RTU is lost: the first packet of the host says as much, and is received. */
+static void test_early(void)
+{
+	struct conn c;
+	struct pair p;
+
+	listening(&c, &p);
+	if (!rnic_backend_lose_rtu(p.rig.b)) {
+		cover_skip("async", "COMM_EST", "the RTU is not lost on request on this network");
+		g_test_skip("the RTU cannot be lost on request");
+		conn_down(&c);
+		return;
+	}
+	conn_ask(&c, NULL, 0);
+	take_request(&c);
+	g_assert_cmpint(end_qp(&c.target, NULL, 8), ==, 0);
+	end_recv(&c.target, 1, 0, 64);
+	g_assert_cmpint(accept_with(&c, NULL, 0), ==, 0);
+	end_event(&c.host, RDMA_CM_EVENT_ESTABLISHED);
+	g_assert_cmpint(end_send(&c.host, IBV_WR_SEND, 2, 0, 64, 0, 0), ==, 0);
+	side_expect(&p.target, 1, IBV_WC_SUCCESS);
+	end_async(&c.target, IBV_EVENT_COMM_EST);
+	end_event(&c.target, RDMA_CM_EVENT_ESTABLISHED);
+	side_expect(&p.host, 2, IBV_WC_SUCCESS);
+	g_assert_cmpuint(c.host.async, ==, 0);
+	conn_down(&c);
+}
+
 /* A device to itself, over IPv6. */
 static void test_itself(void)
 {
@@ -607,8 +635,6 @@ static void test_many(void)
 
 void add_cm_tests(void)
 {
-	if (!rnic_backend_virtual())
-		cover_skip("async", "COMM_EST", "the RTU is not lost on request on this network");
 	g_test_add_func("/rnic/cm/listen", test_listen);
 	g_test_add_func("/rnic/cm/wildcard", test_wildcard);
 	g_test_add_func("/rnic/cm/resolve", test_resolve);
@@ -616,6 +642,7 @@ void add_cm_tests(void)
 	g_test_add_func("/rnic/cm/reject", test_reject);
 	g_test_add_func("/rnic/cm/nobody-listens", test_nobody_listens);
 	g_test_add_func("/rnic/cm/unreachable", test_unreachable);
+	g_test_add_func("/rnic/cm/early", test_early);
 	g_test_add_func("/rnic/cm/itself", test_itself);
 	g_test_add_func("/rnic/cm/disconnect", test_disconnect);
 	g_test_add_func("/rnic/cm/disconnect-both", test_disconnect_both);

@@ -74,6 +74,12 @@ void rnic_backend_address(struct hw_rnic *rnic, const struct net_addr *addr, boo
 	roce_soft_address(rnic, addr, there);
 }
 
+bool rnic_backend_lose_rtu(struct backend *b)
+{
+	(void)b;
+	return false;
+}
+
 bool rnic_backend_virtual(void)
 {
 	return false;

@@ -28,6 +28,8 @@ const char *rnic_backend_addr6(void);
 void rnic_backend_remove(struct hw_rnic *rnic);
 void rnic_backend_port(struct hw_rnic *rnic, bool active);
 void rnic_backend_address(struct hw_rnic *rnic, const struct net_addr *addr, bool there);
+/* The next RTU is lost on its way. False: that cannot be arranged. */
+bool rnic_backend_lose_rtu(struct backend *b);
 /* Time passes without anybody waiting for it: what takes a minute may be tested. */
 bool rnic_backend_virtual(void);
 

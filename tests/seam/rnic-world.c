@@ -98,6 +98,16 @@ void rnic_backend_address(struct hw_rnic *rnic, const struct net_addr *addr, boo
 		world_node_del_addr(node_of(rnic), host);
 }
 
+bool rnic_backend_lose_rtu(struct backend *b)
+{
+	static const struct world_packet_rule rule = { .cms = WORLD_CM_READY,
+						       .times = 1,
+						       .action = WORLD_ACTION_DROP };
+
+	world_packet_rule_add(world_node_world(backend_node(b, 0)), &rule);
+	return true;
+}
+
 bool rnic_backend_virtual(void)
 {
 	return true;
