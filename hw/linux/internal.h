@@ -46,8 +46,8 @@ const char *linux_files_name(const struct hw_file *file);
 void linux_files_free(struct hw_file *file);
 
 /* *out NULL: none is asked for. hw outlives it; opened with the first context. */
-bool linux_rnic_new(enum linux_rnic kind, const struct hw *hw, struct hw_rnic **out,
-		    GError **error);
+bool linux_rnic_new(const struct linux_hw_options *options, const struct hw *hw,
+		    struct hw_rnic **out, GError **error);
 void linux_rnic_free(struct hw_rnic *rnic);
 
 /*

@@ -24,7 +24,7 @@ struct linux_hw *linux_hw_new(const struct linux_hw_options *options, GError **e
 	if (lhw->hw.net != NULL)
 		lhw->hw.file = linux_files_new(options->file_engine, &lhw->file_reason, error);
 	if (lhw->hw.file == NULL ||
-	    !linux_rnic_new(options->rnic, &lhw->hw, &lhw->hw.rnic, error)) {
+	    !linux_rnic_new(options, &lhw->hw, &lhw->hw.rnic, error)) {
 		linux_hw_free(lhw);
 		return NULL;
 	}

@@ -33,6 +33,8 @@ struct linux_hw_options {
 	enum linux_file_engine file_engine;
 	/* Nothing is opened before somebody opens an RDMA context. */
 	enum linux_rnic rnic;
+	/* The software RNIC has this address only, so that others can have theirs. NULL: all. */
+	const struct net_addr *rnic_addr;
 	/*
 	 * Where runners without a thread of their own live. NULL: the
 	 * thread-default context of the thread that starts the runner.

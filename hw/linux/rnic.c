@@ -15,6 +15,8 @@ struct lazy {
 	struct hw_rnic rnic;
 	struct hw_rnic_ops ops; /* of the real one, but for those that name it */
 	const struct hw *hw;
+	struct net_addr addr; /* the only one of the software RNIC, */
+	bool one_addr;	      /* if so */
 	struct hw_rnic *real; /* NULL: not yet */
 };
 
@@ -44,7 +46,10 @@ static void take_over(struct lazy *lazy)
 
 static int open_real(struct lazy *lazy, const struct core *core)
 {
-	const struct roce_udp_options options = { .hw = lazy->hw, .nshards = core->nreactors };
+	const struct roce_udp_options options = { .hw = lazy->hw,
+						  .nshards = core->nreactors,
+						  .addrs = &lazy->addr,
+						  .naddrs = lazy->one_addr ? 1 : 0 };
 	g_autoptr(GError) error = NULL;
 	char quoted[512];
 
@@ -69,14 +74,15 @@ static int lazy_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct r
 	return rc < 0 ? rc : lazy->real->ops->ctx_open(lazy->real, reactor, out);
 }
 
-bool linux_rnic_new(enum linux_rnic kind, const struct hw *hw, struct hw_rnic **out, GError **error)
+bool linux_rnic_new(const struct linux_hw_options *options, const struct hw *hw,
+		    struct hw_rnic **out, GError **error)
 {
 	struct lazy *lazy;
 
 	*out = NULL;
-	if (kind == LINUX_RNIC_NONE)
+	if (options->rnic == LINUX_RNIC_NONE)
 		return true;
-	if (kind == LINUX_RNIC_VERBS)
+	if (options->rnic == LINUX_RNIC_VERBS)
 		return weft_error_set(error, -EOPNOTSUPP, NULL,
 				      "RDMA with libibverbs is not in this build; software RoCE "
 				      "(soft) is");
@@ -84,6 +90,9 @@ bool linux_rnic_new(enum linux_rnic kind, const struct hw *hw, struct hw_rnic **
 	lazy->rnic.ops = &lazy->ops;
 	lazy->ops.ctx_open = lazy_ctx_open;
 	lazy->hw = hw;
+	lazy->one_addr = options->rnic_addr != NULL;
+	if (lazy->one_addr)
+		lazy->addr = *options->rnic_addr;
 	*out = &lazy->rnic;
 	return true;
 }

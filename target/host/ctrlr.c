@@ -336,6 +336,9 @@ static bool check_params(const struct host_params *p, GError **error)
 	if (p->hpda > 31)
 		return weft_error_set(error, -EINVAL, "Invalid HPDA", "%u; 0 to 31 are possible.",
 				      p->hpda);
+	if (p->transport == HOST_RDMA && (p->hdgst || p->ddgst))
+		return weft_error_set(error, -EINVAL, "Invalid digest",
+				      "Digests are NVMe/TCP's; RDMA has checksums of its own.");
 	if (p->io_timeout_ms == 0 || p->connect_timeout_ms == 0)
 		return weft_error_set(error, -EINVAL, "Invalid timeout", "It must not be 0.");
 	return true;
@@ -359,7 +362,7 @@ struct host_ctrlr *host_ctrlr_connect(struct reactor *r, const struct host_param
 		c->reactors[i] = params->nreactors ? params->reactors[i] : r;
 	c->params.reactors = c->reactors;
 	c->discovery = strcmp(c->subnqn, NVME_DISCOVERY_NQN) == 0;
-	c->ops = &host_tcp;
+	c->ops = params->transport == HOST_RDMA ? &host_rdma : &host_tcp;
 	c->done = done;
 	c->done_arg = arg;
 	c->id = g_new0(struct nvme_id_ctrlr, 1);

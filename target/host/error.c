@@ -23,8 +23,8 @@ static GError *transport_error(const struct host_qpair *q, const char *peer)
 	case ETIMEDOUT:
 		weft_error_set(&error, q->err, NULL,
 			       "No answer from %s: check address, port and firewalls, and that "
-			       "it is an NVMe/TCP port.",
-			       peer);
+			       "it is an %s port.",
+			       peer, q->ops->name);
 		break;
 	case EHOSTUNREACH:
 	case ENETUNREACH:
@@ -33,8 +33,8 @@ static GError *transport_error(const struct host_qpair *q, const char *peer)
 		break;
 	case ECONNRESET:
 	case EPROTO:
-		weft_error_set(&error, q->err, NULL, "%s: %s. Check that it is an NVMe/TCP port.",
-			       peer, q->err_text);
+		weft_error_set(&error, q->err, NULL, "%s: %s. Check that it is an %s port.",
+			       peer, q->err_text, q->ops->name);
 		break;
 	default:
 		weft_error_set(&error, q->err, NULL, "%s: %s.", peer, q->err_text);

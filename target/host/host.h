@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The NVMe host (initiator): controllers of NVMe-oF targets, their queues and
- * namespaces, and I/O to them. TCP now; other transports fill a table in priv.h.
+ * namespaces, and I/O to them. TCP and RDMA.
  *
  * Threads: a controller belongs to the reactor it was connected on (its owner):
  * all host_ctrlr_* calls are made there, all its callbacks come there. Each I/O
@@ -112,20 +112,26 @@ enum host_event {
 	HOST_EVENT_DISCOVERY,  /* a discovery controller: its log changed */
 };
 
+enum host_trtype { HOST_TCP, HOST_RDMA };
+
 const char *host_event_name(enum host_event event);
 
 /* host_params_default() first. Strings are copied. */
 struct host_params {
+	enum host_trtype transport; /* HOST_TCP */
 	struct net_addr addr;
+	/* Ours; RDMA: it chooses the device. Not given: what leads to addr. */
+	struct net_addr src;
+	bool src_given;
 	const char *subnqn;  /* default: the discovery NQN */
 	const char *hostnqn; /* required */
 	uint8_t hostid[16];
 	unsigned io_queues;	 /* 1; the target may grant fewer. 0 for a discovery controller */
 	uint16_t queue_size;	 /* 129 entries of an I/O queue: one more than can be outstanding */
 	uint32_t kato_ms;	 /* 10000; keep-alives are sent at half of it; 0: none */
-	bool hdgst, ddgst;	 /* digests; the target must have them */
+	bool hdgst, ddgst;	 /* TCP: digests; the target must have them */
 	bool no_sq_flow_control; /* asks the target to do without */
-	uint8_t hpda;		 /* alignment of data in C2HData: 4 * (hpda + 1) bytes, 0..31 */
+	uint8_t hpda;		 /* TCP: alignment of data in C2HData: 4 * (hpda + 1) bytes, 0..31 */
 	/* Reactors of the I/O queues: queue i on reactors[i % nreactors]. None: the owner. */
 	struct reactor *const *reactors;
 	unsigned nreactors;

@@ -98,7 +98,8 @@ struct host_qpair {
 	const struct host_transport *ops;
 	uint16_t id;
 	uint16_t size;
-	uint8_t state; /* enum host_qpair_state */
+	uint16_t sqsize; /* of Connect: size - 1, or what the transport has agreed on */
+	uint8_t state;	 /* enum host_qpair_state */
 	bool hold;     /* failed I/O waits for the next connection */
 	bool accept;   /* submitted I/O may wait: connected once, not given up */
 	bool down;     /* the transport has let go */
@@ -137,7 +138,7 @@ struct host_qpair {
 
 /* A transport embeds struct host_qpair and implements: */
 struct host_transport {
-	const char *name;
+	const char *name; /* "NVMe/TCP": for people */
 	/* Allocates a queue of q->size entries; the common part is filled in by the caller. */
 	struct host_qpair *(*create)(struct host_ctrlr *c, uint16_t size);
 	void (*destroy)(struct host_qpair *q);
@@ -152,7 +153,7 @@ struct host_transport {
 	void (*disconnect)(struct host_qpair *q);
 };
 
-extern const struct host_transport host_tcp;
+extern const struct host_transport host_tcp, host_rdma;
 
 struct host_ctrlr {
 	struct reactor *reactor;
@@ -160,7 +161,8 @@ struct host_ctrlr {
 	char *subnqn, *hostnqn;
 	struct reactor **reactors;
 	const struct host_transport *ops;
-	uint8_t state; /* enum host_ctrlr_state */
+	struct rdma_device *rdma; /* the RDMA transport's, the main reactor's */
+	uint8_t state;		  /* enum host_ctrlr_state */
 	bool discovery;
 	bool was_live;
 	bool stopping; /* disconnect called */

@@ -263,7 +263,7 @@ void host_qpair_transport_up(struct host_qpair *q)
 		.opcode = NVME_OP_FABRICS,
 		.fctype = NVME_FCTYPE_CONNECT,
 		.qid = q->id,
-		.sqsize = q->size - 1,
+		.sqsize = q->sqsize,
 		.kato = q->id == 0 ? c->params.kato_ms : 0,
 		.cattr = c->params.no_sq_flow_control ? NVME_CATTR_NO_SQ_FLOW_CONTROL : 0,
 	};
@@ -306,6 +306,7 @@ static void connect_msg_fn(struct msg *msg, struct reactor *r)
 	q->down = q->closing = q->final = false;
 	q->err_status = 0;
 	q->conn = q->conn_next;
+	q->sqsize = q->size - 1;
 	host_qpair_set_state(q, HOST_QPAIR_TRANSPORT);
 	reactor_timer_set(r, &q->setup, r->now + HOST_MS(q->ctrlr->params.connect_timeout_ms));
 	q->ops->connect(q);

@@ -140,7 +140,7 @@ static void tcp_connect(struct host_qpair *q)
 	t->cpda = 4;
 	t->hpda = 4 * (p->hpda + 1u);
 	t->phase = TCP_CONNECTING;
-	err = net->ops->connect(q->reactor->net, &p->addr, NULL, &stream_cb, t, &t->stream);
+	err = net->ops->connect(q->reactor->net, &p->addr, p->src_given ? &p->src : NULL, &stream_cb, t, &t->stream);
 	if (err) {
 		t->stream = NULL;
 		host_qpair_fail(q, err, "no connection");
@@ -208,7 +208,7 @@ void tcp_violation(struct tcp_qpair *t, uint16_t fes, uint32_t fei, const char *
 }
 
 const struct host_transport host_tcp = {
-	.name = "tcp",
+	.name = "NVMe/TCP",
 	.create = tcp_create,
 	.destroy = tcp_destroy,
 	.connect = tcp_connect,

@@ -49,6 +49,10 @@ _Static_assert(sizeof(struct nvme_sgl) == 16, "SGL descriptor");
 #define NVME_SGL_KEYED_INVALIDATE 0x4f
 #define NVME_SGL_TRANSPORT 0x5a /* transport data block, transport-specific sub type 0xA */
 
+/* SGLS of Identify Controller */
+#define NVME_SGLS_KEYED (1u << 2)
+#define NVME_SGLS_OFFSET (1u << 20) /* address as an offset: in-capsule data */
+
 struct nvme_cmd {
 	uint8_t opcode;
 	uint8_t flags; /* 1:0 fused, 7:6 PSDT */

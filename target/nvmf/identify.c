@@ -35,8 +35,6 @@
 #define ONCS_SAVE_SELECT 0x0010
 #define NWPC_BASIC 0x01 /* write protected or not, no more */
 #define SGLS_SUPPORTED 0x1u	   /* any alignment */
-#define SGLS_KEYED (1u << 2)
-#define SGLS_OFFSET (1u << 20)	  /* address as an offset: in-capsule data */
 #define SGLS_TRANSPORT (1u << 21) /* transport SGL data block */
 #define NSFEAT_OPTPERF 0x10
 #define NMIC_SHARED 0x01
@@ -64,8 +62,9 @@ static uint32_t sgls_of(const struct nvmf_ctrlr *c)
 	uint32_t sgls = SGLS_SUPPORTED;
 
 	if (c->transport->options.in_capsule_data_size > 0)
-		sgls |= SGLS_OFFSET;
-	return sgls | (c->transport->ops->trtype == NVME_TRTYPE_RDMA ? SGLS_KEYED : SGLS_TRANSPORT);
+		sgls |= NVME_SGLS_OFFSET;
+	return sgls |
+	       (c->transport->ops->trtype == NVME_TRTYPE_RDMA ? NVME_SGLS_KEYED : SGLS_TRANSPORT);
 }
 
 /* Descriptors in one SGL: of RDMA in a list, which lies in the data of the capsule. */

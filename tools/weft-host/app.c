@@ -29,7 +29,10 @@ void app_host_params(const struct app *app, struct host_params *p)
 	const struct options *o = &app->o;
 
 	host_params_default(p);
+	p->transport = o->transport;
 	p->addr = o->addr;
+	p->src = o->src;
+	p->src_given = o->src_given;
 	p->subnqn = o->subnqn;
 	p->hostnqn = o->hostnqn;
 	memcpy(p->hostid, o->hostid, 16);
@@ -156,7 +159,12 @@ static bool setup(struct app *app, GError **error)
 		.log_level = LOG_ERROR,
 	};
 
-	app->lhw = linux_hw_new(NULL, error);
+	const struct linux_hw_options hw_options = {
+		.rnic = app->o.transport == HOST_RDMA ? LINUX_RNIC_AUTO : LINUX_RNIC_NONE,
+		.rnic_addr = app->o.src_given ? &app->o.src : NULL,
+	};
+
+	app->lhw = linux_hw_new(&hw_options, error);
 	if (!app->lhw)
 		return false;
 	app->hw = linux_hw_get(app->lhw);

@@ -32,7 +32,9 @@ extern const struct command command_discover, command_identify, command_perf, co
 
 struct options {
 	const struct command *command;
-	struct net_addr addr;
+	enum host_trtype transport;
+	struct net_addr addr, src;
+	bool src_given;
 	char *subnqn, *hostnqn;
 	uint8_t hostid[16];
 	bool json, hdgst, ddgst, no_sqflow;

@@ -13,7 +13,7 @@
 
 /* As text, before it is looked at. */
 struct raw {
-	char *transport, *addr, *port, *nqn, *hostnqn, *hostid, *io_size, *pattern, *mask, *cpus,
+	char *transport, *addr, *port, *host_addr, *nqn, *hostnqn, *hostid, *io_size, *pattern, *mask, *cpus,
 		*spin, *rate, *size;
 	int depth, queues, mix, nsid, kato, timeout;
 	double seconds;
@@ -27,7 +27,7 @@ static const struct command *const commands[] = { &command_discover, &command_id
 char *options_usage(void)
 {
 	GString *s =
-		g_string_new("usage: weft-host COMMAND -t tcp -a ADDRESS [-s PORT] [options]\n\n");
+		g_string_new("usage: weft-host COMMAND -t tcp|rdma -a ADDRESS [-s PORT] [options]\n\n");
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
 		g_string_append_printf(s, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
@@ -170,19 +170,45 @@ static bool parse_hostid(struct options *o, const char *text)
 	return n == 32;
 }
 
-static bool parse_connection(struct options *o, struct raw *raw, GError **error)
+static bool parse_transport(struct options *o, const struct raw *raw, GError **error)
 {
-	const char *why;
-
 	if (!raw->transport)
 		return weft_error_set(error, -EINVAL, "Missing option",
-				      "-t TRANSPORT is needed: -t tcp.");
-	if (g_ascii_strcasecmp(raw->transport, "tcp") != 0)
-		return bad(error, "-t", raw->transport, "tcp is the transport there is");
+				      "-t TRANSPORT is needed: -t tcp or -t rdma.");
+	if (g_ascii_strcasecmp(raw->transport, "rdma") == 0)
+		o->transport = HOST_RDMA;
+	else if (g_ascii_strcasecmp(raw->transport, "tcp") != 0)
+		return bad(error, "-t", raw->transport, "tcp or rdma");
+	if (o->transport == HOST_RDMA && (raw->hdgst || raw->ddgst))
+		return weft_error_set(error, -EINVAL, "Bad option",
+				      "%s: digests are of -t tcp; leave it out.",
+				      raw->hdgst ? "-g" : "-G");
+	return true;
+}
+
+static bool parse_addresses(struct options *o, const struct raw *raw, GError **error)
+{
 	if (!raw->addr)
 		return weft_error_set(error, -EINVAL, "Missing option",
 				      "-a ADDRESS is needed, such as -a 192.0.2.1.");
 	if (!net_addr_parse(&o->addr, raw->addr, raw->port ? raw->port : "4420", error))
+		return false;
+	o->src_given = raw->host_addr != NULL;
+	if (!o->src_given)
+		return true;
+	if (!net_addr_parse(&o->src, raw->host_addr, NULL, error))
+		return false;
+	if (o->src.family != o->addr.family)
+		return bad(error, "--host-traddr", raw->host_addr,
+			   "an address of the same family as that of -a");
+	return true;
+}
+
+static bool parse_connection(struct options *o, struct raw *raw, GError **error)
+{
+	const char *why;
+
+	if (!parse_transport(o, raw, error) || !parse_addresses(o, raw, error))
 		return false;
 	if (o->command->discovery && raw->nqn)
 		return bad(error, "-n", raw->nqn,
@@ -309,10 +335,13 @@ static bool parse_command(struct options *o, struct raw *raw, char **argv, char 
 			  GError **error)
 {
 	const GOptionEntry common[] = {
-		{ "transport", 't', 0, G_OPTION_ARG_STRING, &raw->transport, "tcp", "TRANSPORT" },
+		{ "transport", 't', 0, G_OPTION_ARG_STRING, &raw->transport, "tcp or rdma",
+		  "TRANSPORT" },
 		{ "traddr", 'a', 0, G_OPTION_ARG_STRING, &raw->addr, "Address of the target",
 		  "ADDRESS" },
-		{ "trsvcid", 's', 0, G_OPTION_ARG_STRING, &raw->port, "TCP port (4420)", "PORT" },
+		{ "trsvcid", 's', 0, G_OPTION_ARG_STRING, &raw->port, "Port (4420)", "PORT" },
+		{ "host-traddr", 0, 0, G_OPTION_ARG_STRING, &raw->host_addr,
+		  "Address of this host to use", "ADDRESS" },
 		{ "nqn", 'n', 0, G_OPTION_ARG_STRING, &raw->nqn, "NQN of the subsystem", "NQN" },
 		{ "hostnqn", o->command->load ? 0 : 'q', 0, G_OPTION_ARG_STRING, &raw->hostnqn,
 		  "NQN of this host", "NQN" },
