@@ -231,6 +231,7 @@ struct hw_rnic_ops {
 	uint32_t (*mr_rkey)(const struct rnic_mr *mr);
 	/* Type 2B, for the context whose QPs bind it. -EOPNOTSUPP: use MRs. */
 	int (*mw_alloc)(struct rnic_pd *pd, struct rnic_mw **out);
+	/* Bound or not. Also on that context's reactor. */
 	void (*mw_dealloc)(struct rnic_mw *mw);
 	uint32_t (*mw_rkey)(const struct rnic_mw *mw); /* as last bound */
 

@@ -4,7 +4,7 @@
  *
  * The table is written by the main reactor (and by the thread that allocates
  * memory: the caller of mr_reg sees to it that there is one at a time), read by all
- * shards without a lock. Who takes something out waits until no shard is inside the
+ * shards without a lock. A window's own reactor may take it out. Who takes something out waits until no shard is inside the
  * engine any more with what it had found before (roce_quiesce).
  */
 #include <errno.h>
@@ -56,7 +56,7 @@ static int take_place(struct roce_device *dev, struct roce_region *region)
 	for (uint32_t n = 1; n < dev->nregions; n++) {
 		uint32_t place = 1 + (dev->last_region + n - 1) % (dev->nregions - 1);
 
-		if (atomic_load_explicit(&dev->regions[place], memory_order_relaxed))
+		if (atomic_load_explicit(&dev->regions[place], memory_order_acquire))
 			continue;
 		dev->last_region = place;
 		region->key = place << 8 | ++dev->variants[place];

@@ -33,8 +33,8 @@ static GError *transport_error(const struct host_qpair *q, const char *peer)
 		break;
 	case ECONNRESET:
 	case EPROTO:
-		weft_error_set(&error, q->err, NULL, "%s: %s. Check that it is an %s port.",
-			       peer, q->err_text, q->ops->name);
+		weft_error_set(&error, q->err, NULL, "%s: %s. Check that it is an %s port.", peer,
+			       q->err_text, q->ops->name);
 		break;
 	default:
 		weft_error_set(&error, q->err, NULL, "%s: %s.", peer, q->err_text);

@@ -100,12 +100,12 @@ struct host_qpair {
 	uint16_t size;
 	uint16_t sqsize; /* of Connect: size - 1, or what the transport has agreed on */
 	uint8_t state;	 /* enum host_qpair_state */
-	bool hold;     /* failed I/O waits for the next connection */
-	bool accept;   /* submitted I/O may wait: connected once, not given up */
-	bool down;     /* the transport has let go */
-	bool closing;  /* the owner wants it closed */
-	bool final;    /* with that: nothing may stay waiting */
-	bool aborted;  /* with that: because the caller disconnects */
+	bool hold;	 /* failed I/O waits for the next connection */
+	bool accept;	 /* submitted I/O may wait: connected once, not given up */
+	bool down;	 /* the transport has let go */
+	bool closing;	 /* the owner wants it closed */
+	bool final;	 /* with that: nothing may stay waiting */
+	bool aborted;	 /* with that: because the caller disconnects */
 	uint16_t nfree;
 	uint16_t *free; /* stack of free slots */
 	struct host_slot *slots;

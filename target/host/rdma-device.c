@@ -141,6 +141,15 @@ static int alloc_windows(struct rdma_qpair *t)
 	return 0;
 }
 
+void host_rdma_free_windows(struct rdma_qpair *t)
+{
+	for (unsigned i = 0; i < t->q.size; i++) {
+		if (t->slots[i].mw)
+			host_rdma_ops(t)->mw_dealloc(t->slots[i].mw);
+		t->slots[i].mw = NULL;
+	}
+}
+
 int host_rdma_open(struct rdma_qpair *t)
 {
 	struct rdma_device *d = t->device;
@@ -182,11 +191,7 @@ int host_rdma_release(struct rdma_qpair *t)
 
 	if (!d)
 		return 0;
-	for (unsigned i = 0; i < t->q.size; i++) {
-		if (t->slots[i].mw)
-			d->hw->rnic->ops->mw_dealloc(t->slots[i].mw);
-		t->slots[i].mw = NULL;
-	}
+	host_rdma_free_windows(t);
 	if (t->chunk) {
 		rdma_bounce_clear(&t->bounce);
 		d->hw->mem->ops->free(d->hw->mem, t->chunk);

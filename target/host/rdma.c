@@ -114,6 +114,7 @@ static void let_go(struct host_qpair *q)
 			host_rdma_ops(t)->disconnect(t->id);
 		host_rdma_ops(t)->qp_destroy(t->qp);
 		t->qp = NULL;
+		host_rdma_free_windows(t);
 	}
 	if (t->phase == RDMA_HOLD || t->phase == RDMA_OPEN) {
 		t->leaving = true;

@@ -153,6 +153,8 @@ static inline uint16_t host_rdma_index(const struct rdma_qpair *t, const struct 
 int host_rdma_hold(struct rdma_qpair *t);
 int host_rdma_open(struct rdma_qpair *t);
 int host_rdma_release(struct rdma_qpair *t);
+/* There is no queue pair: memory of commands can be deregistered from now on. Its own reactor too. */
+void host_rdma_free_windows(struct rdma_qpair *t);
 
 /* --- rdma-tx.c ------------------------------------------------------------------------------- */
 

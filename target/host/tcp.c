@@ -140,7 +140,8 @@ static void tcp_connect(struct host_qpair *q)
 	t->cpda = 4;
 	t->hpda = 4 * (p->hpda + 1u);
 	t->phase = TCP_CONNECTING;
-	err = net->ops->connect(q->reactor->net, &p->addr, p->src_given ? &p->src : NULL, &stream_cb, t, &t->stream);
+	err = net->ops->connect(q->reactor->net, &p->addr, p->src_given ? &p->src : NULL,
+				&stream_cb, t, &t->stream);
 	if (err) {
 		t->stream = NULL;
 		host_qpair_fail(q, err, "no connection");

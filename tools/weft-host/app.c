@@ -197,6 +197,16 @@ int app_run(struct app *app)
 	return app->status;
 }
 
+struct mem_chunk *app_memory(struct app *app, unsigned n, uint32_t len)
+{
+	struct hw_mem *mem = app->hw->mem;
+	struct mem_chunk *chunk;
+
+	if (mem->ops->alloc(mem, (size_t)n * app_stride(len), &chunk) < 0)
+		g_error("no memory for -q %u -o %u", n, len);
+	return chunk;
+}
+
 const struct host_ns *app_namespace(struct app *app)
 {
 	unsigned n = host_ctrlr_namespaces(app->ctrlr);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "hw/linux/linux.h"
+#include "hw/mem.h"
 #include "target/host/host.h"
 
 #define APP_CPUS_MAX CORE_MAX_REACTORS
@@ -83,6 +84,12 @@ void app_finish(struct app *app, int status);
 /* Says what went wrong on standard error: message, then detail. */
 void app_error(const GError *error);
 void app_host_params(const struct app *app, struct host_params *p);
+/* Data of n I/Os of len bytes each, app_stride(len) apart, where RNICs reach it. */
+struct mem_chunk *app_memory(struct app *app, unsigned n, uint32_t len);
+static inline size_t app_stride(uint32_t len)
+{
+	return (len + 4095) & ~(size_t)4095;
+}
 /* The namespace asked for; NULL: an error was printed (and what there is). */
 const struct host_ns *app_namespace(struct app *app);
 

@@ -13,8 +13,8 @@
 
 /* As text, before it is looked at. */
 struct raw {
-	char *transport, *addr, *port, *host_addr, *nqn, *hostnqn, *hostid, *io_size, *pattern, *mask, *cpus,
-		*spin, *rate, *size;
+	char *transport, *addr, *port, *host_addr, *nqn, *hostnqn, *hostid, *io_size, *pattern,
+		*mask, *cpus, *spin, *rate, *size;
 	int depth, queues, mix, nsid, kato, timeout;
 	double seconds;
 	gint64 seed;
@@ -26,8 +26,8 @@ static const struct command *const commands[] = { &command_discover, &command_id
 
 char *options_usage(void)
 {
-	GString *s =
-		g_string_new("usage: weft-host COMMAND -t tcp|rdma -a ADDRESS [-s PORT] [options]\n\n");
+	GString *s = g_string_new(
+		"usage: weft-host COMMAND -t tcp|rdma -a ADDRESS [-s PORT] [options]\n\n");
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
 		g_string_append_printf(s, "  %-10s %s\n", commands[i]->name, commands[i]->summary);

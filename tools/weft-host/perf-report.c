@@ -125,7 +125,7 @@ void perf_report(struct perf *p)
 		errors += w->errors;
 		status = status ? status : w->first_status;
 		until = MAX(until, w->stopped_at);
-		free(w->data);
+		p->app->hw->mem->ops->free(p->app->hw->mem, w->data);
 		g_free(w->ios);
 	}
 	hist_merge(&h[2], &h[0]);

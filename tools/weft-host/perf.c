@@ -182,7 +182,7 @@ static void tick_fn(struct timer *timer, struct reactor *r)
 	reactor_timer_set(r, timer, MIN(p->ends, now + 1000000000));
 }
 
-static bool worker_setup(struct perf *p, unsigned i)
+static void worker_setup(struct perf *p, unsigned i)
 {
 	struct perf_worker *w = &p->workers[i];
 	const struct options *o = &p->app->o;
@@ -200,14 +200,12 @@ static bool worker_setup(struct perf *p, unsigned i)
 		w->interval = MAX(1, 1000000000ull * p->nworkers / o->rate);
 	timer_init(&w->timer, timer_fn);
 	w->ios = g_new0(struct perf_io, w->depth);
-	w->data = aligned_alloc(4096, (size_t)w->depth * ((len + 4095) & ~4095u));
-	if (!w->data)
-		return false;
+	w->data = app_memory(p->app, w->depth, len);
 	for (unsigned n = 0; n < w->depth; n++) {
 		struct perf_io *io = &w->ios[n];
 
 		io->worker = w;
-		io->iov.iov_base = w->data + (size_t)n * ((len + 4095) & ~4095u);
+		io->iov.iov_base = (uint8_t *)w->data->base + n * app_stride(len);
 		io->iov.iov_len = len;
 		io->io = (struct host_io){ .done = io_done,
 					   .iov = &io->iov,
@@ -216,7 +214,6 @@ static bool worker_setup(struct perf *p, unsigned i)
 					   .blocks = p->blocks };
 		memset(io->iov.iov_base, (int)(n + 1), len);
 	}
-	return true;
 }
 
 /* Fits the options to the namespace; false: an error was printed. */
@@ -276,8 +273,7 @@ static void start(struct app *app)
 	p->workers = aligned_alloc(64, (sizeof(*p->workers) * p->nworkers + 63) & ~63ul);
 	memset(p->workers, 0, sizeof(*p->workers) * p->nworkers);
 	for (unsigned i = 0; i < p->nworkers; i++)
-		if (!worker_setup(p, i))
-			g_error("no memory for -q %u -o %u", app->o.depth, app->o.io_size);
+		worker_setup(p, i);
 	timer_init(&p->tick, tick_fn);
 	p->started = p->last_time = hw_now(app->hw);
 	p->ends = p->started + (uint64_t)(app->o.seconds * 1e9);

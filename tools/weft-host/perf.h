@@ -25,7 +25,7 @@ struct perf_worker {
 	struct host_qpair *q;
 	struct perf_io *ios;
 	unsigned depth, outstanding;
-	uint8_t *data;
+	struct mem_chunk *data;
 	uint64_t rng, next_lba; /* in I/Os, sequential */
 	bool stopping;
 	/* --rate */

@@ -42,7 +42,7 @@ struct verify {
 	bool sweeping, failed, looking;
 	unsigned nios, outstanding;
 	struct vio *ios;
-	uint8_t *data;
+	struct mem_chunk *data;
 };
 
 static uint64_t draw(struct verify *v, uint64_t n)
@@ -80,7 +80,7 @@ static void finish(struct verify *v)
 	}
 	bool failed = v->failed;
 
-	free(v->data);
+	app->hw->mem->ops->free(app->hw->mem, v->data);
 	g_free(v->ios);
 	g_free(v->ids);
 	g_free(v->busy);
@@ -297,17 +297,17 @@ static bool setup(struct verify *v, const struct host_ns *ns)
 	v->rng |= 1;
 	v->nios = MIN(app->o.depth, host_qpair_depth(v->q));
 	v->ios = g_new0(struct vio, v->nios);
-	v->data = aligned_alloc(4096, (size_t)v->nios * ((most + 4095) & ~4095u));
+	v->data = app_memory(app, v->nios, most);
 	for (unsigned i = 0; i < v->nios; i++) {
 		struct vio *p = &v->ios[i];
 
 		p->v = v;
-		p->iov.iov_base = v->data + (size_t)i * ((most + 4095) & ~4095u);
+		p->iov.iov_base = (uint8_t *)v->data->base + i * app_stride(most);
 		p->io = (struct host_io){
 			.done = done, .iov = &p->iov, .niov = 1, .nsid = v->nsid
 		};
 	}
-	return v->data != NULL;
+	return true;
 }
 
 static void start(struct app *app)
