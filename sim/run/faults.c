@@ -2,6 +2,7 @@
 /* Carries out the fault rules of a scenario, and takes them back. */
 #include <string.h>
 
+#include "sim/roce.h"
 #include "sim/run/run-priv.h"
 
 struct rule {
@@ -24,6 +25,7 @@ static bool disturbs(const struct scn_fault *f)
 	case SCN_F_DEL_ADDR:
 	case SCN_F_PACKET:
 	case SCN_F_PORT:
+	case SCN_F_RNIC_GONE:
 	case SCN_F_DRIFT:
 	case SCN_F_STARVE:
 	case SCN_F_POWER:
@@ -112,6 +114,9 @@ static unsigned packet(struct run *run, const struct scn_fault *f)
 		.from = f->from,
 		.to = f->to,
 		.port = (uint16_t)p->port,
+		.qp = p->qp,
+		.psn_first = p->psn_first,
+		.psn_last = p->psn_last,
 		.conn = p->conn,
 		.side = (unsigned)p->side,
 		.first = p->first,
@@ -128,6 +133,8 @@ static unsigned packet(struct run *run, const struct scn_fault *f)
 
 	for (unsigned i = 0; i < p->kinds.n; i++)
 		rule.kinds |= (unsigned)world_packet_kind_parse(((const char **)p->kinds.items)[i]);
+	for (unsigned i = 0; i < p->cm.n; i++)
+		rule.cms |= (unsigned)world_cm_kind_parse(((const char **)p->cm.items)[i]);
 	return world_packet_rule_add(run->world, &rule);
 }
 
@@ -329,6 +336,9 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 		break;
 	case SCN_F_POWER:
 		run_power_cut(run, run_target_find(run, f->node));
+		break;
+	case SCN_F_RNIC_GONE:
+		world_rnic_remove(node);
 		break;
 	default:
 		on_host(run, f);

@@ -93,6 +93,13 @@ static bool address_good(const struct check *c, const char *list, unsigned i, co
 	       bad(c, list, i, "address \"%s\" is not an IP address", address);
 }
 
+static bool rnic_good(const struct check *c, const char *list, unsigned i, const struct scn_rnic *r)
+{
+	if (r != NULL && (r->mtu & (r->mtu - 1)) != 0)
+		return bad(c, list, i, "rnic.mtu: 256, 512, 1024, 2048 or 4096 is possible");
+	return true;
+}
+
 static bool check_nodes(const struct check *c)
 {
 	const struct scenario *s = c->s;
@@ -105,6 +112,8 @@ static bool check_nodes(const struct check *c)
 	for (unsigned i = 0; i < s->targets.n; i++) {
 		if (t[i].addresses.n == 0)
 			return bad(c, "targets", i, "addresses: one at least is needed");
+		if (!rnic_good(c, "targets", i, t[i].rnic))
+			return false;
 		for (unsigned j = 0; j < t[i].addresses.n; j++) {
 			if (!address_good(c, "targets", i,
 					  ((const char **)t[i].addresses.items)[j]))
@@ -112,7 +121,8 @@ static bool check_nodes(const struct check *c)
 		}
 	}
 	for (unsigned i = 0; i < s->hosts.n; i++) {
-		if (!address_good(c, "hosts", i, h[i].address))
+		if (!address_good(c, "hosts", i, h[i].address) ||
+		    !rnic_good(c, "hosts", i, h[i].rnic))
 			return false;
 		if (h[i].kato % 1000000 != 0)
 			return bad(c, "hosts", i, "kato: whole milliseconds expected");
@@ -166,6 +176,41 @@ static bool file_ops_good(const struct check *c, unsigned i, const struct scn_fi
 	return true;
 }
 
+static bool packet_good(const struct check *c, unsigned i, const struct scn_packet *p)
+{
+	for (unsigned j = 0; j < p->kinds.n; j++) {
+		const char *name = ((const char **)p->kinds.items)[j];
+
+		if (world_packet_kind_parse(name) < 0)
+			return bad(c, "faults", i, "packet.kinds: no packet is called \"%s\"",
+				   name);
+	}
+	for (unsigned j = 0; j < p->cm.n; j++) {
+		const char *name = ((const char **)p->cm.items)[j];
+
+		if (world_cm_kind_parse(name) < 0)
+			return bad(c, "faults", i,
+				   "packet.cm: there is no \"%s\" in connection management", name);
+	}
+	return true;
+}
+
+static bool has_rnic(const struct scenario *s, const char *node)
+{
+	const struct scn_target *t = s->targets.items;
+	const struct scn_host *h = s->hosts.items;
+
+	for (unsigned i = 0; i < s->targets.n; i++) {
+		if (!strcmp(t[i].name, node))
+			return t[i].rnic != NULL;
+	}
+	for (unsigned i = 0; i < s->hosts.n; i++) {
+		if (!strcmp(h[i].name, node))
+			return h[i].rnic != NULL;
+	}
+	return false;
+}
+
 /* The keys that a kind of fault must have. */
 static const struct {
 	bool from_to, node, host, name, link, packet, during, file, bytes;
@@ -192,6 +237,7 @@ static const struct {
 	[SCN_F_FILE_SIZE] = { .node = true, .name = true, .bytes = true },
 	[SCN_F_FILE_GONE] = { .node = true, .name = true },
 	[SCN_F_POWER] = { .node = true, .during = true },
+	[SCN_F_RNIC_GONE] = { .node = true },
 };
 
 static bool check_fault(const struct check *c, unsigned i, const struct scn_fault *f)
@@ -223,13 +269,10 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 		return bad(c, "faults", i, "%s has no file %s", f->node, f->name);
 	if (f->kind == SCN_F_POWER && !is_target(c->s, f->node))
 		return bad(c, "faults", i, "power: only targets are started again");
-	for (unsigned j = 0; f->packet != NULL && j < f->packet->kinds.n; j++) {
-		const char *name = ((const char **)f->packet->kinds.items)[j];
-
-		if (world_packet_kind_parse(name) < 0)
-			return bad(c, "faults", i, "packet.kinds: no packet is called \"%s\"",
-				   name);
-	}
+	if (f->packet != NULL && !packet_good(c, i, f->packet))
+		return false;
+	if (f->kind == SCN_F_RNIC_GONE && !has_rnic(c->s, f->node))
+		return bad(c, "faults", i, "node: %s has no rnic", f->node);
 	if (needs[f->kind].during && f->during == 0)
 		return bad(c, "faults", i, "%s needs for", kind);
 	if (f->times > 1 && f->every == 0 && f->on == NULL)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "sim/world.h"
+#include "sim/roce.h"
 #include "target/core/error.h"
 
 #define PPM 1000000
@@ -23,7 +23,7 @@ const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "
 					"host_reset", "del_addr",  "packet",	 "port",
 					"drift",      "starve",	   "hold",	 "file",
 					"file_hang",  "file_size", "file_gone",	 "power",
-					NULL };
+					"rnic_gone",  NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",
@@ -151,6 +151,59 @@ static const struct codec_field file_fields[] = {
 static const struct codec_shape file_shape = { "file", sizeof(struct scn_file), file_fields,
 					       file_init };
 
+static void rnic_init(void *obj)
+{
+	struct world_rnic_params p;
+	struct scn_rnic *r = obj;
+
+	world_rnic_params_default(&p);
+	r->mtu = p.mtu;
+	r->rx_ring = p.rx_ring;
+	r->max_inline = p.max_inline;
+	r->max_qp = (uint64_t)p.attr.max_qp;
+	r->max_qp_wr = (uint64_t)p.attr.max_qp_wr;
+	r->max_sge = (uint64_t)p.attr.max_sge;
+	r->max_cq = (uint64_t)p.attr.max_cq;
+	r->max_cqe = (uint64_t)p.attr.max_cqe;
+	r->max_pd = (uint64_t)p.attr.max_pd;
+	r->max_mr = (uint64_t)p.attr.max_mr;
+	r->max_mw = (uint64_t)p.attr.max_mw;
+	r->max_srq = (uint64_t)p.attr.max_srq;
+	r->max_srq_wr = (uint64_t)p.attr.max_srq_wr;
+	r->max_qp_rd_atom = (uint64_t)p.attr.max_qp_rd_atom;
+}
+
+static const struct codec_field rnic_fields[] = {
+	NUM(struct scn_rnic, mtu, .min = 256, .max = 4096,
+	    .about = "path MTU: 256, 512, 1024, 2048 or 4096"),
+	NUM(struct scn_rnic, rx_ring, .min = 1, .max = 1u << 20,
+	    .about = "packets that wait for a reactor; more are lost"),
+	NUM(struct scn_rnic, max_inline, .max = 4096, .about = "bytes"),
+	NUM(struct scn_rnic, max_qp, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_qp_wr, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_sge, .min = 1, .max = 16),
+	NUM(struct scn_rnic, max_cq, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_cqe, .min = 1, .max = 1u << 20),
+	NUM(struct scn_rnic, max_pd, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_mr, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_mw, .max = 65536),
+	NUM(struct scn_rnic, max_srq, .max = 65536),
+	NUM(struct scn_rnic, max_srq_wr, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_qp_rd_atom, .min = 1, .max = 128,
+	    .about = "READs under way of a queue pair, each way"),
+	BOOL(struct scn_rnic, no_windows, .about = "it has no memory windows"),
+	BOOL(struct scn_rnic, dcqcn, .about = "congestion control"),
+	{ 0 },
+};
+static const struct codec_shape rnic_shape = { "rnic", sizeof(struct scn_rnic), rnic_fields,
+					       rnic_init };
+
+#define RNIC(struct_)                                                                              \
+	{                                                                                          \
+		.key = "rnic", .type = CODEC_ONE, CODEC_AT(struct_, rnic), .shape = &rnic_shape,   \
+		.about = "of its machine; none: no RDMA"                                           \
+	}
+
 static void target_init(void *obj)
 {
 	((struct scn_target *)obj)->reactors = 1;
@@ -163,6 +216,7 @@ static const struct codec_field target_fields[] = {
 	NUM(struct scn_target, buf_limit, .about = "bytes of buffers a reactor; 0: the default"),
 	NUM(struct scn_target, max_fds, .max = UINT32_MAX, .about = "0: no limit"),
 	LIST(struct scn_target, files, &file_shape, .about = "of its machine; kept without power"),
+	RNIC(struct scn_target),
 	BOOL(struct scn_target, keep_config,
 	     .about = "in a file: after a loss of power it loads that, and is not set up again"),
 	{ 0 },
@@ -193,6 +247,7 @@ static const struct codec_field host_fields[] = {
 	TEXT(struct scn_host, subnqn, .required = true),
 	TEXT(struct scn_host, hostnqn, .about = "none: made from the host's place in the list"),
 	NUM(struct scn_host, reactors, .min = 1, .max = 64),
+	RNIC(struct scn_host),
 	TIME(struct scn_host, connect_at, .about = "never: only a fault rule makes it connect"),
 	NUM(struct scn_host, io_queues, .max = 1024),
 	NUM(struct scn_host, queue_size, .min = 2, .max = 65535),
@@ -276,18 +331,30 @@ static void packet_init(void *obj)
 
 static const struct codec_field packet_fields[] = {
 	ENUM(struct scn_packet, action, "action", actions, .required = true),
-	NUM(struct scn_packet, port, .max = 65535, .about = "TCP port of either end; 0: any"),
+	NUM(struct scn_packet, port, .max = 65535, .about = "TCP or UDP port of either end; 0: any"),
 	NUM(struct scn_packet, side, .max = 2, .about = "1: sent by who connected; 2: accepted"),
 	NUM(struct scn_packet, conn, .about = "number of the connection"),
 	{ .key = "kinds",
 	  .type = CODEC_TEXTS,
 	  CODEC_AT(struct scn_packet, kinds),
-	  .about = "syn, synack, data, ack, fin, rst, icmp; none: all" },
+	  .about = "syn, synack, data, ack, fin, rst, icmp; RoCE: send, write, read, response, ack, "
+		   "nak, rnr, cnp, cm; none: all" },
+	{ .key = "cm",
+	  .type = CODEC_TEXTS,
+	  CODEC_AT(struct scn_packet, cm),
+	  .about = "connect_request, message_receipt_ack, connect_reject, connect_reply, "
+		   "ready_to_use, disconnect_request, disconnect_reply; none: all" },
+	NUM(struct scn_packet, qp,
+	    .about = "number of the queue pair that sends, by its first connect_request or "
+		     "connect_reply"),
+	NUM(struct scn_packet, psn_first, .max = 1u << 24,
+	    .about = "place of the PSN in its queue pair, from 1"),
+	NUM(struct scn_packet, psn_last, .max = 1u << 24),
 	NUM(struct scn_packet, first, .about = "numbers of packets in their flow"),
 	NUM(struct scn_packet, last),
 	NUM(struct scn_packet, pos_first, .about = "carries a byte of the stream from here ..."),
 	NUM(struct scn_packet, pos_last, .about = "... to here"),
-	NUM(struct scn_packet, tx, .max = 1000, .about = "1: the first transmission, 2: the next"),
+	NUM(struct scn_packet, tx, .max = 1000, .about = "1: the first transmission, 2: the next; RoCE: 3, 4, ... too"),
 	NUM(struct scn_packet, nth, .min = 1),
 	NUM(struct scn_packet, count, .about = "0: always"),
 	NUM(struct scn_packet, ppm, .max = PPM, .about = "0: surely"),

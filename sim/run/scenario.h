@@ -37,6 +37,14 @@ struct scn_file {
 	uint64_t evict_ppm;
 };
 
+/* As struct world_rnic_params and struct ibv_device_attr, which have the meanings. */
+struct scn_rnic {
+	uint64_t mtu, rx_ring, max_inline;
+	uint64_t max_qp, max_qp_wr, max_sge, max_cq, max_cqe, max_pd, max_mr, max_mw;
+	uint64_t max_srq, max_srq_wr, max_qp_rd_atom;
+	bool no_windows, dcqcn;
+};
+
 struct scn_target {
 	const char *name;
 	struct codec_list addresses; /* const char * */
@@ -44,6 +52,7 @@ struct scn_target {
 	uint64_t buf_limit; /* bytes of buffers a reactor; 0: the default */
 	uint64_t max_fds;   /* 0: no limit */
 	struct codec_list files; /* struct scn_file */
+	struct scn_rnic *rnic;	 /* NULL: its machine has none */
 	bool keep_config;        /* it comes back with what it had, and is not set up again */
 };
 
@@ -53,6 +62,7 @@ struct scn_host {
 	const char *traddr, *trsvcid; /* whereto */
 	const char *subnqn, *hostnqn; /* hostnqn NULL: made from the name */
 	uint64_t reactors;
+	struct scn_rnic *rnic; /* NULL: its machine has none */
 	uint64_t connect_at;
 	uint64_t io_queues, queue_size, hpda;
 	uint64_t kato; /* ns, whole milliseconds */
@@ -150,6 +160,7 @@ enum scn_fault_kind {
 	SCN_F_FILE_SIZE,  /* it gets `bytes` */
 	SCN_F_FILE_GONE,  /* the device is taken away */
 	SCN_F_POWER,	  /* target has no power for `during`; then it is set up again */
+	SCN_F_RNIC_GONE,  /* the RNIC of node is pulled out, for good */
 	SCN_F_KINDS
 };
 extern const char *const scn_fault_names[];
@@ -159,6 +170,8 @@ struct scn_packet {
 	uint64_t action; /* enum world_action */
 	uint64_t port, side, conn;
 	struct codec_list kinds; /* "data", "ack", ...; none: all */
+	struct codec_list cm;	 /* "connect_request", ...; none: all */
+	uint64_t qp, psn_first, psn_last;
 	uint64_t first, last, pos_first, pos_last, tx;
 	uint64_t nth, count, ppm, by;
 };
