@@ -24,9 +24,9 @@ def programs():
     return os.environ.get("WEFT_BIN", f"{ROOT}/build/release/bin")
 
 
-def configuration(addresses, mib, port=PORT, ana=False):
+def configuration(addresses, mib, port=PORT, ana=False, trtype="TCP"):
     """weftd's configuration: one malloc namespace, reached at the addresses."""
-    where = [{"trtype": "TCP", "adrfam": "IPv4", "traddr": a, "trsvcid": port} for a in addresses]
+    where = [{"trtype": trtype, "adrfam": "IPv4", "traddr": a, "trsvcid": port} for a in addresses]
     more = {"ana_reporting": True} if ana else {}
 
     def call(method, **params):
@@ -37,7 +37,7 @@ def configuration(addresses, mib, port=PORT, ana=False):
             call("bdev_malloc_create", name="Malloc0", block_size=512, num_blocks=mib * 2048,
                  uuid=UUID)]},
         {"subsystem": "nvmf", "config": [
-            call("nvmf_create_transport", trtype="TCP"),
+            call("nvmf_create_transport", trtype=trtype),
             *[call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=w) for w in where],
             call("nvmf_create_subsystem", nqn=NQN, allow_any_host=True, serial_number=SERIAL,
                  model_number="weft guest test", max_namespaces=8, **more),
@@ -49,12 +49,14 @@ def configuration(addresses, mib, port=PORT, ana=False):
 class WeftTarget:
     """weftd on two reactors; in the guest when a guest is given, else here."""
 
-    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", more=(), ana=False):
+    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", more=(), ana=False,
+                 trtype="TCP"):
         self.address, self.guest, self.port, self.mask = address, guest, port, mask
+        self.trtype = trtype.lower()
         self.name = "weftd in the guest" if guest else "weftd beside the guest"
         self.pid = self.process = None
         self.dir = "/run/weft-test" if guest else tempfile.mkdtemp(prefix="weft-target-")
-        text = json.dumps(configuration([address, *more], mib, port, ana), indent=1)
+        text = json.dumps(configuration([address, *more], mib, port, ana, trtype), indent=1)
         if guest:
             guest.must("mkdir", "-p", self.dir)
             guest.write(f"{self.dir}/config.json", text)
