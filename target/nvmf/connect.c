@@ -190,6 +190,14 @@ static bool is_doubled(const struct connect *c, const struct nvmf_subsystem *s)
 	return false;
 }
 
+static bool good_sqsize(const struct nvmf_qpair *q, const struct nvme_connect_cmd *cmd,
+			uint32_t most)
+{
+	if (q->max_sq_size != 0)
+		most = MIN(most, q->max_sq_size);
+	return cmd->sqsize != 0 && cmd->sqsize < most;
+}
+
 static void make_ctrlr(struct connect *c, struct nvmf_subsystem *s)
 {
 	const struct nvmf_transport_options *opts = &c->q->transport->options;
@@ -198,7 +206,7 @@ static void make_ctrlr(struct connect *c, struct nvmf_subsystem *s)
 		invalid(c, NVME_CONNECT_IPO_DATA(cntlid));
 		return;
 	}
-	if (c->cmd.sqsize == 0 || c->cmd.sqsize >= opts->max_aq_depth) {
+	if (!good_sqsize(c->q, &c->cmd, opts->max_aq_depth)) {
 		invalid(c, NVME_CONNECT_IPO_CMD(sqsize));
 		return;
 	}
@@ -247,7 +255,7 @@ static void admit(struct connect *c, struct nvmf_ctrlr *ctrlr)
 	else if (ctrlr->discovery || cmd->qid > ctrlr->max_qid ||
 		 (ctrlr->queues_granted != 0 && cmd->qid > ctrlr->queues_granted))
 		invalid(c, NVME_CONNECT_IPO_CMD(qid));
-	else if (cmd->sqsize == 0 || cmd->sqsize >= ctrlr->transport->options.max_queue_depth)
+	else if (!good_sqsize(c->q, cmd, ctrlr->transport->options.max_queue_depth))
 		invalid(c, NVME_CONNECT_IPO_CMD(sqsize));
 	else if (!(ctrlr->csts & NVME_CSTS_RDY) || NVME_CC_SHN(ctrlr->cc) != 0 || ctrlr->disabling)
 		reject(c, NVME_SC_SEQUENCE_ERROR, 0);

@@ -48,6 +48,7 @@ struct nvmf_qpair {
 	enum nvmf_qpair_state state;
 	uint16_t qid;
 	uint16_t sq_size; /* entries */
+	uint16_t max_sq_size; /* entries that the transport has made it for; 0: any */
 	uint16_t sq_head;
 	bool no_sq_flow_control;
 	bool moving;      /* between two reactors, or Connect is being decided elsewhere */

@@ -252,19 +252,20 @@ static bool make_qp(struct rdma_conn *c)
 static bool make_requests(struct rdma_conn *c)
 {
 	const struct hw *hw = c->q.reactor->hw;
+	unsigned n = 2u * c->ask.depth;
 	uint32_t ring = 1;
 
 	/* Half of them may wait for their responses to arrive while as many new ones come. */
-	c->nreqs = 2u * c->ask.depth;
 	while (ring < c->sq_size)
 		ring *= 2;
 	if (hw_fault(hw, "rdma.requests"))
 		return false;
-	c->reqs = g_try_new0(struct rdma_req, c->nreqs);
+	c->reqs = g_try_new0(struct rdma_req, n);
 	c->posted = g_try_new0(struct rdma_posted, ring);
 	if (c->reqs == NULL || c->posted == NULL)
 		return false;
 	c->posted_mask = ring - 1;
+	c->nreqs = n;
 	for (unsigned i = c->nreqs; i-- > 0;) {
 		c->reqs[i].req.qpair = &c->q;
 		c->reqs[i].index = (uint16_t)i;
@@ -324,6 +325,7 @@ static uint16_t set_up(struct rdma_conn *c)
 	if (accept_it(c) < 0)
 		return NVME_RDMA_NO_RESOURCES;
 	c->connected = true;
+	c->q.max_sq_size = c->ask.depth;
 	c->state = RDMA_ACCEPTED;
 	return 0;
 }

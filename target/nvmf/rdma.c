@@ -302,12 +302,11 @@ static bool rdma_qpair_enable(struct nvmf_qpair *q)
 {
 	const struct rdma_conn *c = rdma_conn_of(q);
 
-	if (q->qid == c->ask.qid && q->sq_size <= c->ask.depth)
+	if (q->qid == c->ask.qid)
 		return true;
 	log_warn(q->reactor->core->log, "nvmf.rdma",
 		 "Connect asks for another queue than the connection was made for: ended",
-		 "qid=%u entries=%u accepted_qid=%u accepted_entries=%u", q->qid, q->sq_size,
-		 c->ask.qid, c->ask.depth);
+		 "qid=%u accepted_qid=%u", q->qid, c->ask.qid);
 	return false;
 }
 

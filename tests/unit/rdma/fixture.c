@@ -69,6 +69,7 @@ void rx_time(struct rx *rx, uint64_t ns)
 {
 	uint64_t end = rx->target_hw->now + ns;
 
+	rx_run(rx); /* what was asked for before begins now */
 	while (rx->target_hw->now < end) {
 		uint64_t next = CLAMP(next_deadline(rx), rx->target_hw->now + 1000, end);
 
