@@ -6,8 +6,10 @@
  */
 #include <string.h>
 
+#include "hw/mem.h"
 #include "sim/roce.h"
 #include "target/core/error.h"
+#include "target/nvme/nvme-rdma.h"
 #include "tests/integration/tcp/raw.h"
 #include "tests/integration/world/load.h"
 #include "tests/integration/world/workload.h"
@@ -150,6 +152,396 @@ static void test_io(const void *arg)
 	fx_free(fx);
 }
 
+/* --- memory that the RNIC reaches, in pieces ------------------------------------------------- */
+
+struct tio {
+	struct host_io io;
+	struct iovec iov[3];
+	struct fx *fx;
+};
+
+static void tio_done(struct host_io *io)
+{
+	((struct tio *)io)->fx->waiting--;
+}
+
+/* len bytes at base, cut into n pieces; apart: they do not follow each other. */
+static void tio_init(struct tio *t, struct fx *fx, uint8_t *base, uint32_t len, unsigned n,
+		     bool apart)
+{
+	uint32_t piece = len / n;
+
+	*t = (struct tio){ .fx = fx };
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t this = i + 1 < n ? piece : len - piece * (n - 1);
+
+		t->iov[i] = (struct iovec){ base + piece * i + (apart ? 4096 * i : 0), this };
+	}
+	t->io = (struct host_io){
+		.done = tio_done, .iov = t->iov, .niov = (uint16_t)n, .nsid = 1, .blocks = len / 512
+	};
+}
+
+static void tio_run(struct fx_host *h, struct tio *t, bool write)
+{
+	struct host_qpair *q = host_ctrlr_qpair(h->ctrlr, 0);
+
+	fx_begin(t->fx);
+	g_assert_cmpint(write ? host_write(q, &t->io) : host_read(q, &t->io), ==, 0);
+	fx_wait(t->fx, LIMIT);
+	g_assert_cmphex(t->io.status, ==, NVME_SUCCESS);
+	g_assert_cmpuint(t->io.moved, ==, t->io.blocks * 512);
+}
+
+static uint8_t pattern(uint32_t i, uint32_t seed)
+{
+	return (uint8_t)(i * 7 + (i >> 8) + seed);
+}
+
+/* Writes from one place, reads to the other, as pieces of the same cut. */
+static void write_read(struct fx_host *h, uint8_t *from, uint8_t *to, uint32_t len, unsigned n,
+		       bool apart)
+{
+	struct tio w, r;
+	uint32_t at = 0;
+
+	tio_init(&w, h->fx, from, len, n, apart);
+	tio_init(&r, h->fx, to, len, n, apart);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *p = w.iov[i].iov_base;
+
+		for (size_t j = 0; j < w.iov[i].iov_len; j++)
+			p[j] = pattern(at++, len + n);
+	}
+	tio_run(h, &w, true);
+	tio_run(h, &r, false);
+	at = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *p = r.iov[i].iov_base;
+
+		for (size_t j = 0; j < r.iov[i].iov_len; j++)
+			g_assert_cmphex(p[j], ==, pattern(at++, len + n));
+	}
+}
+
+static void test_memory(const void *arg)
+{
+	static const uint32_t lengths[] = { 512, 4096, 4608, 65536, 131072 };
+	struct fx *fx = target_up(9, 1);
+	struct world_rnic_params rnic;
+	struct mem_chunk *chunk;
+	struct host_params p;
+	struct fx_host *h;
+	uint8_t *heap;
+	struct hw_mem *mem;
+
+	rnic_params(&rnic, 1);
+	if (arg != NULL)
+		no_windows(&rnic);
+	h = host_up(fx, &rnic);
+	host_params(h, &p, 1);
+	g_assert_true(fx_connect(h, &p));
+	mem = world_node_hw(h->node)->mem;
+	g_assert_cmpint(mem->ops->alloc(mem, 400000, &chunk), ==, 0);
+	heap = g_malloc(400000);
+	for (unsigned i = 0; i < G_N_ELEMENTS(lengths); i++) {
+		for (unsigned n = 1; n <= 3; n++) {
+			uint8_t *half = (uint8_t *)chunk->base + 200000;
+
+			write_read(h, chunk->base, half, lengths[i], n, false);
+			write_read(h, chunk->base, half, lengths[i], n, true);
+			write_read(h, heap, heap + 200000, lengths[i], n, true);
+			write_read(h, chunk->base, heap, lengths[i], n, true);
+		}
+	}
+	/* No command has its window left: the memory can go while the connection stays. */
+	mem->ops->free(mem, chunk);
+	write_read(h, heap, heap + 200000, 4096, 1, false);
+	g_free(heap);
+	fx_free(fx);
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+static void found(const struct nvme_discovery_entry *entries, unsigned n, uint64_t genctr,
+		  const GError *error, void *arg)
+{
+	struct fx *fx = arg;
+
+	(void)genctr;
+	g_assert_no_error(error);
+	g_assert_cmpuint(n, ==, 1);
+	g_assert_cmpuint(entries[0].trtype, ==, NVME_TRTYPE_RDMA);
+	g_assert_cmpuint(entries[0].tsas[0], ==, NVME_RDMA_QPTYPE_CONNECTED);
+	g_assert_cmpuint(entries[0].tsas[2], ==, NVME_RDMA_CMS_RDMA_CM);
+	fx->waiting--;
+}
+
+static void test_discover(void)
+{
+	struct fx *fx = target_up(3, 1);
+	struct world_rnic_params rnic;
+	GError *error = NULL;
+	struct host_params p;
+	struct fx_host *h;
+
+	rnic_params(&rnic, 1);
+	h = host_up(fx, &rnic);
+	host_params(h, &p, 0);
+	p.subnqn = NVME_DISCOVERY_NQN;
+	p.hostnqn = h->hostnqn;
+	g_assert_true(net_addr_parse(&p.addr, FX_ADDR, "4420", NULL));
+	fx_begin(fx);
+	g_assert_true(host_discover(core_main(h->core), &p, found, fx, &error));
+	fx_wait(fx, LIMIT);
+	fx_free(fx);
+}
+
+static bool no_event(void *arg)
+{
+	const struct fx_host *h = arg;
+
+	return h->events[HOST_EVENT_LIVE] == 0;
+}
+
+/* I/O of a lost connection is done on the next one; idle ones stay. */
+static void test_reconnect(void)
+{
+	struct workload_params wp = { .nsid = 1, .blocks = BLOCKS, .ios = 3000, .depth = 8 };
+	struct fx *fx = target_up(11, 2);
+	struct world_rnic_params rnic;
+	struct host_params p;
+	struct workload *wl;
+	struct fx_host *h;
+
+	wp.max_blocks = 64;
+	rnic_params(&rnic, 2);
+	h = host_up(fx, &rnic);
+	host_params(h, &p, 2);
+	p.queue_io = true;
+	p.reconnect_delay_ms = 100;
+	p.io_timeout_ms = 2000;
+	g_assert_true(fx_connect(h, &p));
+	wl = workload_start(h, &wp);
+	for (unsigned i = 0; i < 3; i++) {
+		h->events[HOST_EVENT_LIVE] = 0;
+		world_run_for(fx->world, 5 * WORLD_MS);
+		if (i == 0)
+			host_ctrlr_reset(h->ctrlr);
+		world_link_stall(fx->node, h->node, world_now(fx->world) + 30 * WORLD_SEC);
+		world_link_stall(h->node, fx->node, world_now(fx->world) + 30 * WORLD_SEC);
+		g_assert_true(world_run_while(fx->world, no_event, h, LIMIT));
+		g_assert_cmpuint(workload_finished(wl), <, wp.ios);
+	}
+	fx_wait(fx, LIMIT);
+	workload_free(wl);
+	g_assert_cmpuint(h->events[HOST_EVENT_LOST], ==, 3);
+	world_run_for(fx->world, 100 * WORLD_SEC);
+	g_assert_cmpuint(h->events[HOST_EVENT_LOST], ==, 3);
+	fx_free(fx);
+}
+
+/* --- what is wrong
+ * --------------------------------------------------------------------------------- */
+
+struct wrong {
+	const char *name, *text;
+	void (*change)(struct host_params *p, struct world_rnic_params *rnic);
+	bool no_rnic;
+};
+
+static void nobody(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)rnic;
+	g_assert_true(net_addr_parse(&p->addr, FX_ADDR, "4421", NULL));
+}
+
+static void nowhere(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)rnic;
+	g_assert_true(net_addr_parse(&p->addr, "192.0.2.99", "4420", NULL));
+}
+
+static void not_ours(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)rnic;
+	p->src_given = net_addr_parse(&p->src, "192.0.2.98", NULL, NULL);
+}
+
+static void no_reads(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)p;
+	rnic->attr.max_qp_rd_atom = 0;
+}
+
+static void no_pd(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)p;
+	rnic->attr.max_pd = 0;
+}
+
+static void few_windows(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)p;
+	rnic->attr.max_mr = 16;
+	rnic->attr.max_mw = 16;
+}
+
+static void no_qp(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)p;
+	rnic->attr.max_qp = 1;
+}
+
+static void one_wr(struct host_params *p, struct world_rnic_params *rnic)
+{
+	(void)p;
+	rnic->attr.max_qp_wr = 1;
+}
+
+static const struct wrong wrongs[] = {
+	{ "nobody-listens", "Nothing listens on 192.0.2.1:4421", nobody, false },
+	{ "no-such-address", "192.0.2.99:4420", nowhere, false },
+	{ "not-our-address", "no RDMA device has the address given for this host", not_ours,
+	  false },
+	{ "no-rnic", "no RDMA device could be opened", NULL, true },
+	{ "no-reads", "answers too few READs at a time", no_reads, false },
+	{ "no-pd", "no memory could be registered with the RNIC", no_pd, false },
+	{ "few-windows", "no memory could be registered with the RNIC", few_windows, false },
+	{ "few-queue-pairs", "the RNIC made no queue pair", no_qp, false },
+	{ "one-work-request", "the RNIC made no queue pair", one_wr, false },
+};
+
+static void refused(struct host_ctrlr *c, const GError *error, void *arg)
+{
+	struct fx_host *h = arg;
+
+	(void)c;
+	g_assert_nonnull(error);
+	h->error = g_strdup(weft_error_detail(error) ? weft_error_detail(error) : error->message);
+	h->fx->waiting--;
+}
+
+static void test_wrong(const void *arg)
+{
+	const struct wrong *wrong = arg;
+	struct fx *fx = target_up(7, 1);
+	struct fx_host *h = fx_host_new(fx, 1);
+	struct world_rnic_params rnic;
+	GError *error = NULL;
+	struct host_params p;
+
+	rnic_params(&rnic, 1);
+	host_params(h, &p, 2);
+	p.hostnqn = h->hostnqn;
+	g_assert_true(net_addr_parse(&p.addr, FX_ADDR, "4420", NULL));
+	if (wrong->change != NULL)
+		wrong->change(&p, &rnic);
+	if (!wrong->no_rnic)
+		put_rnic(h->node, &rnic);
+	fx_begin(fx);
+	g_assert_nonnull(host_ctrlr_connect(core_main(h->core), &p, refused, h, &error));
+	fx_wait(fx, LIMIT);
+	if (strstr(h->error, wrong->text) == NULL)
+		g_error("\"%s\" does not say: %s", h->error, wrong->text);
+	fx_free(fx);
+}
+
+/* --- gone at any moment -------------------------------------------------------------------------
+ */
+
+#define STEP (23 * WORLD_US)
+#define SPAN (2500 * WORLD_US) /* of a session: connects, then I/O */
+
+enum how { RESET, SILENT, DISCONNECT, SHUTDOWN, REMOVED, TARGET_REMOVED, HOWS };
+
+static const char *const how_names[] = { "reset",    "silent",	"disconnect",
+					 "shutdown", "removed", "target-removed" };
+
+static void begin_load(struct fx_host *h)
+{
+	if (host_ctrlr_ns(h->ctrlr, 1) != NULL) /* else it went already */
+		h->user = load_start(h, 1, 8, 200);
+}
+
+static bool busy(void *arg)
+{
+	struct load *load = ((struct fx_host *)arg)->user;
+
+	return load != NULL && load_outstanding(load) > 0;
+}
+
+static void act(struct fx *fx, struct fx_host *h, enum how how)
+{
+	switch (how) {
+	case RESET:
+		if (h->ctrlr != NULL)
+			host_ctrlr_reset(h->ctrlr);
+		break;
+	case SILENT:
+		world_link_stall(fx->node, h->node, HW_NEVER);
+		world_link_stall(h->node, fx->node, HW_NEVER);
+		break;
+	case SHUTDOWN:
+		fx_shutdown(fx);
+		break;
+	case REMOVED:
+		world_rnic_remove(h->node);
+		break;
+	case TARGET_REMOVED:
+		world_rnic_remove(fx->node);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Returns how many I/Os had been under way. */
+static unsigned run(uint64_t when, enum how how, unsigned reactors)
+{
+	struct fx *fx = target_up(when + how, reactors);
+	struct world_rnic_params rnic;
+	struct host_params p;
+	struct fx_host *h;
+	unsigned were;
+
+	rnic_params(&rnic, reactors);
+	if (when % 3 == 0)
+		no_windows(&rnic);
+	h = host_up(fx, &rnic);
+	host_params(h, &p, 3);
+	p.io_timeout_ms = 5000;
+	fx_connect_start(h, &p, begin_load);
+	world_run_for(fx->world, when);
+	were = busy(h) ? load_outstanding(h->user) : 0;
+	act(fx, h, how);
+	if (h->user != NULL)
+		load_stop(h->user);
+	if (how == DISCONNECT)
+		fx_disconnect(h);
+	fx_wait(fx, LIMIT);
+	if (h->user != NULL)
+		load_stop(h->user);
+	g_assert_true(world_run_while(fx->world, busy, h, LIMIT));
+	fx_disconnect(h);
+	world_run_for(fx->world, 60 * WORLD_SEC);
+	g_assert_cmpuint(raw_bufs_in_use(fx), ==, 0);
+	load_free(h->user);
+	fx_free(fx);
+	return were;
+}
+
+static void test_gone(const void *arg)
+{
+	enum how how = (enum how)GPOINTER_TO_UINT(arg);
+	unsigned with_io = 0;
+
+	for (uint64_t when = 0; when < SPAN; when += STEP + when % 5)
+		with_io += run(when, how, 1 + (unsigned)(when % 2)) > 0;
+	g_assert_cmpuint(with_io, >, 10);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -157,6 +549,20 @@ int main(int argc, char **argv)
 		g_autofree char *path = g_strdup_printf("/world/rdma/io/%s", kinds[i].name);
 
 		g_test_add_data_func(path, &kinds[i], test_io);
+	}
+	g_test_add_data_func("/world/rdma/memory/windows", NULL, test_memory);
+	g_test_add_data_func("/world/rdma/memory/regions", "", test_memory);
+	g_test_add_func("/world/rdma/discover", test_discover);
+	g_test_add_func("/world/rdma/reconnect", test_reconnect);
+	for (unsigned i = 0; i < G_N_ELEMENTS(wrongs); i++) {
+		g_autofree char *path = g_strdup_printf("/world/rdma/wrong/%s", wrongs[i].name);
+
+		g_test_add_data_func(path, &wrongs[i], test_wrong);
+	}
+	for (unsigned i = 0; i < HOWS; i++) {
+		g_autofree char *path = g_strdup_printf("/world/rdma/gone/%s", how_names[i]);
+
+		g_test_add_data_func(path, GUINT_TO_POINTER(i), test_gone);
 	}
 	return g_test_run();
 }
