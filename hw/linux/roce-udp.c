@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ static void set_buffers(int fd)
 }
 
 /* The ICRC needs identification 0 and DF, so what does not fit must not leave in pieces. */
-static int set_options(int fd, enum net_family family)
+static int set_options(int fd, enum net_family family, bool plain)
 {
 	static const int pmtu4 = IP_PMTUDISC_DO, pmtu6 = IPV6_PMTUDISC_DO;
 	int rc;
@@ -45,7 +46,12 @@ static int set_options(int fd, enum net_family family)
 		     setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &pmtu6, sizeof(pmtu6)) |
 		     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) |
 		     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
-	return rc == 0 ? 0 : -errno;
+	if (rc != 0)
+		return -errno;
+	/* Not every kernel has it. */
+	if (!plain)
+		setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
+	return 0;
 }
 
 /*
@@ -69,7 +75,7 @@ static int bind_socket(int fd, const struct net_addr *addr, bool first, bool gro
 	return 0;
 }
 
-static int open_socket(const struct net_addr *addr, bool first, bool group)
+static int open_socket(const struct udp *udp, const struct net_addr *addr, bool first)
 {
 	int fd = socket(addr->family == NET_INET ? AF_INET : AF_INET6,
 			SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -77,9 +83,9 @@ static int open_socket(const struct net_addr *addr, bool first, bool group)
 
 	if (fd < 0)
 		return -errno;
-	rc = set_options(fd, addr->family);
+	rc = set_options(fd, addr->family, udp->plain);
 	if (rc == 0)
-		rc = bind_socket(fd, addr, first, group);
+		rc = bind_socket(fd, addr, first, udp->nshards > 1);
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -122,7 +128,7 @@ static int open_group(struct udp *udp, struct net_addr addr)
 
 	addr.port = ROCE_UDP_PORT;
 	for (unsigned i = 0; i < udp->nshards && rc == 0; i++) {
-		int fd = open_socket(&addr, i == 0, udp->nshards > 1);
+		int fd = open_socket(udp, &addr, i == 0);
 
 		rc = fd < 0 ? fd : add_socket(&udp->shards[i], fd, &addr);
 		if (rc == 0 && i > 0 && i + 1 == udp->nshards)
@@ -185,7 +191,8 @@ static int udp_open(struct roce_io *io, unsigned index, struct reactor *reactor,
 
 	s->shard = shard;
 	s->reactor = reactor;
-	udp_io_open(s);
+	udp_rx_open(s);
+	udp_tx_open(s);
 	return 0;
 }
 
@@ -193,7 +200,8 @@ static void udp_close(struct roce_io *io, unsigned index)
 {
 	struct udp_shard *s = &((struct udp *)io)->shards[index];
 
-	udp_io_close(s);
+	udp_tx_close(s);
+	udp_rx_close(s);
 	s->reactor = NULL;
 	s->shard = NULL;
 }
@@ -301,12 +309,14 @@ static struct udp *new_udp(const struct roce_udp_options *options)
 	udp->io.source_port = ROCE_UDP_PORT;
 	udp->hw = options->hw;
 	udp->any = options->naddrs == 0;
+	udp->plain = options->plain;
 	udp->nshards = options->nshards;
 	udp->ids = roce_icrc_ids_new(UDP_PACKET);
 	udp->shards = g_new0(struct udp_shard, options->nshards);
 	for (unsigned i = 0; i < options->nshards; i++) {
 		udp->shards[i].udp = udp;
 		udp->shards[i].index = i;
+		udp->shards[i].segments = !options->plain;
 		udp->shards[i].epoll = epoll_create1(EPOLL_CLOEXEC);
 	}
 	return udp;

@@ -18,6 +18,13 @@
  * unless the sender makes UDP checksums (rdma_rxe does for IPv6 only, this here always).
  * Who needs more uses IPv6, or NVMe/TCP with digests.
  *
+ * Offload. Packets of a queue pair that follow each other leave as one datagram that is
+ * cut behind us (UDP_SEGMENT), by the kernel or an interface that can, which counts the
+ * identification up from 0; their ICRCs are made for that. A capture on this machine
+ * shows such a datagram whole, unless nothing may be that large there
+ * (ip link set IFACE gso_max_segs 1). Should an interface not count,
+ * ethtool -K IFACE tx-udp-segmentation off leaves the cutting to the kernel.
+ *
  * Buffers: a receiver that is late loses packets, which costs a retransmission. The
  * sockets ask for large buffers; without CAP_NET_ADMIN they get what the sysctl
  * net.core.rmem_max allows.
@@ -37,6 +44,7 @@ struct roce_udp_options {
 	unsigned naddrs;
 	unsigned mtu;		     /* path MTU; 0: what fits all interfaces of the addresses */
 	struct ibv_device_attr attr; /* limits; max_qp 0: the usual ones */
+	bool plain;		     /* without UDP_SEGMENT and UDP_GRO */
 	bool dcqcn;		     /* mark packets as ECN-capable and heed what comes of it */
 };
 

@@ -147,9 +147,13 @@ bool roce_icrc_good(const struct roce_icrc_flow *flow, const void *packet, size_
 /* From the end of the identification and flags to the BTH. */
 #define BEHIND_ID (IP4_LEN - 8 + UDP_LEN)
 
+/* x to the power of the bits behind the identification and of its own four bytes, and -1 of that.
+ */
 struct roce_icrc_ids {
 	uint32_t n;
-	uint32_t back[]; /* x^-8 to the power of so many bytes and the four themselves */
+	struct {
+		uint32_t forth, back;
+	} of[]; /* by length, without the ICRC */
 };
 
 static uint32_t times_x(uint32_t a)
@@ -176,16 +180,21 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 
 struct roce_icrc_ids *roce_icrc_ids_new(size_t max_len)
 {
-	struct roce_icrc_ids *ids = g_malloc(sizeof(*ids) + (max_len + 1) * sizeof(ids->back[0]));
-	uint32_t back = 1u << 31;
+	struct roce_icrc_ids *ids = g_malloc(sizeof(*ids) + (max_len + 1) * sizeof(ids->of[0]));
+	uint32_t forth = 1u << 31, back = forth;
 
 	ids->n = (uint32_t)max_len + 1;
-	for (unsigned i = 0; i < 32 + 8 * BEHIND_ID; i++)
+	for (unsigned bit = 0; bit < 32 + 8 * BEHIND_ID; bit++) {
+		forth = times_x(forth);
 		back = over_x(back);
+	}
 	for (uint32_t len = 0; len < ids->n; len++) {
-		ids->back[len] = back;
-		for (unsigned i = 0; i < 8; i++)
+		ids->of[len].forth = forth;
+		ids->of[len].back = back;
+		for (unsigned bit = 0; bit < 8; bit++) {
+			forth = times_x(forth);
 			back = over_x(back);
+		}
 	}
 	return ids;
 }
@@ -208,8 +217,15 @@ bool roce_icrc_good_any_id(const struct roce_icrc_ids *ids, const struct roce_ic
 	if (difference == 0)
 		return true;
 	/* As little-endian bytes: what is different in the identification, then in the flags. */
-	difference = multiply(difference, ids->back[body]);
+	difference = multiply(difference, ids->of[body].back);
 	return (difference >> 16 & ~(uint32_t)(ROCE_IP_DF >> 8)) == 0;
+}
+
+uint32_t roce_icrc_id_change(const struct roce_icrc_ids *ids, uint16_t change, size_t len)
+{
+	const uint32_t bytes = (uint32_t)(change >> 8 | (change & 0xff) << 8);
+
+	return multiply(bytes, ids->of[len - ROCE_ICRC_LEN].forth);
 }
 
 /* ---- whole IP packets ---- */

@@ -71,6 +71,11 @@ void roce_icrc_ids_free(struct roce_icrc_ids *ids);
 /* As roce_icrc_good(); flow is one of IPv4. */
 bool roce_icrc_good_any_id(const struct roce_icrc_ids *ids, const struct roce_icrc_flow *flow,
 			   const void *packet, size_t len);
+/*
+ * What another identification, exclusive or the one that was, changes in the ICRC of a UDP
+ * payload of that length, IPv4: exclusive or it.
+ */
+uint32_t roce_icrc_id_change(const struct roce_icrc_ids *ids, uint16_t change, size_t len);
 
 /* What is known of a received IP packet. */
 enum roce_ip_error {

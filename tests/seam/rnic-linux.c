@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "hw/linux/roce-udp.h"
-#include "tests/seam/rnic-peer.h"
+#include "tests/seam/rnic-linux.h"
+
+bool rnic_linux_plain;
 
 struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nreactors)
 {
@@ -18,7 +20,8 @@ struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nre
 					    .nshards = nreactors,
 					    .addrs = addrs,
 					    .naddrs = 1,
-					    .dcqcn = true };
+					    .dcqcn = true,
+					    .plain = rnic_linux_plain };
 	struct hw_rnic *rnic;
 
 	g_assert_true(net_addr_parse(&addrs[0], rnic_backend_addr(which), NULL, NULL));

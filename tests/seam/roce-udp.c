@@ -15,9 +15,9 @@
 #include "hw/linux/roce-udp.h"
 #include "hw/roce/cm-wire.h"
 #include "target/core/error.h"
-#include "tests/seam/rnic-peer.h"
+#include "tests/seam/rnic-linux.h"
 
-/* --- others' sockets -------------------------------------------------------------------- */
+/* --- others' sockets --------------------------------------------------------------------- */
 
 /* A socket of a stranger. Negative errno: it cannot have the port. */
 static int stranger(const char *host, uint16_t port, bool reuse)
@@ -68,7 +68,7 @@ static void test_port(void)
 	pair_down(&p);
 }
 
-/* --- ICRC ---------------------------------------------------------------------------------- */
+/* --- ICRC -------------------------------------------------------------------------------- */
 
 /* A datagram to the CM of device 0, as if with that identification. */
 static size_t make_request(uint8_t *packet, size_t room, int fd, uint16_t id)
@@ -115,7 +115,7 @@ static void send_to(int fd, const char *host, const void *data, size_t len)
 
 struct answer {
 	int fd;
-	uint8_t data[1024];
+	uint8_t data[ROCE_PACKET_MAX];
 	ssize_t len;
 };
 
@@ -177,8 +177,7 @@ static void test_icrc(void)
 	pair_down(&pair);
 }
 
-/* --- ECN ---------------------------------------------------------------------------------------
- */
+/* --- ECN --------------------------------------------------------------------------------- */
 
 /* A marked packet at a live queue pair is seen as marked, and its sender is told. */
 static void test_ecn(void)
@@ -215,8 +214,7 @@ static void test_ecn(void)
 	conn_down(&c);
 }
 
-/* --- no room
- * --------------------------------------------------------------------------------------- */
+/* --- no room ----------------------------------------------------------------------------- */
 
 struct full {
 	struct hw_faults faults;
@@ -267,8 +265,92 @@ static void test_full(void)
 	conn_down(&c);
 }
 
-/* --- opened when needed
- * ------------------------------------------------------------------------------- */
+/* --- cut by the kernel --------------------------------------------------------------- */
+
+/* The same without it. */
+static void test_plain(void)
+{
+	rnic_linux_plain = true;
+	test_full();
+	rnic_linux_plain = false;
+}
+
+/* A queue pair that sends to a stranger, who never answers. */
+struct lonely {
+	struct roce_cq *cq;
+	struct roce_qp *qp;
+};
+
+static void send_lonely(struct pair *p, struct lonely *l, const struct net_addr *to, uint32_t len)
+{
+	struct roce_device *dev = roce_soft_device(p->target.rnic);
+	struct roce_shard *shard = roce_device_shard(dev, 0);
+	struct ibv_sge sge = sge_at(&p->target, 0, len);
+	struct ibv_send_wr wr = { .sg_list = &sge, .num_sge = 1, .opcode = IBV_WR_RDMA_WRITE },
+			   *bad;
+	struct roce_qp_init init = { .cap = { .max_send_wr = 1, .max_send_sge = 1 } };
+	struct roce_rtr rtr = {
+		.local = p->target.addr, .remote = *to, .dest_qpn = 77, .mtu = 1024
+	};
+	const struct roce_rts rts = { .timeout = 0 };
+
+	rtr.local.port = ROCE_UDP_PORT;
+	g_assert_cmpint(roce_cq_create(shard, 4, NULL, NULL, &l->cq), ==, 0);
+	init.send_cq = init.recv_cq = l->cq;
+	g_assert_cmpint(roce_qp_create(shard, (struct roce_pd *)p->target.pd, &init, &l->qp), ==,
+			0);
+	g_assert_cmpint(roce_qp_rtr(l->qp, &rtr), ==, 0);
+	g_assert_cmpint(roce_qp_rts(l->qp, &rts), ==, 0);
+	g_assert_cmpint(roce_qp_post_send(l->qp, &wr, &bad), ==, 0);
+}
+
+/* The identification that a packet's ICRC is for; -1: none below 64. */
+static int id_of(const struct net_addr *from, const struct net_addr *to, const uint8_t *packet,
+		 size_t len)
+{
+	struct roce_icrc_flow flow;
+
+	roce_icrc_flow_init(&flow, from, to);
+	for (uint16_t id = 0; id < 64; id++) {
+		roce_icrc_flow_set_id(&flow, id, ROCE_IP_DF);
+		if (roce_icrc_good(&flow, packet, len))
+			return id;
+	}
+	return -1;
+}
+
+/* The ICRCs of packets that leave together are for identifications that count up. */
+static void test_places(void)
+{
+	struct net_addr from, to;
+	struct lonely l;
+	struct answer a;
+	struct pair p;
+	int last = 0, most = 0;
+
+	pair_up(&p);
+	a.fd = stranger("127.0.0.23", ROCE_UDP_PORT, false);
+	g_assert_true(net_addr_parse(&to, "127.0.0.23", "4791", NULL));
+	from = p.target.addr;
+	from.port = ROCE_UDP_PORT;
+	send_lonely(&p, &l, &to, 40 * 1024 + 5);
+	for (unsigned i = 0; i < 41; i++) {
+		int id;
+
+		rig_wait(&p.rig, no_answer, &a);
+		id = id_of(&from, &to, a.data, (size_t)a.len);
+		g_assert_true(id == 0 || id == last + 1);
+		last = id;
+		most = MAX(most, id);
+	}
+	g_assert_cmpint(most, >, 5);
+	roce_qp_destroy(l.qp);
+	g_assert_cmpint(roce_cq_destroy(l.cq), ==, 0);
+	close(a.fd);
+	pair_down(&p);
+}
+
+/* --- opened when needed ------------------------------------------------------------------ */
 
 static bool port_is_free(void)
 {
@@ -321,6 +403,8 @@ static void add_tests(void)
 	g_test_add_func("/roce-udp/icrc", test_icrc);
 	g_test_add_func("/roce-udp/ecn", test_ecn);
 	g_test_add_func("/roce-udp/full", test_full);
+	g_test_add_func("/roce-udp/plain", test_plain);
+	g_test_add_func("/roce-udp/places", test_places);
 	g_test_add_func("/roce-udp/lazy", test_lazy);
 }
 

@@ -177,12 +177,19 @@ static void test_any_id(void)
 
 		for (unsigned i = 0; i < 40; i++) {
 			const uint16_t id = (uint16_t)g_rand_int(rand);
+			uint32_t before;
 			const uint16_t bad = (uint16_t)(1 << g_rand_int_range(rand, 0, 14));
 
 			sent = flow;
 			roce_icrc_flow_set_id(&sent, id, i % 2 ? ROCE_IP_DF : 0);
 			roce_packet_seal(ip + 28, len, &sent);
 			g_assert_true(roce_icrc_good_any_id(ids, &flow, ip + 28, len));
+			before = roce_get32le(ip + 28 + len - 4);
+			roce_icrc_flow_set_id(&sent, (uint16_t)(id ^ 0x1f3c),
+					      i % 2 ? ROCE_IP_DF : 0);
+			roce_packet_seal(ip + 28, len, &sent);
+			g_assert_cmphex(roce_icrc_id_change(ids, 0x1f3c, len), ==,
+					before ^ roce_get32le(ip + 28 + len - 4));
 			roce_icrc_flow_set_id(&sent, id, bad | ROCE_IP_DF);
 			roce_packet_seal(ip + 28, len, &sent);
 			g_assert_false(roce_icrc_good_any_id(ids, &flow, ip + 28, len));
