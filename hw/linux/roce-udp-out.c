@@ -251,7 +251,9 @@ static bool push(struct udp_shard *s)
 		int sent = -1;
 
 		errno = EAGAIN;
-		if (!hw_fault(hw, "roce-udp.full"))
+		if (tx->packets[0] > 1 && hw_fault(hw, "roce-udp.uncut"))
+			errno = EIO;
+		else if (!hw_fault(hw, "roce-udp.full"))
 			sent = sendmmsg(tx->out[tx->first].sock->fd, tx->msgs, m, MSG_DONTWAIT);
 		for (int i = 0; i < sent; i++)
 			tx->first += tx->packets[i];

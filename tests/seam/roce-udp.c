@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -216,8 +217,11 @@ static void test_ecn(void)
 
 /* --- no room ----------------------------------------------------------------------------- */
 
+/* A fault that comes every so often. */
 struct full {
 	struct hw_faults faults;
+	const char *name;
+	unsigned every;
 	unsigned asked, hit;
 };
 
@@ -225,7 +229,7 @@ static bool full_hit(struct hw_faults *faults, const char *name)
 {
 	struct full *f = (struct full *)faults;
 
-	if (strcmp(name, "roce-udp.full") != 0 || ++f->asked % 4 != 0)
+	if (strcmp(name, f->name) != 0 || ++f->asked % f->every != 0)
 		return false;
 	f->hit++;
 	return true;
@@ -237,10 +241,10 @@ static void full_mark(struct hw_faults *faults, const char *name)
 	(void)name;
 }
 
-/* What the kernel has no room for goes later; nothing is lost, twice or changed. */
-static void test_full(void)
+/* Transfers go on meanwhile: nothing is lost, sent twice or changed. Returns how often it came. */
+static unsigned with_fault(const char *name, unsigned every)
 {
-	struct full f = { .faults = { full_hit, full_mark } };
+	struct full f = { .faults = { full_hit, full_mark }, .name = name, .every = every };
 	const struct roce_stats *stats;
 	struct conn c;
 	struct pair p;
@@ -260,9 +264,15 @@ static void test_full(void)
 		g_assert_cmpmem(p.target.mem + i, len, p.host.mem, len);
 	}
 	((struct hw *)p.rig.hw)->faults = NULL;
-	g_assert_cmpuint(f.hit, >, 20);
 	g_assert_cmpuint(stats->retransmissions, ==, 0);
 	conn_down(&c);
+	return f.hit;
+}
+
+/* What the kernel has no room for goes later. */
+static void test_full(void)
+{
+	g_assert_cmpuint(with_fault("roce-udp.full", 4), >, 20);
 }
 
 /* --- cut by the kernel --------------------------------------------------------------- */
@@ -271,8 +281,58 @@ static void test_full(void)
 static void test_plain(void)
 {
 	rnic_linux_plain = true;
-	test_full();
+	g_assert_cmpuint(with_fault("roce-udp.full", 4), >, 20);
+	g_assert_cmpuint(with_fault("roce-udp.uncut", 1), ==, 0);
 	rnic_linux_plain = false;
+}
+
+/* A kernel that cannot is asked once, and not again by that reactor. */
+static void test_uncut(void)
+{
+	unsigned asked = with_fault("roce-udp.uncut", 1);
+
+	g_assert_cmpuint(asked, >=, 1);
+	g_assert_cmpuint(asked, <=, 2);
+}
+
+/* Two packets in one datagram, for queue pairs of two reactors: each gets its own. */
+static void test_stray(void)
+{
+	const struct roce_stats *stats[2];
+	struct net_addr from = { .family = NET_INET, .port = 4999 }, to;
+	struct roce_icrc_flow flow;
+	uint8_t packets[2][20];
+	int fd, segment = 20;
+	struct pair pair;
+
+	pair_up(&pair);
+	to = pair.target.addr;
+	to.port = ROCE_UDP_PORT;
+	memcpy(from.ip, pair.host.addr.ip, sizeof(from.ip));
+	roce_icrc_flow_init(&flow, &from, &to);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct roce_packet p = { .opcode = ROCE_ACKNOWLEDGE,
+					 .pkey = ROCE_PKEY_DEFAULT,
+					 .dest_qp = 100 + i };
+		size_t len;
+
+		stats[i] =
+			roce_shard_stats(roce_device_shard(roce_soft_device(pair.target.rnic), i));
+		g_assert_cmpint(roce_packet_build(&p, NULL, 0, packets[i], 20, &len), ==, ROCE_OK);
+		g_assert_cmpuint(len, ==, 20);
+		roce_packet_seal(packets[i], len, &flow);
+	}
+	fd = stranger(rnic_backend_addr(1), 4999, false);
+	if (setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)) != 0) {
+		g_test_skip("this kernel does not cut datagrams");
+	} else {
+		send_to(fd, rnic_backend_addr(0), packets, sizeof(packets));
+		for (unsigned i = 0; i < 2; i++)
+			rig_wait(&pair.rig, below, &(struct count){ &stats[i]->no_qp, 1 });
+		g_assert_cmpuint(stats[0]->received + stats[1]->received, ==, 2);
+	}
+	close(fd);
+	pair_down(&pair);
 }
 
 /* A queue pair that sends to a stranger, who never answers. */
@@ -404,6 +464,8 @@ static void add_tests(void)
 	g_test_add_func("/roce-udp/ecn", test_ecn);
 	g_test_add_func("/roce-udp/full", test_full);
 	g_test_add_func("/roce-udp/plain", test_plain);
+	g_test_add_func("/roce-udp/uncut", test_uncut);
+	g_test_add_func("/roce-udp/stray", test_stray);
 	g_test_add_func("/roce-udp/places", test_places);
 	g_test_add_func("/roce-udp/lazy", test_lazy);
 }
