@@ -34,6 +34,21 @@ static void add_masks(const struct nvmf_transport_options *opts, JsonObject *o)
 	}
 }
 
+/* What only transports of one kind show. */
+static void add_of_kind(const struct nvmf_transport_options *opts, bool rdma, JsonObject *o)
+{
+	if (!rdma) {
+		json_object_set_boolean_member(o, "c2h_success", opts->c2h_success);
+		set_u(o, "sock_priority", opts->sock_priority);
+		return;
+	}
+	set_u(o, "num_cqe", opts->num_cqe);
+	set_u(o, "max_srq_depth", opts->max_srq_depth);
+	json_object_set_boolean_member(o, "no_srq", opts->no_srq);
+	set_u(o, "acceptor_backlog", (uint64_t)opts->acceptor_backlog);
+	json_object_set_boolean_member(o, "no_wr_batching", opts->no_wr_batching);
+}
+
 static JsonObject *transport_json(const struct nvmf_transport *t)
 {
 	const struct nvmf_transport_options *opts = nvmf_transport_get_options(t);
@@ -49,8 +64,7 @@ static JsonObject *transport_json(const struct nvmf_transport *t)
 	set_u(o, "iobuf_large_cache_size", opts->iobuf_large_cache_size);
 	json_object_set_boolean_member(o, "dif_insert_or_strip", opts->dif_insert_or_strip);
 	json_object_set_boolean_member(o, "zcopy", opts->zcopy);
-	json_object_set_boolean_member(o, "c2h_success", opts->c2h_success);
-	set_u(o, "sock_priority", opts->sock_priority);
+	add_of_kind(opts, g_str_equal(nvmf_transport_name(t), "RDMA"), o);
 	set_u(o, "abort_timeout_sec", opts->abort_timeout_sec);
 	set_u(o, "ack_timeout", opts->ack_timeout);
 	set_u(o, "data_wr_pool_size", opts->data_wr_pool_size);
@@ -391,6 +405,37 @@ static void nvmf_subsystem_get_qpairs(struct rpc_request *req)
 /* --- nvmf_get_stats
  * ------------------------------------------------------------------------------- */
 
+static JsonObject *device_json(const struct nvmf_device_stats *d)
+{
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "name", d->name);
+	set_u(o, "polls", d->polls);
+	set_u(o, "idle_polls", d->idle_polls);
+	set_u(o, "completions", d->completions);
+	set_u(o, "requests", d->requests);
+	set_u(o, "request_latency", d->request_latency);
+	set_u(o, "pending_free_request", d->pending_free_request);
+	set_u(o, "pending_rdma_read", d->pending_rdma_read);
+	set_u(o, "pending_rdma_write", d->pending_rdma_write);
+	set_u(o, "pending_rdma_send", d->pending_rdma_send);
+	set_u(o, "total_send_wrs", d->total_send_wrs);
+	set_u(o, "send_doorbell_updates", d->send_doorbell_updates);
+	set_u(o, "total_recv_wrs", d->total_recv_wrs);
+	set_u(o, "recv_doorbell_updates", d->recv_doorbell_updates);
+	return o;
+}
+
+static void add_devices(JsonObject *transport, const struct nvmf_group_stats *st)
+{
+	JsonArray *devices = json_array_new();
+
+	for (unsigned i = 0; i < st->ndevices; i++)
+		json_array_add_object_element(devices, device_json(&st->devices[i]));
+	set_u(transport, "pending_data_buffer", st->pending_bdev_io);
+	json_object_set_array_member(transport, "devices", devices);
+}
+
 static JsonObject *group_json(struct nvmf_tgt *tgt, unsigned i, const struct nvmf_group_stats *st)
 {
 	g_autofree char *name = g_strdup_printf(RPC_THREAD_NAME, i);
@@ -411,6 +456,8 @@ static JsonObject *group_json(struct nvmf_tgt *tgt, unsigned i, const struct nvm
 
 		json_object_set_string_member(transport, "trtype",
 					      nvmf_transport_name(transports->pdata[t]));
+		if (g_str_equal(nvmf_transport_name(transports->pdata[t]), "RDMA"))
+			add_devices(transport, st);
 		json_array_add_object_element(array, transport);
 	}
 	json_object_set_array_member(o, "transports", array);

@@ -62,14 +62,15 @@ static const struct rpc_param create_transport_params[] = {
 		  .values = rpc_oncs_features),
 	RPC_PARAM("masked_fuses", RPC_FLAGS, 0, struct create_transport, fuses,
 		  .values = rpc_fuses_features),
-	/* Of other transports or of pollers: of no effect on TCP. */
+	/* Of no effect on TCP. */
+	OPTION(num_cqe, RPC_U32, .min = 1),
+	OPTION(max_srq_depth, RPC_U32, .min = 1),
+	OPTION(no_srq, RPC_BOOL),
+	OPTION(no_wr_batching, RPC_BOOL),
+	/* Of other transports or of pollers: of no effect here. */
 	RPC_CHECKED("io_unit_size", RPC_U32, RPC_IGNORED),
 	RPC_CHECKED("num_shared_buffers", RPC_U32, RPC_IGNORED),
 	RPC_CHECKED("buf_cache_size", RPC_U32, RPC_IGNORED),
-	RPC_CHECKED("num_cqe", RPC_I32, RPC_IGNORED),
-	RPC_CHECKED("max_srq_depth", RPC_U32, RPC_IGNORED),
-	RPC_CHECKED("no_srq", RPC_BOOL, RPC_IGNORED),
-	RPC_CHECKED("no_wr_batching", RPC_BOOL, RPC_IGNORED),
 	RPC_CHECKED("disable_mappable_bar0", RPC_BOOL, RPC_IGNORED),
 	RPC_CHECKED("disable_adaptive_irq", RPC_BOOL, RPC_IGNORED),
 	RPC_CHECKED("disable_shadow_doorbells", RPC_BOOL, RPC_IGNORED),
