@@ -11,12 +11,16 @@
 #include "tests/seam/rnic-linux.h"
 
 bool rnic_linux_plain;
+struct hw_faults *rnic_linux_faults;
+
+/* As the backend has it, but for the faults. */
+static struct hw machines[2];
 
 struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nreactors)
 {
 	g_autoptr(GError) error = NULL;
 	struct net_addr addrs[2];
-	struct roce_udp_options options = { .hw = backend_hw(b),
+	struct roce_udp_options options = { .hw = &machines[which],
 					    .nshards = nreactors,
 					    .addrs = addrs,
 					    .naddrs = 1,
@@ -24,6 +28,8 @@ struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nre
 					    .plain = rnic_linux_plain };
 	struct hw_rnic *rnic;
 
+	machines[which] = *backend_hw(b);
+	machines[which].faults = rnic_linux_faults;
 	g_assert_true(net_addr_parse(&addrs[0], rnic_backend_addr(which), NULL, NULL));
 	if (which == 0 && rnic_backend_addr6()) {
 		g_assert_true(net_addr_parse(&addrs[1], rnic_backend_addr6(), NULL, NULL));

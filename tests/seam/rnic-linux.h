@@ -6,3 +6,5 @@
 
 /* Devices made from now on do without segmentation of the kernel. */
 extern bool rnic_linux_plain;
+/* They meet these faults; NULL: none. */
+extern struct hw_faults *rnic_linux_faults;

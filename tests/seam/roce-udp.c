@@ -249,11 +249,12 @@ static unsigned with_fault(const char *name, unsigned every)
 	struct conn c;
 	struct pair p;
 
+	rnic_linux_faults = &f.faults;
 	conn_up(&c, &p);
+	rnic_linux_faults = NULL;
 	stats = roce_shard_stats(roce_device_shard(roce_soft_device(p.host.rnic), 0));
 	for (uint32_t i = 0; i < MEM / 2; i++)
 		p.host.mem[i] = (uint8_t)(i * 7 + i / 251);
-	((struct hw *)p.rig.hw)->faults = &f.faults;
 	for (unsigned i = 0; i < 50; i++) {
 		uint32_t len = 1000 + 9000 * i;
 
@@ -263,7 +264,6 @@ static unsigned with_fault(const char *name, unsigned every)
 		side_expect(&p.host, i, IBV_WC_SUCCESS);
 		g_assert_cmpmem(p.target.mem + i, len, p.host.mem, len);
 	}
-	((struct hw *)p.rig.hw)->faults = NULL;
 	g_assert_cmpuint(stats->retransmissions, ==, 0);
 	conn_down(&c);
 	return f.hit;
