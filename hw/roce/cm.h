@@ -110,6 +110,8 @@ struct soft {
 	GHashTable *peers;    /* struct cm_peer*, a set */
 	uint32_t next_id;     /* of ids that came with a REQ */
 	GPtrArray *listeners; /* struct rnic_id* */
+	/* Of contexts that are closed: an id given once is not given again for long. */
+	uint32_t next_ids[ROCE_MAX_SHARDS];
 };
 
 /* --- cm.c --- */

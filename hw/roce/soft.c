@@ -81,6 +81,7 @@ int soft_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ctx
 	ctx->shard = roce_device_shard(soft->dev, ctx->index);
 	ctx->ids = g_hash_table_new(NULL, NULL);
 	ctx->tell_last = &ctx->tell;
+	ctx->next_id = soft->next_ids[ctx->index];
 	timer_init(&ctx->timer, timer_fired);
 	rc = io->ops->open(io, ctx->index, reactor, ctx->shard);
 	if (rc < 0) {
@@ -108,6 +109,7 @@ void soft_ctx_close(struct rnic_ctx *ctx)
 	reactor_remove_engine(ctx->reactor, &ctx->engine);
 	soft->io->ops->close(soft->io, ctx->index);
 	soft->ctxs[ctx->index] = NULL;
+	soft->next_ids[ctx->index] = ctx->next_id;
 	g_hash_table_unref(ctx->ids);
 	g_free(ctx);
 }
@@ -286,6 +288,8 @@ struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *
 	soft->io = io;
 	soft->dev = dev;
 	soft->next_id = (uint32_t)params->seed & ~(CM_ID_STEP - 1);
+	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
+		soft->next_ids[i] = (uint32_t)(params->seed >> 32) & ~(CM_ID_STEP - 1);
 	soft->peers = g_hash_table_new_full(peer_hash, peer_equal, g_free, NULL);
 	soft->listeners = g_ptr_array_new();
 	roce_gsi_listen(dev, cm_received, soft);
