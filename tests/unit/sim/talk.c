@@ -338,6 +338,20 @@ static void talker_up(struct talk *talk, struct talker *t, const char *name, con
 	t->mem = g_malloc0(MEM);
 }
 
+static void violated(void *arg, char *text)
+{
+	(void)arg;
+	g_error("%s", text);
+}
+
+static void look(struct world_roce_tap *tap, const struct world_node *node, bool sent,
+		 const uint8_t *frame, uint32_t len, uint64_t now)
+{
+	(void)node;
+	oracle_rc_frame(((struct talk *)((char *)tap - offsetof(struct talk, tap)))->monitor, sent,
+			frame, len, now);
+}
+
 static void up(struct talk *t, uint64_t seed, const struct world_rnic_params *params,
 	       const char *server, const char *client)
 {
@@ -346,6 +360,9 @@ static void up(struct talk *t, uint64_t seed, const struct world_rnic_params *pa
 	world_rnic_params_default(&usual);
 	*t = (struct talk){ .world = world_new(seed), .max_len = TALK_SLOT };
 	world_rng_init(t->world, &t->rng, "talk");
+	t->monitor = oracle_rc_new(violated, NULL);
+	t->tap.fn = look;
+	world_roce_tap_add(t->world, &t->tap);
 	talker_up(t, &t->server, "server", server, params ? params : &usual);
 	talker_up(t, &t->client, "client", client, params ? params : &usual);
 }
@@ -392,6 +409,7 @@ static void hang_up(struct reactor *r, void *arg)
 uint64_t talk_down(struct talk *t)
 {
 	struct talker *both[] = { &t->client, &t->server };
+	struct oracle_rc_counts counts;
 	uint64_t hash;
 
 	core_call(core_main(t->client.core), hang_up, &t->client);
@@ -405,6 +423,10 @@ uint64_t talk_down(struct talk *t)
 		core_free(both[i]->core);
 		g_free(both[i]->mem);
 	}
+	oracle_rc_counts(t->monitor, &counts);
+	g_assert_cmpuint(counts.strangers, ==, 0);
+	g_assert_cmpuint(counts.requests, >, 0);
+	oracle_rc_free(t->monitor);
 	g_assert_null(world_leaks(t->world));
 	world_free(t->world);
 	return hash;

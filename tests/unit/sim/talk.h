@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Two machines with RNICs in a world, and one connection on which the client sends,
- * writes and reads, many at a time, while both check every byte.
+ * writes and reads, many at a time, while both check every byte, and the monitor every
+ * packet.
  */
 #pragma once
 
 #include <glib.h>
 
+#include "sim/oracle/wire-rc.h"
 #include "sim/roce.h"
 #include "target/core/core.h"
 
@@ -40,6 +42,8 @@ struct talker {
 struct talk {
 	struct world *world;
 	struct talker client, server;
+	struct world_roce_tap tap; /* of the monitor, which looks on always */
+	struct oracle_rc *monitor;
 	bool v6, busy_server; /* it posts its receives late */
 	uint32_t max_len;
 	unsigned total, posted, done, failed;

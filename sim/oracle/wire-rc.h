@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The monitor of reliable connections (oracle C): it reads every RoCE frame that an
+ * RNIC sends or takes, and knows from those alone what each queue pair may say:
+ *
+ *   of requests   PSNs without gaps; a repetition is what was sent first, is not of
+ *                 what has been acknowledged, leaves nothing out, and comes so often as
+ *                 the connection allows; messages have their parts in order and of the
+ *                 right lengths; no more READs than agreed; nothing sooner than a
+ *                 receiver that was not ready has asked for; nothing after the end
+ *   of answers    only what has come without a gap is acknowledged, never less than
+ *                 before; MSNs count messages that have come; READ responses are parts
+ *                 of what was asked for
+ *   of all        headers, lengths, ICRC
+ *
+ * Queue pairs are learned from connection management on the wire. Shares no code with
+ * hw/roce.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct oracle_rc;
+
+struct oracle_rc_counts {
+	uint64_t frames, strangers; /* of no connection that was seen */
+	uint64_t requests, repeated, backs;
+	uint64_t acks, naks, rnrs, responses, connections;
+};
+
+/* told: of each violation, with a text that is its own afterwards (g_free). */
+struct oracle_rc *oracle_rc_new(void (*told)(void *arg, char *text), void *arg);
+void oracle_rc_free(struct oracle_rc *o);
+/* sent: by an RNIC; not: taken by one. frame: from the Ethernet header on, without FCS. */
+void oracle_rc_frame(struct oracle_rc *o, bool sent, const uint8_t *frame, uint32_t len,
+		     uint64_t now);
+void oracle_rc_counts(const struct oracle_rc *o, struct oracle_rc_counts *out);
