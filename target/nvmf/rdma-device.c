@@ -232,7 +232,7 @@ static void tell_drained(struct rdma_poller *p)
 	p->ndraining = 0;
 }
 
-static unsigned poll(struct engine *e, unsigned budget)
+static unsigned poll_queues(struct engine *e, unsigned budget)
 {
 	struct rdma_poller *p = poller_of(e);
 	unsigned n = p->nearly, draining = p->ndraining;
@@ -270,7 +270,9 @@ static bool arm(struct engine *e)
 	return p->nearly == 0 && p->ndraining == 0;
 }
 
-static const struct engine_ops engine_ops = { .name = "nvmf.rdma", .poll = poll, .arm = arm };
+static const struct engine_ops engine_ops = { .name = "nvmf.rdma",
+					      .poll = poll_queues,
+					      .arm = arm };
 
 static void free_poller(struct rdma_poller *p)
 {
