@@ -32,6 +32,7 @@ static void deliver(struct task *task)
 	if (req->result)
 		json_node_unref(req->result);
 	g_clear_error(&req->error);
+	rpc_text_clear(&req->text);
 	jv_doc_unref(req->doc);
 	g_free(req->params);
 	g_free(req);
@@ -60,6 +61,11 @@ void rpc_deliver(struct rpc_request *req)
 void rpc_reply(struct rpc_request *req, JsonNode *result)
 {
 	req->result = result;
+	end(req);
+}
+
+void rpc_reply_text(struct rpc_request *req)
+{
 	end(req);
 }
 

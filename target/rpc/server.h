@@ -36,6 +36,8 @@ struct rpc_server {
 	struct rpc_keeper *keeper; /* NULL: nobody keeps the configuration */
 	/* Requests that wait for something to happen, in order; see rpc_wait(). */
 	GPtrArray *waiting;
+	GQueue pieces; /* requests whose answers are being made; see pieces.h */
+	struct timer pieces_timer;
 	struct rpc_notification notifications[RPC_NOTIFICATIONS]; /* ring */
 	uint64_t next_notification;
 	struct rpc_settings *settings;
