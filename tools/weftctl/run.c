@@ -243,10 +243,10 @@ static bool unknown(const char *method, GError **error)
 	const char *near = command_nearest(method);
 
 	return usage_error(error,
-			   "there is no command %s%s%s%s. weftctl --help lists them; a method that "
+			   "there is no command %s%s%s%s weftctl --help lists them; a method that "
 			   "only weftd knows takes its params as '{...}'",
 			   method, near ? ". Did you mean " : "", near ? near : "",
-			   near ? "?" : "");
+			   near ? "?" : ".");
 }
 
 char *ctl_parse(char **argv, struct command *c, bool *help, GError **error)
