@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "target/rpc/nearest.h"
 #include "target/rpc/server.h"
 
 #define TOO_LATE                                                                                   \
@@ -144,9 +145,12 @@ const char *rpc_method_near(const char *name)
 
 static void unknown_method(struct rpc_request *req, const char *method)
 {
-	const char *near = rpc_method_near(method);
+	const char *part = rpc_absent_part(method), *near = rpc_method_near(method);
 
-	if (near)
+	if (part)
+		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
+			      "there is no such method: weft does not have %s", part);
+	else if (near)
 		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
 			      "there is no such method. Did you mean %s?", near);
 	else
