@@ -152,16 +152,18 @@ class WeftTarget:
             raise GuestError(f"weftctl {' '.join(args)}: exit status {rc}: {out}")
         return out
 
-    def add_ns(self, nsid, mib):
-        self.ctl("bdev_null_create", f"Null{nsid}", str(mib), "512")
+    def add_ns(self, nsid, mib, old=False):
+        """old: by the names of 2018."""
+        create = "construct_null_bdev" if old else "bdev_null_create"
+        self.ctl(create, f"Null{nsid}", str(mib), "512")
         self.ctl("nvmf_subsystem_add_ns", NQN, f"Null{nsid}", "-n", str(nsid))
 
     def resize_ns(self, nsid, mib):
         self.ctl("bdev_null_resize", f"Null{nsid}", str(mib))
 
-    def remove_ns(self, nsid):
+    def remove_ns(self, nsid, old=False):
         self.ctl("nvmf_subsystem_remove_ns", NQN, str(nsid))
-        self.ctl("bdev_null_delete", f"Null{nsid}")
+        self.ctl("delete_null_bdev" if old else "bdev_null_delete", f"Null{nsid}")
 
     def log(self):
         if self.guest:
@@ -211,7 +213,7 @@ class NvmetTarget:
         self._sh(f"rm {self.BASE}/ports/1/subsystems/{NQN}; rmdir {self.BASE}/ports/1")
         return 0
 
-    def add_ns(self, nsid, mib):
+    def add_ns(self, nsid, mib, old=False):
         self._sh(f"""truncate -s {mib}M /run/ns{nsid}
             mkdir {self.sub}/namespaces/{nsid}
             cd {self.sub}/namespaces/{nsid}
@@ -221,7 +223,7 @@ class NvmetTarget:
         self._sh(f"""truncate -s {mib}M /run/ns{nsid}
             echo 1 >{self.sub}/namespaces/{nsid}/revalidate_size""")
 
-    def remove_ns(self, nsid):
+    def remove_ns(self, nsid, old=False):
         self._sh(f"""echo 0 >{self.sub}/namespaces/{nsid}/enable
             rmdir {self.sub}/namespaces/{nsid}; rm /run/ns{nsid}""")
 
