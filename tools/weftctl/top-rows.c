@@ -39,8 +39,8 @@ static const struct top_column namespace_columns[] = {
 static const struct top_column host_columns[] = {
 	TEXT_("HOST", 0, 20, 100),
 	{ "CTRL", TOP_GAUGE, 0, 5, 44 },
-	TEXT_("SUBSYSTEM", 1, 8, 45),
-	TEXT_("FROM", 2, 12, 32), IO_COLUMNS,
+	TEXT_("SUBSYSTEM", 1, 14, 45),
+	TEXT_("FROM", 2, 15, 32), IO_COLUMNS,
 	{ "DEPTH", TOP_GAUGE, 1, 6, 35 },
 	{ "QUEUES", TOP_GAUGE, 2, 7, 25 },
 	{ "REACTOR", TOP_GAUGE, 3, 8, 20 },
@@ -48,8 +48,8 @@ static const struct top_column host_columns[] = {
 };
 static const struct top_column path_columns[] = {
 	TEXT_("HOST", 0, 20, 100),
-	TEXT_("SUBSYSTEM", 1, 8, 43),
-	TEXT_("LISTENER", 2, 12, 45),
+	TEXT_("SUBSYSTEM", 1, 14, 43),
+	TEXT_("LISTENER", 2, 15, 45),
 	TEXT_("ANA", 3, 9, 44), IO_COLUMNS,
 	{ "DEPTH", TOP_GAUGE, 1, 6, 35 },
 	{ "CTRLS", TOP_GAUGE, 0, 6, 20 },

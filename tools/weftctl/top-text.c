@@ -232,12 +232,13 @@ static void append_cell(GString *line, const char *text, int width, bool left, b
 		g_string_append_printf(line, "%*s%s", blanks, "", fit);
 }
 
-/* The first direction of numbers is down, that of texts up. */
-static char *title(const struct top_column *column, bool sorted, bool reverse)
+/* The first direction of numbers is down, that of texts up. Without room its end goes. */
+static char *title(const struct top_column *column, bool sorted, bool reverse, int width)
 {
 	bool up = (column->kind == TOP_TEXT) != reverse;
 
-	return g_strconcat(column->title, sorted ? (up ? "^" : "v") : "", NULL);
+	return g_strdup_printf("%.*s%s", width - sorted, column->title,
+			       sorted ? (up ? "^" : "v") : "");
 }
 
 char *top_line(const struct top_layout *layout, enum top_view_id view, const struct top_row *row,
@@ -251,7 +252,8 @@ char *top_line(const struct top_layout *layout, enum top_view_id view, const str
 
 		if (!layout->width[i])
 			continue;
-		text = row ? cell(row, &columns[i], ascii) : title(&columns[i], i == sort, reverse);
+		text = row ? cell(row, &columns[i], ascii)
+			   : title(&columns[i], i == sort, reverse, layout->width[i]);
 		append_cell(line, text, layout->width[i], columns[i].kind == TOP_TEXT, ascii);
 	}
 	return g_strdup(line->str);

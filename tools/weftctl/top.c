@@ -27,9 +27,11 @@ static void set_problem(struct top *top, const char *text)
 /* A zoom into a subsystem that was deleted ends; all else waits. */
 static void take_failure(struct top *top, const struct jv *failure)
 {
-	const char *data = live_text(failure, "data");
+	const char *data = live_text(failure, "data"), *of = top->scope.nqn;
+	g_autofree char *text = g_strdup_printf("%s%s%s", of ? of : "", of ? ": " : "",
+						*data ? data : live_text(failure, "message"));
 
-	set_problem(top, *data ? data : live_text(failure, "message"));
+	set_problem(top, text);
 	if (top->scope.nqn) {
 		top_scope_clear(&top->scope);
 		g_ptr_array_set_size(top->places, 0);

@@ -16,10 +16,10 @@
 struct watch {
 	struct live live;
 	bool json, follow;
-	guint64 next;	/* the event to ask for */
-	bool seen;	/* next is of a target that has been watched */
-	gint64 started; /* when the target was, us, of our clock */
-	guint64 from;	/* events before this one are from before watching */
+	guint64 next;	 /* the event to ask for */
+	bool seen;	 /* next is of a target that has been watched */
+	guint64 started; /* when the target was, by its clock */
+	guint64 from;	 /* events before this one are from before watching */
 };
 
 /* --- one event ----------------------------------------------------------------------------------
@@ -211,14 +211,13 @@ static struct jv_doc *ask(struct watch *w, const char *method, const char *param
 	return doc;
 }
 
-/* When the target was started, by our clock; 0: it does not say yet. False: it has gone. */
-static bool started(struct watch *w, gint64 *at, GError **error)
+/* When the target was started, by its own clock; 0: it does not say yet. False: it has gone. */
+static bool started(struct watch *w, guint64 *at, GError **error)
 {
 	struct jv_doc *doc = live_call(&w->live, "metrics_get", "{\"sections\": []}", error);
 	const struct jv *result = doc ? ctl_result(doc) : NULL;
 
-	*at = result ? g_get_monotonic_time() - (gint64)(live_number(result, "uptime_ns") / 1000)
-		     : 0;
+	*at = live_number(result, "time_ns") - live_number(result, "uptime_ns");
 	jv_doc_unref(doc);
 	return doc != NULL;
 }
@@ -250,16 +249,15 @@ static bool look(struct watch *w, bool quietly, GError **error)
 /* After connecting: where to go on. False: no connection after all. */
 static bool begin(struct watch *w, GError **error)
 {
-	const gint64 same_us = 2 * G_USEC_PER_SEC;
-	gint64 at;
+	guint64 at;
 
 	if (!started(w, &at, error))
 		return false;
-	if (w->started && (!at || ABS(at - w->started) > same_us)) {
+	if (w->seen && (!at || at != w->started)) {
 		w->next = w->from = 0;
 		w->seen = false;
 	}
-	w->started = at ? at : g_get_monotonic_time();
+	w->started = at;
 	return true;
 }
 
