@@ -187,9 +187,21 @@ static void run_now(struct task *task)
 	req->method->call(req);
 }
 
-static bool look_loaded(struct rpc_request *req, bool give_up)
+/*
+ * What the startup configuration makes is made before anything that others want; and
+ * nothing is made while it is written down what there is.
+ */
+static bool comes_too_early(const struct rpc_request *req)
 {
-	if (req->server->loading && !give_up)
+	const struct rpc_server *server = req->server;
+
+	return req->method->makes && !req->part &&
+	       (server->held || (server->loading && server->state == RPC_RUNTIME));
+}
+
+static bool look_again(struct rpc_request *req, bool give_up)
+{
+	if (comes_too_early(req) && !give_up)
 		return false;
 	if (give_up) {
 		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
@@ -199,13 +211,6 @@ static bool look_loaded(struct rpc_request *req, bool give_up)
 		reactor_run_soon(req->server->reactor, &req->task);
 	}
 	return true;
-}
-
-/* What the startup configuration makes is made before anything that others want. */
-static bool comes_too_early(const struct rpc_request *req)
-{
-	return req->server->loading && req->server->state == RPC_RUNTIME && req->method->makes &&
-	       !req->part;
 }
 
 static void start(struct rpc_request *req, const char *method, const struct jv *params)
@@ -233,7 +238,7 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		return;
 	}
 	if (comes_too_early(req))
-		rpc_wait(req, look_loaded);
+		rpc_wait(req, look_again);
 	else
 		m->call(req);
 }

@@ -211,7 +211,10 @@ static void collected(struct bdev_stats_all *all)
 {
 	struct iostat *io = all->arg;
 
-	g_ptr_array_add(io->results, all);
+	if (io->reset_only)
+		bdev_stats_all_free(all);
+	else
+		g_ptr_array_add(io->results, all);
 	one_less(io);
 }
 

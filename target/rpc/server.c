@@ -123,6 +123,13 @@ void rpc_wait_cancel(struct rpc_request *req)
 	g_ptr_array_remove(req->server->waiting, req);
 }
 
+void rpc_server_hold(struct rpc_server *server, bool held)
+{
+	server->held = held;
+	if (!held)
+		wake(server, false);
+}
+
 /* --- start ------------------------------------------------------------------------------ */
 
 static void init_ends(struct rpc_server *server, const GError *error)
