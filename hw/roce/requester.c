@@ -299,8 +299,14 @@ void roce_requester_clock(struct roce_qp *qp, uint64_t now)
 {
 	struct roce_requester *req = &qp->req;
 	bool waiting = qp->timeout_ns > 0 && req->una != req->max_psn;
+	/*
+	 * Between once and four times what was agreed on is allowed: once at first, so that
+	 * a loss costs little; longer when that did not help, so that a peer whose
+	 * processor was away for a while is not given up.
+	 */
+	unsigned longer = MIN(qp->retry_count - req->retries, 2u);
 
-	req->timeout_at = waiting ? now + qp->timeout_ns : HW_NEVER;
+	req->timeout_at = waiting ? now + (qp->timeout_ns << longer) : HW_NEVER;
 }
 
 static void timed_out(struct roce_qp *qp, uint64_t now)

@@ -8,11 +8,13 @@
 
 #include "target/config/load.h"
 #include "target/rpc/server.h"
+#include "target/rpc/walk.h"
 
 /* A step that could not be begun. */
 #define AGAIN_NS UINT64_C(100000000)
 /* Between saves, in units of what making the text took: so much of the reactor is others'. */
 #define PACE 4
+#define PORTION 8192 /* of the text, made in one go */
 
 struct autosave {
 	struct rpc_keeper keeper;
@@ -23,8 +25,13 @@ struct autosave {
 	struct task task;      /* begins a save at the end of a pass */
 	struct timer timer;    /* begins one, or a step, later */
 	struct timer patience; /* with the save under way */
-	char *text, *kept;     /* being written; in the file */
-	size_t len;
+	/* The text while it is made, in portions; calls that make state wait meanwhile. */
+	struct rpc_saved saved;
+	GString *making;
+	bool same;	   /* as what is kept, so far */
+	uint64_t spent;	   /* on it, ns */
+	char *text, *kept; /* being written; in the file */
+	size_t len, kept_len;
 	enum { NOT_STARTED, LOADING, KEEPING, ENDED } phase;
 	bool dirty, saving, task_queued;
 	char *problem; /* NULL: saves are good */
@@ -134,6 +141,7 @@ static void save_ended(struct autosave *a)
 	if (a->step.result == 0) {
 		g_free(a->kept);
 		a->kept = g_steal_pointer(&a->text);
+		a->kept_len = a->len;
 		a->saves++;
 		mended(a);
 		release(&a->covered);
@@ -173,16 +181,52 @@ static void run_step(struct autosave *a)
 		later(a, a->server->reactor->now + AGAIN_NS);
 }
 
-static bool make_text(struct autosave *a)
+/* The text is complete. */
+static void made(struct autosave *a)
 {
-	const struct hw *hw = a->server->core->hw;
-	uint64_t begin = hw_now(hw), end;
+	bool same = a->same && a->making->len == a->kept_len;
 
-	a->text = rpc_config_text(a->server);
-	a->len = strlen(a->text);
-	end = hw_now(hw);
-	a->not_before = end + PACE * (end - begin);
-	return !a->kept || strcmp(a->text, a->kept) != 0;
+	rpc_saved_clear(&a->saved);
+	a->len = a->making->len;
+	a->text = g_string_free(g_steal_pointer(&a->making), FALSE);
+	a->not_before = hw_now(a->server->core->hw) + PACE * a->spent;
+	rpc_server_hold(a->server, false);
+	if (same) {
+		g_clear_pointer(&a->text, g_free);
+		a->saving = false;
+		mended(a);
+		release(&a->covered);
+		if (a->dirty)
+			kick(a);
+		look_for_end(a);
+		return;
+	}
+	a->step.op = FILE_STEP_WRITE;
+	a->patience.fn = out_of_patience;
+	reactor_timer_set(a->server->reactor, &a->patience,
+			  a->server->reactor->now + AUTOSAVE_PATIENCE_NS);
+	run_step(a);
+}
+
+/* As much time as it takes is left to others before the next one. */
+static void make_portion(struct timer *timer, struct reactor *r)
+{
+	struct autosave *a = (struct autosave *)((char *)timer - offsetof(struct autosave, timer));
+	uint64_t begun = hw_now(r->hw), end;
+	size_t at = a->making->len;
+	bool more;
+
+	do {
+		more = rpc_saved_more(&a->saved, a->making);
+	} while (more && a->making->len < at + PORTION);
+	a->same = a->same && a->making->len <= a->kept_len &&
+		  memcmp(a->kept + at, a->making->str + at, a->making->len - at) == 0;
+	end = hw_now(r->hw);
+	a->spent += end - begun;
+	if (more)
+		reactor_timer_set(r, timer, end + (end - begun));
+	else
+		made(a);
 }
 
 static void begin(struct task *task)
@@ -196,19 +240,14 @@ static void begin(struct task *task)
 	a->dirty = false;
 	g_queue_init(&a->next);
 	a->covered = waiting;
-	if (!make_text(a)) {
-		g_clear_pointer(&a->text, g_free);
-		mended(a);
-		release(&a->covered);
-		look_for_end(a);
-		return;
-	}
 	a->saving = true;
-	a->step.op = FILE_STEP_WRITE;
-	a->patience.fn = out_of_patience;
-	reactor_timer_set(a->server->reactor, &a->patience,
-			  a->server->reactor->now + AUTOSAVE_PATIENCE_NS);
-	run_step(a);
+	a->same = a->kept != NULL;
+	a->spent = 0;
+	a->making = g_string_new(NULL);
+	rpc_saved_begin(&a->saved, a->server);
+	rpc_server_hold(a->server, true);
+	a->timer.fn = make_portion;
+	make_portion(&a->timer, a->server->reactor);
 }
 
 /* A save begins, unless one is under way: then when it has ended. */
@@ -305,6 +344,7 @@ static void read_done(struct file_step *step)
 		loaded(a, NULL);
 	} else if (step->result == 0) {
 		a->kept = g_strndup(step->bytes, step->len);
+		a->kept_len = step->len;
 		config_load(a->server, a->path, step->bytes, step->len, loaded, a);
 		free(step->bytes);
 	} else {

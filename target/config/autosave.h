@@ -9,6 +9,10 @@
  * file is replaced as a whole (see struct file_step): after a crash it is the one
  * of some save, never a mixture.
  *
+ * The text of a save is made in portions, between which the reactor does what else
+ * there is to do. Calls that make state wait until it is complete, so that it is of one
+ * state.
+ *
  * A save that fails, or takes longer than five seconds, keeps nobody waiting: it
  * is logged and shown, calls are answered without it from then on, and it is tried
  * again every second until it is good.

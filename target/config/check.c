@@ -52,42 +52,11 @@ static const struct {
 	{ "sock_impl_set_options", "enable_zerocopy_send" },
 };
 
-/* Families of methods that make what weft does not have. */
-static const struct {
-	const char *prefix, *what;
-} absent_parts[] = {
-	{ "bdev_crypto_", "encryption" },
-	{ "bdev_iscsi_", "an iSCSI initiator" },
-	{ "bdev_lvol_", "logical volumes" },
-	{ "bdev_nvme_", "an NVMe initiator" },
-	{ "bdev_raid_", "RAID" },
-	{ "bdev_rbd_", "Ceph RBD images" },
-	{ "bdev_virtio_", "a virtio initiator" },
-	{ "bdev_xnvme_", "xNVMe" },
-	{ "construct_nvme_", "an NVMe initiator" },
-	{ "construct_rbd_", "Ceph RBD images" },
-	{ "fsdev_", "file system devices" },
-	{ "iscsi_", "an iSCSI target" },
-	{ "keyring_", "a keyring" },
-	{ "nbd_", "NBD exports" },
-	{ "ublk_", "ublk exports" },
-	{ "vfu_", "vfio-user devices" },
-	{ "vhost_", "vhost controllers" },
-};
-
 static const char *absent_option(const char *method)
 {
 	for (unsigned i = 0; i < G_N_ELEMENTS(absent_options); i++)
 		if (strcmp(absent_options[i].method, method) == 0)
 			return absent_options[i].part;
-	return NULL;
-}
-
-static const char *absent_part(const char *method)
-{
-	for (unsigned i = 0; i < G_N_ELEMENTS(absent_parts); i++)
-		if (g_str_has_prefix(method, absent_parts[i].prefix))
-			return absent_parts[i].what;
 	return NULL;
 }
 
@@ -151,7 +120,7 @@ static void drop_old_keys(struct config *config, struct config_entry *e)
 static bool unknown(const struct config *config, const struct config_entry *e, GError **error)
 {
 	g_autofree char *what = config_entry_text(e);
-	const char *part = absent_part(e->method), *near;
+	const char *part = rpc_absent_part(e->method), *near;
 
 	if (part)
 		return config_bad(config, error, e->line,

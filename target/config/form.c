@@ -167,12 +167,14 @@ bool form_uuid(const char *text, char out[37])
 
 const char *form_transport(struct form *f, unsigned line, const char *trtype)
 {
-	static const char *const names[] = { "TCP" };
+	static const char *const names[] = { "TCP", "RDMA" };
 	static const struct {
 		const char *name, *what;
 	} absent[] = {
-		{ "RDMA", "RDMA" },	   { "FC", "Fibre Channel" },	{ "loop", "loop" },
-		{ "PCI", "PCI endpoint" }, { "VFIOUSER", "vfio-user" },
+		{ "FC", "Fibre Channel" },
+		{ "loop", "loop" },
+		{ "PCI", "PCI endpoint" },
+		{ "VFIOUSER", "vfio-user" },
 	};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
@@ -181,11 +183,12 @@ const char *form_transport(struct form *f, unsigned line, const char *trtype)
 	for (unsigned i = 0; i < G_N_ELEMENTS(absent); i++) {
 		if (g_ascii_strcasecmp(trtype, absent[i].name))
 			continue;
-		form_fault(f, line, "this build has no %s transport; listen by TCP, or remove this",
+		form_fault(f, line,
+			   "this build has no %s transport; listen by TCP or RDMA, or remove this",
 			   absent[i].what);
 		return NULL;
 	}
-	form_fault(f, line, "\"%s\" is no transport; this build has TCP", trtype);
+	form_fault(f, line, "\"%s\" is no transport; this build has TCP and RDMA", trtype);
 	return NULL;
 }
 

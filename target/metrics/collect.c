@@ -26,11 +26,26 @@ static void run(struct msg *msg, struct reactor *r)
 	source->step(source, r);
 }
 
+static void run_task(struct task *task)
+{
+	struct metrics_source *source =
+		(struct metrics_source *)((char *)task - offsetof(struct metrics_source, task));
+
+	source->step(source, source->core->reactors[source->on]);
+}
+
 void metrics_go_on(struct metrics_source *source, unsigned reactor,
 		   void (*step)(struct metrics_source *source, struct reactor *r))
 {
+	bool here = source->on == reactor;
+
 	source->step = step;
-	reactor_post(source->core->reactors[reactor], &source->msg);
+	source->on = reactor;
+	/* A message to itself would be run in this pass. */
+	if (here)
+		reactor_run_at_flush(source->core->reactors[reactor], &source->task);
+	else
+		reactor_post(source->core->reactors[reactor], &source->msg);
 }
 
 /* --- what there is ------------------------------------------------------------------------- */
@@ -384,6 +399,7 @@ struct metrics_source *metrics_source_new(struct core *core, struct bdev_layer *
 	struct metrics_source *source = g_new0(struct metrics_source, 1);
 
 	source->msg.fn = run;
+	source->task.fn = run_task;
 	source->core = core;
 	source->bdevs = bdevs;
 	source->nvmf = nvmf;

@@ -20,6 +20,8 @@ struct metrics_store {
  */
 struct metrics_source {
 	struct msg msg;
+	struct task task; /* the same on the reactor where it is */
+	unsigned on;
 	struct core *core;
 	struct bdev_layer *bdevs;
 	struct nvmf_tgt *nvmf;

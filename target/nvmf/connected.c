@@ -36,7 +36,9 @@ static void add_qpairs(struct collect *col, struct nvmf_group *g, GArray *out)
 	for (struct nvmf_qpair *q = g->qpairs; q != NULL; q = q->next) {
 		struct nvmf_qpair_info info = { .qid = q->qid, .reactor = g->reactor->index };
 
-		if (q->ctrlr == NULL || q->ctrlr->subsystem != col->s)
+		/* Of one that is GONE the controller may be freed already. */
+		if (q->state == NVMF_QPAIR_GONE || q->ctrlr == NULL ||
+		    q->ctrlr->subsystem != col->s)
 			continue;
 		info.cntlid = q->ctrlr->cntlid;
 		info.state = nvmf_qpair_state_names[q->state];
@@ -113,7 +115,8 @@ static void collected(void *arg)
 
 void nvmf_subsystem_get_connected(struct nvmf_subsystem *s,
 				  void (*done)(void *arg, const struct nvmf_ctrlr_info *ctrlrs,
-					       unsigned nctrlrs, const struct nvmf_qpair_info *qpairs,
+					       unsigned nctrlrs,
+					       const struct nvmf_qpair_info *qpairs,
 					       unsigned nqpairs),
 				  void *arg)
 {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "target/rpc/nearest.h"
 #include "target/rpc/server.h"
 
 #define TOO_LATE                                                                                   \
@@ -32,6 +33,7 @@ static void deliver(struct task *task)
 	if (req->result)
 		json_node_unref(req->result);
 	g_clear_error(&req->error);
+	rpc_text_clear(&req->text);
 	jv_doc_unref(req->doc);
 	g_free(req->params);
 	g_free(req);
@@ -60,6 +62,11 @@ void rpc_deliver(struct rpc_request *req)
 void rpc_reply(struct rpc_request *req, JsonNode *result)
 {
 	req->result = result;
+	end(req);
+}
+
+void rpc_reply_text(struct rpc_request *req)
+{
 	end(req);
 }
 
@@ -138,9 +145,12 @@ const char *rpc_method_near(const char *name)
 
 static void unknown_method(struct rpc_request *req, const char *method)
 {
-	const char *near = rpc_method_near(method);
+	const char *part = rpc_absent_part(method), *near = rpc_method_near(method);
 
-	if (near)
+	if (part)
+		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
+			      "there is no such method: weft does not have %s", part);
+	else if (near)
 		rpc_fail_with(req, RPC_METHOD_NOT_FOUND, NULL,
 			      "there is no such method. Did you mean %s?", near);
 	else
@@ -177,9 +187,21 @@ static void run_now(struct task *task)
 	req->method->call(req);
 }
 
-static bool look_loaded(struct rpc_request *req, bool give_up)
+/*
+ * What the startup configuration makes is made before anything that others want; and
+ * nothing is made while it is written down what there is.
+ */
+static bool comes_too_early(const struct rpc_request *req)
 {
-	if (req->server->loading && !give_up)
+	const struct rpc_server *server = req->server;
+
+	return req->method->makes && !req->part &&
+	       (server->held || (server->loading && server->state == RPC_RUNTIME));
+}
+
+static bool look_again(struct rpc_request *req, bool give_up)
+{
+	if (comes_too_early(req) && !give_up)
 		return false;
 	if (give_up) {
 		rpc_fail_with(req, -ESHUTDOWN, NULL, "weftd is shutting down");
@@ -189,13 +211,6 @@ static bool look_loaded(struct rpc_request *req, bool give_up)
 		reactor_run_soon(req->server->reactor, &req->task);
 	}
 	return true;
-}
-
-/* What the startup configuration makes is made before anything that others want. */
-static bool comes_too_early(const struct rpc_request *req)
-{
-	return req->server->loading && req->server->state == RPC_RUNTIME && req->method->makes &&
-	       !req->part;
 }
 
 static void start(struct rpc_request *req, const char *method, const struct jv *params)
@@ -223,7 +238,7 @@ static void start(struct rpc_request *req, const char *method, const struct jv *
 		return;
 	}
 	if (comes_too_early(req))
-		rpc_wait(req, look_loaded);
+		rpc_wait(req, look_again);
 	else
 		m->call(req);
 }

@@ -25,7 +25,7 @@
 #define STARTS_MAX 2	       /* exchanges started in one pass */
 #define OUT_HIGH (1024 * 1024) /* unsent bytes from which on nothing more is read */
 #define DRAIN_NS UINT64_C(1000000000)
-#define OUT_KEEP 65536 /* buffers larger than this are freed when empty */
+#define SEND_CHUNKS 8 /* of the output, in one pass */
 
 struct rpc_client {
 	struct rpc_server *server;
@@ -33,8 +33,8 @@ struct rpc_client {
 	struct rpc_framer framer;
 	GByteArray *in; /* received and not yet cut into texts */
 	size_t scanned; /* of it: the framer has seen this much */
-	GString *out;
-	size_t sent; /* of out */
+	struct rpc_text out;
+	size_t sent; /* of its first chunk */
 	GPtrArray *exchanges;
 	struct timer drained;
 	struct task flush, resume;
@@ -53,7 +53,7 @@ struct exchange {
 	const struct jv *next; /* element of a batch to run next */
 	struct task step;      /* runs it, in the next pass */
 	const struct jv *id;   /* of the running request; NULL: a notification */
-	GString *answer;
+	struct rpc_text answer;
 };
 
 static void exchange_later(struct exchange *x);
@@ -62,7 +62,7 @@ static void exchange_later(struct exchange *x);
 
 static size_t unsent(const struct rpc_client *c)
 {
-	return c->out->len - c->sent;
+	return c->out.len - c->sent;
 }
 
 static bool is_idle(const struct rpc_client *c)
@@ -79,17 +79,6 @@ static void set_paused(struct rpc_client *c)
 		return;
 	c->paused = paused;
 	c->stream->ops->pause(c->stream, paused);
-}
-
-static void out_emptied(struct rpc_client *c)
-{
-	c->sent = 0;
-	if (c->out->allocated_len > OUT_KEEP) {
-		g_string_free(c->out, TRUE);
-		c->out = g_string_new(NULL);
-	} else {
-		g_string_truncate(c->out, 0);
-	}
 }
 
 static void client_drain(struct rpc_client *c)
@@ -111,6 +100,42 @@ static void drained_timer(struct timer *timer, struct reactor *r)
 		(struct rpc_client *)((char *)timer - offsetof(struct rpc_client, drained)));
 }
 
+static void out_sent(struct rpc_client *c, size_t n)
+{
+	const GString *first;
+
+	c->sent += n;
+	while ((first = g_queue_peek_head(&c->out.chunks)) != NULL && c->sent >= first->len) {
+		c->sent -= first->len;
+		rpc_text_drop_first(&c->out);
+	}
+}
+
+/* Some of the output; the rest in later passes. False: the connection is broken. */
+static bool client_write(struct rpc_client *c)
+{
+	struct iovec iov[SEND_CHUNKS];
+	unsigned chunks = 0;
+	size_t all = 0;
+	ssize_t n;
+
+	for (GList *l = c->out.chunks.head; l && chunks < SEND_CHUNKS; l = l->next) {
+		const GString *chunk = l->data;
+		size_t skip = chunks == 0 ? c->sent : 0;
+
+		iov[chunks++] = (struct iovec){ .iov_base = chunk->str + skip,
+						.iov_len = chunk->len - skip };
+		all += chunk->len - skip;
+	}
+	n = net_send(c->stream, iov, chunks, false);
+	if (n < 0 && n != -EAGAIN)
+		return false;
+	if (n > 0)
+		out_sent(c, (size_t)n);
+	c->blocked = n < 0 || (size_t)n < all;
+	return true;
+}
+
 /* May free c. */
 static void client_flush(struct rpc_client *c)
 {
@@ -118,20 +143,12 @@ static void client_flush(struct rpc_client *c)
 		rpc_client_close(c);
 		return;
 	}
-	while (unsent(c) > 0 && !c->blocked) {
-		struct iovec iov = { .iov_base = c->out->str + c->sent, .iov_len = unsent(c) };
-		ssize_t n = net_send(c->stream, &iov, 1, false);
-
-		if (n < 0 && n != -EAGAIN) {
-			rpc_client_close(c);
-			return;
-		}
-		if (n > 0)
-			c->sent += (size_t)n;
-		c->blocked = unsent(c) > 0;
+	if (unsent(c) > 0 && !c->blocked && !client_write(c)) {
+		rpc_client_close(c);
+		return;
 	}
-	if (unsent(c) == 0 && c->sent > 0)
-		out_emptied(c);
+	if (unsent(c) > 0 && !c->blocked)
+		reactor_run_at_flush(c->server->reactor, &c->flush);
 	if (c->finishing && !c->eof && is_idle(c)) {
 		client_drain(c);
 		return;
@@ -150,14 +167,15 @@ static void flush_task(struct task *task)
 	client_flush((struct rpc_client *)((char *)task - offsetof(struct rpc_client, flush)));
 }
 
-static void client_send(struct rpc_client *c, const GString *text)
+/* Takes text. */
+static void client_send(struct rpc_client *c, struct rpc_text *text)
 {
-	if (text && unsent(c) + text->len > RPC_MAX_RESPONSE + OUT_HIGH) {
+	if (unsent(c) + text->len > RPC_MAX_RESPONSE + OUT_HIGH) {
 		log_warn(c->server->core->log, "rpc", "client does not read its answers",
 			 "unsent=%zu", unsent(c));
 		c->finishing = c->overrun = true;
-	} else if (text) {
-		g_string_append_len(c->out, text->str, (gssize)text->len);
+	} else {
+		rpc_text_move(&c->out, text);
 	}
 	reactor_run_at_flush(c->server->reactor, &c->flush);
 }
@@ -187,38 +205,53 @@ static void append_gerror(GString *out, const GError *error)
 	append_error(out, code, message, weft_error_detail(error));
 }
 
-static void append_head(GString *out, const struct jv *id)
+static GString *answer_head(const struct rpc_text *before, const struct jv *id)
 {
-	if (out->len > 0)
-		g_string_append_c(out, ',');
+	GString *out = g_string_new(before->len > 0 ? "," : NULL);
+
 	g_string_append(out, "{\"jsonrpc\":\"2.0\",\"id\":");
 	if (id)
 		g_string_append_len(out, id->raw, (gssize)id->raw_len);
 	else
 		g_string_append(out, "null");
 	g_string_append_c(out, ',');
+	return out;
 }
 
-static void append_failure(GString *out, const struct jv *id, const GError *error)
+static void append_failure(struct rpc_text *answer, const struct jv *id, const GError *error)
 {
-	append_head(out, id);
+	GString *out = answer_head(answer, id);
+
 	append_gerror(out, error);
 	g_string_append_c(out, '}');
+	rpc_text_take(answer, out);
 }
 
-/* out: with the answers before it, in a batch. */
-static void append_result(GString *out, const struct jv *id, JsonNode *result)
+/* answer: with those before it, in a batch. text: of the result, taken. */
+static void append_result(struct rpc_text *answer, const struct jv *id, struct rpc_text *text)
 {
-	g_autofree char *text = json_to_string(result, FALSE);
+	GString *out = answer_head(answer, id);
 
-	append_head(out, id);
-	if (out->len + strlen(text) > RPC_MAX_RESPONSE)
+	if (answer->len + out->len + text->len > RPC_MAX_RESPONSE) {
 		append_error(out, RPC_INTERNAL_ERROR, "Internal error",
 			     "the answer, with those before it in a batch, is longer than 32 MiB; "
 			     "ask for less at a time");
-	else
-		g_string_append_printf(out, "\"result\":%s", text);
-	g_string_append_c(out, '}');
+		rpc_text_clear(text);
+	} else {
+		g_string_append(out, "\"result\":");
+	}
+	rpc_text_take(answer, out);
+	rpc_text_move(answer, text);
+	rpc_text_append(answer, "}", 1);
+}
+
+static void append_node(struct rpc_text *answer, const struct jv *id, JsonNode *result)
+{
+	g_autofree char *s = json_to_string(result, FALSE);
+	struct rpc_text text = { 0 };
+
+	rpc_text_append(&text, s, strlen(s));
+	append_result(answer, id, &text);
 }
 
 /* --- exchanges -------------------------------------------------------------------------- */
@@ -228,14 +261,15 @@ static void exchange_finish(struct exchange *x)
 	struct rpc_client *c = x->client;
 
 	if (c) {
-		if (x->batch && x->answer->len > 0) {
-			g_string_prepend_c(x->answer, '[');
-			g_string_append_c(x->answer, ']');
+		if (x->batch && x->answer.len > 0) {
+			g_string_prepend_c(g_queue_peek_head(&x->answer.chunks), '[');
+			x->answer.len++;
+			rpc_text_append(&x->answer, "]", 1);
 		}
 		g_ptr_array_remove(c->exchanges, x);
-		client_send(c, x->answer);
+		client_send(c, &x->answer);
 	}
-	g_string_free(x->answer, TRUE);
+	rpc_text_clear(&x->answer);
 	jv_doc_unref(x->doc);
 	rpc_server_call_ends(x->server);
 	g_free(x);
@@ -247,9 +281,11 @@ static void request_done(struct rpc_request *req, JsonNode *result, const GError
 
 	if (x->id && x->client) {
 		if (error)
-			append_failure(x->answer, x->id, error);
+			append_failure(&x->answer, x->id, error);
+		else if (result)
+			append_node(&x->answer, x->id, result);
 		else
-			append_result(x->answer, x->id, result);
+			append_result(&x->answer, x->id, &req->text);
 	}
 	exchange_later(x);
 }
@@ -318,7 +354,7 @@ static bool run_request(struct exchange *x, const struct jv *request)
 	const struct jv *id = jv_member(request, "id");
 
 	if (!check_request(request, &error)) {
-		append_failure(x->answer, check_id(id, NULL) ? id : NULL, error);
+		append_failure(&x->answer, check_id(id, NULL) ? id : NULL, error);
 		return false;
 	}
 	x->id = id;
@@ -362,7 +398,6 @@ static void exchange_start(struct rpc_client *c, struct jv_doc *doc)
 	x->client = c;
 	x->server = c->server;
 	x->doc = doc;
-	x->answer = g_string_new(NULL);
 	x->batch = root->type == JV_ARRAY && root->count > 0;
 	x->next = x->batch ? root->first : root;
 	x->step.fn = step_task;
@@ -376,13 +411,14 @@ static void exchange_start(struct rpc_client *c, struct jv_doc *doc)
 /* Answers with an error without an id, and ends the connection. */
 static void client_give_up(struct rpc_client *c, const GError *error)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
+	struct rpc_text text = { 0 };
 
-	append_failure(text, NULL, error);
+	append_failure(&text, NULL, error);
 	c->finishing = true;
 	g_byte_array_set_size(c->in, 0);
 	c->scanned = 0;
-	client_send(c, text);
+	client_send(c, &text);
+	rpc_text_clear(&text);
 }
 
 static void client_refuse(struct rpc_client *c, int code, const char *what)
@@ -523,7 +559,6 @@ struct rpc_client *rpc_client_new(struct rpc_server *server, struct net_stream *
 	c->server = server;
 	c->stream = stream;
 	c->in = g_byte_array_new();
-	c->out = g_string_new(NULL);
 	c->exchanges = g_ptr_array_new();
 	c->flush.fn = flush_task;
 	c->resume.fn = resume_task;
@@ -544,6 +579,6 @@ void rpc_client_close(struct rpc_client *c)
 		((struct exchange *)c->exchanges->pdata[i])->client = NULL;
 	g_ptr_array_unref(c->exchanges);
 	g_byte_array_unref(c->in);
-	g_string_free(c->out, TRUE);
+	rpc_text_clear(&c->out);
 	g_free(c);
 }

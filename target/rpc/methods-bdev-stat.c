@@ -5,8 +5,10 @@
 
 #include "target/bdev/bdev-stats.h"
 #include "target/rpc/methods.h"
+#include "target/rpc/walk.h"
 
 #define MAX_NAMES 1024
+#define COLLECT_MAX 32 /* bdevs asked at a time */
 
 /* --- one bdev's ---------------------------------------------------------------------- */
 
@@ -110,10 +112,13 @@ static const struct rpc_param get_iostat_params[] = {
 };
 
 struct iostat {
+	struct rpc_pieces pieces;
 	struct rpc_request *req;
-	unsigned left;
+	struct rpc_walk walk; /* to ask for, some at a time */
+	unsigned mode, left;
 	bool per_channel, reset_only;
-	GPtrArray *results; /* struct bdev_stats_all *, in the order asked for */
+	GPtrArray *results; /* struct bdev_stats_all *, in the order asked for; NULL: shown */
+	guint shown;
 };
 
 static JsonObject *iostat_head(struct rpc_request *req)
@@ -135,46 +140,70 @@ static void add_depth(JsonObject *o, const struct bdev_sampling *s)
 	json_object_set_int_member(o, "weighted_io_time", (gint64)s->weighted_io_time);
 }
 
-static void iostat_reply(struct iostat *io)
+static void iostat_free(struct rpc_pieces *pieces)
+{
+	struct iostat *io = (struct iostat *)pieces;
+
+	for (guint i = io->shown; i < io->results->len; i++)
+		bdev_stats_all_free(io->results->pdata[i]);
+	g_ptr_array_free(io->results, TRUE);
+	rpc_walk_clear(&io->walk);
+	g_free(io);
+}
+
+static void reply_channels(struct iostat *io)
 {
 	JsonObject *o = iostat_head(io->req);
+	const struct bdev_stats_all *all = io->results->pdata[0];
 
-	if (io->per_channel) {
-		const struct bdev_stats_all *all = io->results->pdata[0];
-
-		json_object_set_string_member(o, "name", all->name);
-		json_object_set_array_member(o, "channels", bdev_channels(all));
-	} else {
-		JsonArray *array = json_array_new();
-
-		for (unsigned i = 0; i < io->results->len; i++) {
-			const struct bdev_stats_all *all = io->results->pdata[i];
-			const struct bdev *bdev = bdev_find(io->req->server->bdevs, all->name);
-			JsonObject *total = bdev_total(all);
-
-			add_depth(total, bdev ? bdev->sampling : NULL);
-			json_array_add_object_element(array, total);
-		}
-		json_object_set_array_member(o, "bdevs", array);
-	}
+	json_object_set_string_member(o, "name", all->name);
+	json_object_set_array_member(o, "channels", bdev_channels(all));
 	rpc_reply_object(io->req, o);
+	iostat_free(&io->pieces);
 }
+
+static bool iostat_more(struct rpc_pieces *pieces, GString *out)
+{
+	struct iostat *io = (struct iostat *)pieces;
+	struct bdev_stats_all *all;
+	const struct bdev *bdev;
+	JsonObject *total;
+
+	if (io->shown == 0) {
+		rpc_append_object(out, iostat_head(io->req), false);
+		g_string_truncate(out, out->len - 1);
+		g_string_append(out, ",\"bdevs\":[");
+	}
+	if (io->shown == io->results->len) {
+		g_string_append(out, "]}");
+		return false;
+	}
+	all = io->results->pdata[io->shown];
+	bdev = bdev_find(io->req->server->bdevs, all->name);
+	total = bdev_total(all);
+	add_depth(total, bdev ? bdev->sampling : NULL);
+	rpc_append_object(out, total, io->shown++ > 0);
+	bdev_stats_all_free(all);
+	return true;
+}
+
+static void collect_some(struct iostat *io);
 
 static void one_less(struct iostat *io)
 {
 	if (--io->left > 0)
 		return;
-	if (io->reset_only)
+	if (rpc_walk_name(&io->walk)) {
+		collect_some(io);
+	} else if (io->reset_only) {
 		rpc_reply_true(io->req);
-	else
-		iostat_reply(io);
-	g_ptr_array_free(io->results, TRUE);
-	g_free(io);
-}
-
-static void free_result(void *result)
-{
-	bdev_stats_all_free(result);
+		iostat_free(&io->pieces);
+	} else if (io->per_channel) {
+		reply_channels(io);
+	} else {
+		io->pieces = (struct rpc_pieces){ iostat_more, iostat_free };
+		rpc_reply_pieces(io->req, &io->pieces);
+	}
 }
 
 /* Answers come in the order of the questions: each passes the same reactors. */
@@ -182,32 +211,42 @@ static void collected(struct bdev_stats_all *all)
 {
 	struct iostat *io = all->arg;
 
-	g_ptr_array_add(io->results, all);
+	if (io->reset_only)
+		bdev_stats_all_free(all);
+	else
+		g_ptr_array_add(io->results, all);
 	one_less(io);
 }
 
-static void collect(struct iostat *io, struct bdev *bdev, unsigned mode)
+/* The others when those have answered. A bdev that has gone is left out. */
+static void collect_some(struct iostat *io)
 {
-	io->left++;
-	bdev_stats_collect(bdev, (enum bdev_reset)mode, false, collected, io);
+	const char *name;
+
+	io->left = 1;
+	while (io->left <= COLLECT_MAX && (name = rpc_walk_name(&io->walk)) != NULL) {
+		struct bdev *bdev = bdev_find(io->req->server->bdevs, name);
+
+		io->walk.at++;
+		if (!bdev)
+			continue;
+		io->left++;
+		bdev_stats_collect(bdev, (enum bdev_reset)io->mode, false, collected, io);
+	}
+	one_less(io);
 }
 
-static struct iostat *iostat_new(struct rpc_request *req)
+/* Of no bdev yet. */
+static struct iostat *iostat_new(struct rpc_request *req, unsigned mode)
 {
 	struct iostat *io = g_new0(struct iostat, 1);
 
 	io->req = req;
-	io->left = 1;
-	io->results = g_ptr_array_new_with_free_func(free_result);
+	io->mode = mode;
+	io->results = g_ptr_array_new();
+	io->walk.server = req->server;
+	rpc_walk_begin(&io->walk);
 	return io;
-}
-
-static void collect_every(struct iostat *io, unsigned mode)
-{
-	GPtrArray *list = bdev_layer_list(io->req->server->bdevs);
-
-	for (guint i = 0; i < list->len; i++)
-		collect(io, list->pdata[i], mode);
 }
 
 static void bdev_get_iostat(struct rpc_request *req)
@@ -223,13 +262,13 @@ static void bdev_get_iostat(struct rpc_request *req)
 	for (const struct jv *n = name; n; n = n->next)
 		if (!rpc_bdev_find(req, n->str, NULL, NULL))
 			return;
-	io = iostat_new(req);
+	io = iostat_new(req, p->mode);
 	io->per_channel = p->per_channel;
 	if (!name)
-		collect_every(io, p->mode);
+		rpc_walk_bdevs(&io->walk);
 	for (; name; name = name->next)
-		collect(io, bdev_find(req->server->bdevs, name->str), p->mode);
-	one_less(io);
+		rpc_walk_add(&io->walk, name->str);
+	collect_some(io);
 }
 
 struct reset_iostat {
@@ -254,13 +293,13 @@ static void bdev_reset_iostat(struct rpc_request *req)
 		if (!bdev)
 			return;
 	}
-	io = iostat_new(req);
+	io = iostat_new(req, p->mode);
 	io->reset_only = true;
 	if (bdev)
-		collect(io, bdev, p->mode);
+		rpc_walk_add(&io->walk, bdev->name);
 	else
-		collect_every(io, p->mode);
-	one_less(io);
+		rpc_walk_bdevs(&io->walk);
+	collect_some(io);
 }
 
 /* --- queue depth -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "target/rpc/methods.h"
+#include "target/rpc/walk.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -140,12 +141,53 @@ static void get_bdevs_timeout(struct timer *timer, struct reactor *r)
 	no_such_bdev(req, p->name);
 }
 
+struct all_bdevs {
+	struct rpc_pieces pieces;
+	struct rpc_walk walk;
+	bool comma;
+};
+
+static bool more_bdevs(struct rpc_pieces *pieces, GString *out)
+{
+	struct all_bdevs *all = (struct all_bdevs *)pieces;
+	const char *name = rpc_walk_name(&all->walk);
+	const struct bdev *bdev;
+
+	if (all->walk.at == 0)
+		g_string_append_c(out, '[');
+	if (!name) {
+		g_string_append_c(out, ']');
+		return false;
+	}
+	bdev = bdev_find(all->walk.server->bdevs, name);
+	if (bdev) {
+		rpc_append_object(out, bdev_json(bdev), all->comma);
+		all->comma = true;
+	}
+	all->walk.at++;
+	return true;
+}
+
+static void free_bdevs(struct rpc_pieces *pieces)
+{
+	rpc_walk_clear(&((struct all_bdevs *)pieces)->walk);
+	g_free(pieces);
+}
+
+static void reply_bdevs(struct rpc_request *req)
+{
+	struct all_bdevs *all = g_new0(struct all_bdevs, 1);
+
+	all->pieces = (struct rpc_pieces){ more_bdevs, free_bdevs };
+	all->walk.server = req->server;
+	rpc_walk_bdevs(&all->walk);
+	rpc_reply_pieces(req, &all->pieces);
+}
+
 static void bdev_get_bdevs(struct rpc_request *req)
 {
 	const struct get_bdevs *p = req->params;
-	GPtrArray *list = bdev_layer_list(req->server->bdevs);
 	struct reactor *r = req->server->reactor;
-	JsonArray *array;
 
 	if (p->name) {
 		if (reply_bdev(req))
@@ -159,10 +201,7 @@ static void bdev_get_bdevs(struct rpc_request *req)
 		rpc_wait(req, look_for_bdev);
 		return;
 	}
-	array = json_array_new();
-	for (guint i = 0; i < list->len; i++)
-		json_array_add_object_element(array, bdev_json(list->pdata[i]));
-	rpc_reply_array(req, array);
+	reply_bdevs(req);
 }
 
 /* --- make --------------------------------------------------------------------------------- */
@@ -363,24 +402,36 @@ static void config_simple(const struct bdev *bdev, JsonArray *config)
 		       params);
 }
 
-/* In the order they were made: what is below comes first. */
-JsonArray *rpc_config_bdev(struct rpc_server *server)
+static void config_bdev(const struct bdev *bdev, JsonArray *config)
 {
-	JsonArray *config = json_array_new();
-	GPtrArray *list = bdev_layer_list(server->bdevs);
+	if (!rpc_config_bdev_file(bdev, config) && !rpc_config_bdev_layer(bdev, config))
+		config_simple(bdev, config);
+	rpc_config_bdev_limits(bdev, config);
+	rpc_config_bdev_stat(bdev, config);
+}
 
-	rpc_config_bdev_options(server, config);
-	rpc_config_bdev_deferred(server, true, config);
-	for (guint i = 0; i < list->len; i++) {
-		const struct bdev *bdev = list->pdata[i];
+/* In the order they were made: what is below comes first. */
+bool rpc_walk_config_bdev(struct rpc_walk *walk, JsonArray *config)
+{
+	struct rpc_server *server = walk->server;
+	const struct bdev *bdev;
+	const char *name;
 
-		if (!rpc_config_bdev_file(bdev, config) && !rpc_config_bdev_layer(bdev, config))
-			config_simple(bdev, config);
-		rpc_config_bdev_limits(bdev, config);
-		rpc_config_bdev_stat(bdev, config);
+	if (!walk->names) {
+		rpc_config_bdev_options(server, config);
+		rpc_config_bdev_deferred(server, true, config);
+		rpc_walk_bdevs(walk);
 	}
-	rpc_config_bdev_deferred(server, false, config);
-	return config;
+	name = rpc_walk_name(walk);
+	if (!name) {
+		rpc_config_bdev_deferred(server, false, config);
+		return false;
+	}
+	bdev = bdev_find(server->bdevs, name);
+	if (bdev)
+		config_bdev(bdev, config);
+	walk->at++;
+	return true;
 }
 
 const struct rpc_method rpc_methods_bdev[] = {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "target/rpc/methods.h"
+#include "target/rpc/walk.h"
 #include "target/rpc/settings.h"
 
 /* The SPDK release whose methods and shapes these are, and weft's own version. */
@@ -196,16 +197,19 @@ struct subsystem {
 	const char *name;
 	const char *const *depends_on; /* NULL-terminated */
 	JsonArray *(*config)(struct rpc_server *server);
+	/* The same in steps, where there can be much; see walk.h. */
+	bool (*step)(struct rpc_walk *walk, JsonArray *config);
 };
 
 /* In the order in which their configuration is loaded. */
 static const struct subsystem subsystems[] = {
-	{ "scheduler", (const char *const[]){ NULL }, config_scheduler },
-	{ "sock", (const char *const[]){ NULL }, rpc_config_sock },
-	{ "iobuf", (const char *const[]){ NULL }, rpc_config_iobuf },
-	{ "bdev", (const char *const[]){ "iobuf", NULL }, rpc_config_bdev },
-	{ "nvmf", (const char *const[]){ "bdev", "sock", "iobuf", NULL }, rpc_config_nvmf },
-	{ "metrics", (const char *const[]){ NULL }, rpc_config_metrics },
+	{ "scheduler", (const char *const[]){ NULL }, .config = config_scheduler },
+	{ "sock", (const char *const[]){ NULL }, .config = rpc_config_sock },
+	{ "iobuf", (const char *const[]){ NULL }, .config = rpc_config_iobuf },
+	{ "bdev", (const char *const[]){ "iobuf", NULL }, .step = rpc_walk_config_bdev },
+	{ "nvmf", (const char *const[]){ "bdev", "sock", "iobuf", NULL },
+	  .step = rpc_walk_config_nvmf },
+	{ "metrics", (const char *const[]){ NULL }, .config = rpc_config_metrics },
 };
 
 static void framework_get_subsystems(struct rpc_request *req)
@@ -236,24 +240,84 @@ static const struct rpc_param get_config_params[] = {
 	{ 0 },
 };
 
+/* Some of its calls. False: those were the last. */
+static bool config_step(const struct subsystem *s, struct rpc_walk *walk, JsonArray **config)
+{
+	if (!s->step) {
+		*config = s->config(walk->server);
+		return false;
+	}
+	*config = json_array_new();
+	return s->step(walk, *config);
+}
+
+void rpc_saved_begin(struct rpc_saved *saved, struct rpc_server *server)
+{
+	*saved = (struct rpc_saved){ .walk.server = server };
+}
+
+void rpc_saved_clear(struct rpc_saved *saved)
+{
+	rpc_walk_clear(&saved->walk);
+}
+
+/* As in an array three levels deep. Strings of JSON have no line ends in them. */
+static void append_entry(GString *out, JsonNode *node, bool comma)
+{
+	g_autofree char *text = json_to_string(node, TRUE);
+
+	g_string_append(out, comma ? ",\n        " : "\n        ");
+	for (const char *at = text, *end; *at; at = end) {
+		end = at + strcspn(at, "\n");
+		g_string_append_len(out, at, end - at);
+		if (*end++)
+			g_string_append(out, "\n        ");
+		else
+			break;
+	}
+}
+
+bool rpc_saved_more(struct rpc_saved *saved, GString *out)
+{
+	const struct subsystem *s = &subsystems[saved->part];
+	JsonArray *config;
+	bool more;
+
+	if (!saved->inside) {
+		g_string_append_printf(out,
+				       "%s    {\n      \"subsystem\" : \"%s\",\n"
+				       "      \"config\" : [",
+				       saved->part == 0 ? "{\n  \"subsystems\" : [\n" : ",\n",
+				       s->name);
+		saved->inside = true;
+		saved->comma = false;
+	}
+	more = config_step(s, &saved->walk, &config);
+	for (guint i = 0; i < json_array_get_length(config); i++, saved->comma = true)
+		append_entry(out, json_array_get_element(config, i), saved->comma);
+	json_array_unref(config);
+	if (more)
+		return true;
+	g_string_append(out, saved->comma ? "\n      ]\n    }" : "]\n    }");
+	rpc_walk_clear(&saved->walk);
+	saved->walk.tgt = 0;
+	saved->inside = false;
+	if (++saved->part < G_N_ELEMENTS(subsystems))
+		return true;
+	g_string_append(out, "\n  ]\n}\n");
+	return false;
+}
+
 char *rpc_config_text(struct rpc_server *server)
 {
-	g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
-	JsonObject *all = json_object_new();
-	JsonArray *array = json_array_new();
+	GString *out = g_string_new(NULL);
+	struct rpc_saved saved;
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(subsystems); i++) {
-		JsonObject *o = json_object_new();
-
-		json_object_set_string_member(o, "subsystem", subsystems[i].name);
-		json_object_set_array_member(o, "config", subsystems[i].config(server));
-		json_array_add_object_element(array, o);
-	}
-	json_object_set_array_member(all, "subsystems", array);
-	json_node_take_object(root, all);
-
-	g_autofree char *text = json_to_string(root, TRUE);
-	return g_strconcat(text, "\n", NULL);
+	rpc_saved_begin(&saved, server);
+	while (rpc_saved_more(&saved, out))
+		;
+	rpc_saved_clear(&saved);
+	return g_string_free(out, FALSE);
 }
 
 static char *subsystem_names(void)
@@ -265,13 +329,51 @@ static char *subsystem_names(void)
 	return g_string_free(s, FALSE);
 }
 
+struct config_pieces {
+	struct rpc_pieces pieces;
+	const struct subsystem *subsystem;
+	struct rpc_walk walk;
+	bool begun, comma;
+};
+
+static bool more_config(struct rpc_pieces *pieces, GString *out)
+{
+	struct config_pieces *c = (struct config_pieces *)pieces;
+	JsonArray *config;
+	bool more = config_step(c->subsystem, &c->walk, &config);
+
+	if (!c->begun)
+		g_string_append_c(out, '[');
+	c->begun = true;
+	c->comma |= rpc_append_elements(out, config, c->comma);
+	if (!more)
+		g_string_append_c(out, ']');
+	return more;
+}
+
+static void free_config(struct rpc_pieces *pieces)
+{
+	rpc_walk_clear(&((struct config_pieces *)pieces)->walk);
+	g_free(pieces);
+}
+
+static void reply_config(struct rpc_request *req, const struct subsystem *subsystem)
+{
+	struct config_pieces *c = g_new0(struct config_pieces, 1);
+
+	c->pieces = (struct rpc_pieces){ more_config, free_config };
+	c->subsystem = subsystem;
+	c->walk.server = req->server;
+	rpc_reply_pieces(req, &c->pieces);
+}
+
 static void framework_get_config(struct rpc_request *req)
 {
 	const struct get_config *p = req->params;
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(subsystems); i++) {
 		if (strcmp(subsystems[i].name, p->name) == 0) {
-			rpc_reply_array(req, subsystems[i].config(req->server));
+			reply_config(req, &subsystems[i]);
 			return;
 		}
 	}

@@ -109,14 +109,15 @@ static void set_address(JsonObject *o, const char *key, const struct metrics_add
 /* --- sections ------------------------------------------------------------------------------ */
 
 struct get {
+	struct rpc_pieces pieces;
 	struct rpc_request *req;
 	struct metrics_waiter waiter;
 	struct metrics *metrics;
 	const char *nqn;
 	bool histograms;
 	unsigned section, item;
-	JsonObject *out;
-	JsonArray *array; /* of the section */
+	bool begun;
+	bool inside, comma; /* the array of the section */
 };
 
 static JsonObject *pool_json(const struct buf_pool_stats *p)
@@ -385,7 +386,7 @@ static bool check_sections(struct rpc_request *req, const struct jv *list)
 	return true;
 }
 
-static void add_rest(struct get *g)
+static void add_rest(const struct get *g, JsonObject *out)
 {
 	const struct get_params *p = g->req->params;
 	const struct metrics *m = g->metrics;
@@ -395,7 +396,7 @@ static void add_rest(struct get *g)
 		discovery = json_object_new();
 		set_u(discovery, "generation", m->discovery_generation);
 		set_u(discovery, "referrals", m->referrals);
-		json_object_set_object_member(g->out, "discovery", discovery);
+		json_object_set_object_member(out, "discovery", discovery);
 	}
 	if (wanted(p->sections, "rpc")) {
 		rpc = json_object_new();
@@ -403,50 +404,85 @@ static void add_rest(struct get *g)
 		set_u(rpc, "calls", m->rpc.calls);
 		set_u(rpc, "calls_started", m->rpc.calls_started);
 		set_u(rpc, "notifications", m->rpc.notifications);
-		json_object_set_object_member(g->out, "rpc", rpc);
+		json_object_set_object_member(out, "rpc", rpc);
 	}
 }
 
-static void get_ends(struct get *g)
+static void get_begins(const struct get *g, GString *out)
 {
-	struct rpc_request *req = g->req;
-	JsonObject *out = g->out;
+	JsonObject *o = json_object_new();
 
-	add_rest(g);
-	metrics_unref(g->metrics);
-	g_free(g);
-	rpc_reply_object(req, out);
+	set_u(o, "time_ns", g->metrics->time);
+	set_u(o, "took_ns", g->metrics->took_ns);
+	set_u(o, "uptime_ns", g->metrics->uptime_ns);
+	rpc_append_object(out, o, false);
+	g_string_truncate(out, out->len - 1); /* its end comes at the end */
 }
 
-/* Some of a section; the rest in the next pass. */
-static void get_more(struct reactor *r, void *arg)
+static void get_ends(const struct get *g, GString *out)
 {
-	struct get *g = arg;
+	JsonObject *rest = json_object_new();
+	gsize at = out->len;
+	bool empty;
+
+	add_rest(g, rest);
+	empty = json_object_get_size(rest) == 0;
+	rpc_append_object(out, rest, false);
+	if (empty)
+		g_string_erase(out, (gssize)at, 1);
+	else
+		out->str[at] = ','; /* in the place of its bracket */
+}
+
+/* An object of the section, or its end. */
+static void get_item(struct get *g, const struct section *s, GString *out)
+{
+	JsonObject *o;
+
+	if (!g->inside) {
+		g_string_append_printf(out, ",\"%s\":[", s->name);
+		g->inside = true;
+		g->comma = false;
+	}
+	if (g->item < *(const unsigned *)((const char *)g->metrics + s->count)) {
+		o = s->make(g, g->item++);
+		if (!o)
+			return;
+		rpc_append_object(out, o, g->comma);
+		g->comma = true;
+		return;
+	}
+	g_string_append_c(out, ']');
+	g->inside = false;
+	g->section++;
+	g->item = 0;
+}
+
+static bool get_more(struct rpc_pieces *pieces, GString *out)
+{
+	struct get *g = (struct get *)pieces;
 	const struct get_params *p = g->req->params;
 
-	for (unsigned n = 0; n < METRICS_PORTION; n++) {
-		const struct section *s = &sections[g->section];
-		JsonObject *o;
-
-		if (g->section == G_N_ELEMENTS(sections)) {
-			get_ends(g);
-			return;
-		}
-		if (!g->array)
-			g->array = json_array_new();
-		if (wanted(p->sections, s->name) &&
-		    g->item < *(const unsigned *)((const char *)g->metrics + s->count)) {
-			o = s->make(g, g->item++);
-			if (o)
-				json_array_add_object_element(g->array, o);
-			continue;
-		}
-		if (wanted(p->sections, s->name))
-			json_object_set_array_member(g->out, s->name, g_steal_pointer(&g->array));
-		g->section++;
-		g->item = 0;
+	if (!g->begun)
+		get_begins(g, out);
+	g->begun = true;
+	if (g->section == G_N_ELEMENTS(sections)) {
+		get_ends(g, out);
+		return false;
 	}
-	core_call(r, get_more, g);
+	if (wanted(p->sections, sections[g->section].name))
+		get_item(g, &sections[g->section], out);
+	else
+		g->section++;
+	return true;
+}
+
+static void get_free(struct rpc_pieces *pieces)
+{
+	struct get *g = (struct get *)pieces;
+
+	metrics_unref(g->metrics);
+	g_free(g);
 }
 
 static void got(struct metrics_waiter *w, struct metrics *metrics)
@@ -460,11 +496,8 @@ static void got(struct metrics_waiter *w, struct metrics *metrics)
 		return;
 	}
 	g->metrics = metrics;
-	g->out = json_object_new();
-	set_u(g->out, "time_ns", metrics->time);
-	set_u(g->out, "took_ns", metrics->took_ns);
-	set_u(g->out, "uptime_ns", metrics->uptime_ns);
-	core_call(req->server->reactor, get_more, g);
+	g->pieces = (struct rpc_pieces){ get_more, get_free };
+	rpc_reply_pieces(req, &g->pieces);
 }
 
 static void metrics_get(struct rpc_request *req)

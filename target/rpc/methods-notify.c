@@ -51,25 +51,56 @@ static const struct rpc_param get_notifications_params[] = {
 	{ 0 },
 };
 
+struct notifications {
+	struct rpc_pieces pieces;
+	const struct rpc_server *server;
+	uint64_t id, left;
+	bool begun, comma;
+};
+
+static bool more_notifications(struct rpc_pieces *pieces, GString *out)
+{
+	struct notifications *all = (struct notifications *)pieces;
+	const struct rpc_server *server = all->server;
+	uint64_t next = server->next_notification;
+	uint64_t oldest = next > RPC_NOTIFICATIONS ? next - RPC_NOTIFICATIONS : 0;
+	const struct rpc_notification *n;
+	JsonObject *o;
+
+	if (!all->begun)
+		g_string_append_c(out, '[');
+	all->begun = true;
+	all->id = MAX(all->id, oldest);
+	if (all->id >= next || all->left == 0) {
+		g_string_append_c(out, ']');
+		return false;
+	}
+	n = &server->notifications[all->id++ % RPC_NOTIFICATIONS];
+	o = json_object_new();
+	json_object_set_string_member(o, "type", n->type);
+	json_object_set_string_member(o, "ctx", n->ctx);
+	json_object_set_int_member(o, "id", (gint64)n->id);
+	rpc_append_object(out, o, all->comma);
+	all->comma = true;
+	all->left--;
+	return true;
+}
+
+static void free_notifications(struct rpc_pieces *pieces)
+{
+	g_free(pieces);
+}
+
 static void notify_get_notifications(struct rpc_request *req)
 {
 	const struct get_notifications *p = req->params;
-	const struct rpc_server *server = req->server;
-	uint64_t next = server->next_notification;
-	uint64_t oldest = next > RPC_NOTIFICATIONS ? next - RPC_NOTIFICATIONS : 0;
-	JsonArray *array = json_array_new();
-	uint64_t left = p->max;
+	struct notifications *all = g_new0(struct notifications, 1);
 
-	for (uint64_t id = MAX(p->id, oldest); id < next && left > 0; id++, left--) {
-		const struct rpc_notification *n = &server->notifications[id % RPC_NOTIFICATIONS];
-		JsonObject *o = json_object_new();
-
-		json_object_set_string_member(o, "type", n->type);
-		json_object_set_string_member(o, "ctx", n->ctx);
-		json_object_set_int_member(o, "id", (gint64)n->id);
-		json_array_add_object_element(array, o);
-	}
-	rpc_reply_array(req, array);
+	all->pieces = (struct rpc_pieces){ more_notifications, free_notifications };
+	all->server = req->server;
+	all->id = p->id;
+	all->left = MIN(p->max, RPC_NOTIFICATIONS);
+	rpc_reply_pieces(req, &all->pieces);
 }
 
 const struct rpc_method rpc_methods_notify[] = {

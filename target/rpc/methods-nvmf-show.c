@@ -8,6 +8,7 @@
 
 #include "target/core/buf.h"
 #include "target/rpc/methods.h"
+#include "target/rpc/walk.h"
 
 static void set_u(JsonObject *o, const char *key, uint64_t value)
 {
@@ -139,14 +140,13 @@ static JsonObject *ns_json(const struct nvmf_ns *ns)
 	return o;
 }
 
-static JsonArray *namespaces_json(const struct nvmf_subsystem *s)
+/* The first namespace of s from that index on, which is set to its place. NULL: none. */
+static const struct nvmf_ns *next_ns(const struct nvmf_subsystem *s, unsigned *i)
 {
-	JsonArray *array = json_array_new();
-
-	for (uint32_t i = 0; i < s->max_namespaces; i++)
-		if (s->nss[i] && !s->nss[i]->removing)
-			json_array_add_object_element(array, ns_json(s->nss[i]));
-	return array;
+	for (; *i < s->max_namespaces; ++*i)
+		if (s->nss[*i] && !s->nss[*i]->removing)
+			return s->nss[*i];
+	return NULL;
 }
 
 static JsonObject *listen_json(const struct nvmf_listener *l, bool old)
@@ -158,6 +158,7 @@ static JsonObject *listen_json(const struct nvmf_listener *l, bool old)
 	return o;
 }
 
+/* Without its namespaces, which come last. */
 static JsonObject *subsystem_json(const struct nvmf_subsystem *s, bool old)
 {
 	JsonObject *o = json_object_new();
@@ -189,7 +190,6 @@ static JsonObject *subsystem_json(const struct nvmf_subsystem *s, bool old)
 	set_u(o, "max_cntlid", s->max_cntlid);
 	set_u(o, "dmrsl", s->dmrsl);
 	set_u(o, "wzsl", s->wzsl);
-	json_object_set_array_member(o, "namespaces", namespaces_json(s));
 	return o;
 }
 
@@ -244,32 +244,111 @@ static const struct rpc_param get_subsystems_params[] = {
 	{ 0 },
 };
 
+struct subsystems {
+	struct rpc_pieces pieces;
+	struct rpc_walk walk;
+	const char *tgt; /* its name; it may go */
+	bool old, comma;
+};
+
+static struct nvmf_subsystem *subsystem_at(struct rpc_walk *walk, struct nvmf_tgt *tgt)
+{
+	const char *nqn = rpc_walk_name(walk);
+
+	return tgt && nqn ? nvmf_subsystem_find(tgt, nqn) : NULL;
+}
+
+/* Its namespaces follow, one after the other, unless it has none by its kind. */
+static void append_head(struct subsystems *all, const struct nvmf_subsystem *s, GString *out)
+{
+	rpc_append_object(out, subsystem_json(s, all->old), all->comma);
+	all->comma = true;
+	if (s->subtype != NVMF_SUBTYPE_NVM) {
+		all->walk.at++;
+		return;
+	}
+	g_string_truncate(out, out->len - 1);
+	g_string_append(out, ",\"namespaces\":[");
+	all->walk.inside = 1;
+	all->comma = false;
+}
+
+static void append_ns(struct subsystems *all, const struct nvmf_subsystem *s, GString *out)
+{
+	unsigned i = all->walk.inside - 1;
+	const struct nvmf_ns *ns = s ? next_ns(s, &i) : NULL;
+
+	if (ns) {
+		rpc_append_object(out, ns_json(ns), all->comma);
+		all->walk.inside = i + 2;
+	} else {
+		g_string_append(out, "]}");
+		all->walk.inside = 0;
+		all->walk.at++;
+	}
+	all->comma = true;
+}
+
+static bool more_subsystems(struct rpc_pieces *pieces, GString *out)
+{
+	struct subsystems *all = (struct subsystems *)pieces;
+	struct rpc_walk *walk = &all->walk;
+	struct nvmf_tgt *tgt = rpc_tgt_find(walk->server, all->tgt);
+	const struct nvmf_subsystem *s = subsystem_at(walk, tgt);
+
+	if (walk->at == 0 && walk->inside == 0)
+		g_string_append_c(out, '[');
+	if (walk->inside > 0) {
+		append_ns(all, s, out);
+	} else if (s) {
+		append_head(all, s, out);
+	} else if (rpc_walk_name(walk)) {
+		walk->at++;
+	} else {
+		g_string_append_c(out, ']');
+		return false;
+	}
+	return true;
+}
+
+static void free_subsystems(struct rpc_pieces *pieces)
+{
+	rpc_walk_clear(&((struct subsystems *)pieces)->walk);
+	g_free(pieces);
+}
+
+static void walk_subsystems(struct rpc_walk *walk, struct nvmf_tgt *tgt)
+{
+	g_autoptr(GPtrArray) list = nvmf_subsystems(tgt);
+
+	rpc_walk_begin(walk);
+	for (guint i = 0; i < list->len; i++)
+		rpc_walk_add(walk, ((const struct nvmf_subsystem *)list->pdata[i])->nqn);
+}
+
 static void nvmf_get_subsystems(struct rpc_request *req)
 {
 	const struct on_target *p = req->params;
-	g_autoptr(GPtrArray) all = NULL;
+	const struct nvmf_subsystem *one = NULL;
+	struct subsystems *all;
 	struct nvmf_tgt *tgt;
-	JsonArray *array;
 
-	if (p->nqn) {
-		struct nvmf_subsystem *s = rpc_subsystem(req, p->tgt_name, p->nqn);
-
-		if (!s)
-			return;
-		array = json_array_new();
-		json_array_add_object_element(array, subsystem_json(s, rpc_old_shape(req)));
-		rpc_reply_array(req, array);
+	if (p->nqn && !(one = rpc_subsystem(req, p->tgt_name, p->nqn)))
 		return;
-	}
 	tgt = rpc_tgt(req, p->tgt_name);
 	if (!tgt)
 		return;
-	all = nvmf_subsystems(tgt);
-	array = json_array_new();
-	for (guint i = 0; i < all->len; i++)
-		json_array_add_object_element(array,
-					      subsystem_json(all->pdata[i], rpc_old_shape(req)));
-	rpc_reply_array(req, array);
+	all = g_new0(struct subsystems, 1);
+	all->pieces = (struct rpc_pieces){ more_subsystems, free_subsystems };
+	all->walk.server = req->server;
+	all->tgt = p->tgt_name ? p->tgt_name : nvmf_tgt_name(tgt);
+	all->old = rpc_old_shape(req);
+	rpc_walk_begin(&all->walk);
+	if (one)
+		rpc_walk_add(&all->walk, one->nqn);
+	else
+		walk_subsystems(&all->walk, tgt);
+	rpc_reply_pieces(req, &all->pieces);
 }
 
 static const struct rpc_param on_target_params[] = { TGT_PARAM, { 0 } };
@@ -560,11 +639,6 @@ static void config_parts(JsonArray *config, const struct nvmf_subsystem *s)
 		json_object_set_string_member(params, "host", s->hosts->pdata[i]);
 		rpc_config_add(config, "nvmf_subsystem_add_host", params);
 	}
-	if (s->subtype != NVMF_SUBTYPE_NVM)
-		return;
-	for (uint32_t i = 0; i < s->max_namespaces; i++)
-		if (s->nss[i] && !s->nss[i]->removing)
-			config_ns(config, s->nss[i]);
 }
 
 static void config_subsystem(JsonArray *config, const struct nvmf_subsystem *s)
@@ -602,32 +676,60 @@ static void config_transport(JsonArray *config, struct nvmf_tgt *tgt,
 
 static void config_tgt(const struct rpc_server *server, struct nvmf_tgt *tgt, JsonArray *config)
 {
-	g_autoptr(GPtrArray) all = nvmf_subsystems(tgt);
 	GPtrArray *transports = nvmf_transports(tgt);
 
 	rpc_config_tgt(server, tgt, config);
 	for (guint i = 0; i < transports->len; i++)
 		config_transport(config, tgt, transports->pdata[i]);
 	rpc_config_referrals(tgt, config);
-	for (guint i = 0; i < all->len; i++) {
-		const struct nvmf_subsystem *s = all->pdata[i];
+}
 
-		if (s->deleting)
-			continue;
+/* A subsystem without its namespaces, or one of these. */
+static void config_step(struct rpc_walk *walk, const struct nvmf_subsystem *s, JsonArray *config)
+{
+	unsigned i = walk->inside > 0 ? walk->inside - 1 : 0;
+	const struct nvmf_ns *ns = NULL;
+
+	if (walk->inside == 0) {
 		if (s->subtype == NVMF_SUBTYPE_NVM)
 			config_subsystem(config, s);
 		config_parts(config, s);
+	} else {
+		ns = next_ns(s, &i);
+		if (ns)
+			config_ns(config, ns);
+		i++;
+	}
+	if (s->subtype == NVMF_SUBTYPE_NVM && (walk->inside == 0 || ns)) {
+		walk->inside = i + 1;
+	} else {
+		walk->inside = 0;
+		walk->at++;
 	}
 }
 
-JsonArray *rpc_config_nvmf(struct rpc_server *server)
+bool rpc_walk_config_nvmf(struct rpc_walk *walk, JsonArray *config)
 {
-	JsonArray *config = json_array_new();
-	struct nvmf_tgt *tgt;
+	struct nvmf_tgt *tgt = nvmf_tgt_nth(walk->server->nvmf, walk->tgt);
+	const struct nvmf_subsystem *s;
 
-	for (unsigned i = 0; (tgt = nvmf_tgt_nth(server->nvmf, i)) != NULL; i++)
-		config_tgt(server, tgt, config);
-	return config;
+	if (!tgt)
+		return false;
+	if (!walk->names) {
+		config_tgt(walk->server, tgt, config);
+		walk_subsystems(walk, tgt);
+	}
+	s = subsystem_at(walk, tgt);
+	if (s && !s->deleting) {
+		config_step(walk, s, config);
+	} else if (rpc_walk_name(walk)) {
+		walk->inside = 0;
+		walk->at++;
+	} else {
+		walk->tgt++;
+		rpc_walk_clear(walk);
+	}
+	return true;
 }
 
 #define METHOD(name_, call_, table_)                                                               \

@@ -10,6 +10,16 @@
 
 /* --- look-up ------------------------------------------------------------------------------- */
 
+struct nvmf_tgt *rpc_tgt_find(const struct rpc_server *server, const char *name)
+{
+	struct nvmf_tgt *tgt;
+
+	for (unsigned i = 0; (tgt = nvmf_tgt_nth(server->nvmf, i)) != NULL; i++)
+		if (strcmp(nvmf_tgt_name(tgt), name) == 0)
+			break;
+	return tgt;
+}
+
 struct nvmf_tgt *rpc_tgt(struct rpc_request *req, const char *tgt_name)
 {
 	struct nvmf_tgt *first = req->server->nvmf, *tgt;
@@ -17,9 +27,9 @@ struct nvmf_tgt *rpc_tgt(struct rpc_request *req, const char *tgt_name)
 
 	if (!tgt_name && !nvmf_tgt_nth(first, 1))
 		return first;
-	for (unsigned i = 0; tgt_name && (tgt = nvmf_tgt_nth(first, i)) != NULL; i++)
-		if (strcmp(nvmf_tgt_name(tgt), tgt_name) == 0)
-			return tgt;
+	tgt = tgt_name ? rpc_tgt_find(req->server, tgt_name) : NULL;
+	if (tgt)
+		return tgt;
 	if (!tgt_name) {
 		rpc_fail_with(req, RPC_INTERNAL_ERROR,
 			      "No default NVMf target found; specify tgt_name",

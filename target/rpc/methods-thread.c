@@ -10,6 +10,7 @@
 
 #include "hw/env.h"
 #include "target/rpc/methods.h"
+#include "target/rpc/walk.h"
 
 /* --- what reactors know of themselves ------------------------------------------------------ */
 
@@ -244,6 +245,8 @@ static void thread_get_pollers(struct rpc_request *req)
 
 /* --- I/O channels ------------------------------------------------------------------------ */
 
+#define LOOK_MAX 32 /* bdevs looked at at a time */
+
 struct channels_of {
 	struct channels_call *call;
 	char *name;
@@ -251,46 +254,72 @@ struct channels_of {
 };
 
 struct channels_call {
+	struct rpc_pieces pieces;
 	struct rpc_request *req;
-	unsigned left, n;
-	struct channels_of *bdevs[];
+	struct rpc_walk walk;
+	unsigned left;
+	GPtrArray *bdevs;     /* struct channels_of */
+	unsigned reactor, at; /* in the answer */
+	bool begun, comma;
 };
 
-static JsonArray *channels_json(const struct channels_call *call, unsigned reactor)
+static void free_channels(struct rpc_pieces *pieces)
 {
-	JsonArray *array = json_array_new();
+	struct channels_call *call = (struct channels_call *)pieces;
 
-	for (unsigned i = 0; i < call->n; i++) {
-		const struct channels_of *b = call->bdevs[i];
+	for (guint i = 0; i < call->bdevs->len; i++) {
+		struct channels_of *b = call->bdevs->pdata[i];
+
+		g_free(b->name);
+		g_free(b);
+	}
+	g_ptr_array_unref(call->bdevs);
+	rpc_walk_clear(&call->walk);
+	g_free(call);
+}
+
+/* Its end is still to come. */
+static void open_thread(struct channels_call *call, GString *out)
+{
+	rpc_append_object(out, named_thread(call->reactor), call->reactor > 0);
+	g_string_truncate(out, out->len - 1);
+	g_string_append(out, ",\"io_channels\":[");
+	call->at = 0;
+	call->comma = false;
+}
+
+/* Some of the channels of a thread, or its end. */
+static bool more_channels(struct rpc_pieces *pieces, GString *out)
+{
+	struct channels_call *call = (struct channels_call *)pieces;
+	guint end = MIN(call->at + LOOK_MAX, call->bdevs->len);
+
+	if (!call->begun) {
+		g_string_append_printf(out, "{\"tick_rate\":%u,\"threads\":[", RPC_TICK_RATE);
+		open_thread(call, out);
+	}
+	call->begun = true;
+	for (; call->at < end; call->at++) {
+		const struct channels_of *b = call->bdevs->pdata[call->at];
 		JsonObject *o;
 
-		if (b->refs[reactor] == 0)
+		if (b->refs[call->reactor] == 0)
 			continue;
 		o = json_object_new();
 		json_object_set_string_member(o, "name", b->name);
-		json_object_set_int_member(o, "ref", b->refs[reactor]);
-		json_array_add_object_element(array, o);
+		json_object_set_int_member(o, "ref", b->refs[call->reactor]);
+		rpc_append_object(out, o, call->comma);
+		call->comma = true;
 	}
-	return array;
-}
-
-static void reply_channels(struct channels_call *call)
-{
-	JsonArray *array;
-	JsonObject *o = threads_json(&array);
-
-	for (unsigned i = 0; i < call->req->server->core->nreactors; i++) {
-		JsonObject *thread = named_thread(i);
-
-		json_object_set_array_member(thread, "io_channels", channels_json(call, i));
-		json_array_add_object_element(array, thread);
+	if (call->at < call->bdevs->len)
+		return true;
+	g_string_append(out, "]}");
+	if (++call->reactor < call->req->server->core->nreactors) {
+		open_thread(call, out);
+		return true;
 	}
-	rpc_reply_object(call->req, o);
-	for (unsigned i = 0; i < call->n; i++) {
-		g_free(call->bdevs[i]->name);
-		g_free(call->bdevs[i]);
-	}
-	g_free(call);
+	g_string_append(out, "]}");
+	return false;
 }
 
 static void look_at_channel(struct bdev *bdev, struct reactor *r, void *arg)
@@ -301,33 +330,55 @@ static void look_at_channel(struct bdev *bdev, struct reactor *r, void *arg)
 	b->refs[r->index] = channel ? channel->refs : 0;
 }
 
+static void look_at_some(struct channels_call *call);
+
+static void one_looked(struct channels_call *call)
+{
+	if (--call->left > 0)
+		return;
+	if (rpc_walk_name(&call->walk))
+		look_at_some(call);
+	else
+		rpc_reply_pieces(call->req, &call->pieces);
+}
+
 static void looked(void *arg)
 {
-	struct channels_call *call = ((struct channels_of *)arg)->call;
+	one_looked(((struct channels_of *)arg)->call);
+}
 
-	if (--call->left == 0)
-		reply_channels(call);
+static void look_at_some(struct channels_call *call)
+{
+	const char *name;
+
+	call->left = 1;
+	while (call->left <= LOOK_MAX && (name = rpc_walk_name(&call->walk)) != NULL) {
+		struct bdev *bdev = bdev_find(call->req->server->bdevs, name);
+		struct channels_of *b;
+
+		call->walk.at++;
+		if (!bdev)
+			continue;
+		b = g_new0(struct channels_of, 1);
+		b->call = call;
+		b->name = g_strdup(name);
+		g_ptr_array_add(call->bdevs, b);
+		call->left++;
+		bdev_broadcast(bdev, look_at_channel, looked, b);
+	}
+	one_looked(call);
 }
 
 static void thread_get_io_channels(struct rpc_request *req)
 {
-	GPtrArray *list = bdev_layer_list(req->server->bdevs);
-	struct channels_call *call = g_malloc0(sizeof(*call) + list->len * sizeof(call->bdevs[0]));
+	struct channels_call *call = g_new0(struct channels_call, 1);
 
+	call->pieces = (struct rpc_pieces){ more_channels, free_channels };
 	call->req = req;
-	call->n = call->left = list->len;
-	if (call->n == 0)
-		reply_channels(call);
-	else
-		for (unsigned i = 0, n = call->n; i < n; i++) {
-			struct bdev *bdev = list->pdata[i];
-			struct channels_of *b = g_new0(struct channels_of, 1);
-
-			b->call = call;
-			b->name = g_strdup(bdev->name);
-			call->bdevs[i] = b;
-			bdev_broadcast(bdev, look_at_channel, looked, b);
-		}
+	call->bdevs = g_ptr_array_new();
+	call->walk.server = req->server;
+	rpc_walk_bdevs(&call->walk);
+	look_at_some(call);
 }
 
 /* --- thread_set_cpumask ------------------------------------------------------------------- */

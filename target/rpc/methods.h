@@ -33,10 +33,9 @@ extern const struct rpc_method rpc_methods_metrics[];
 /* A reactor as users' scripts know it. */
 #define RPC_THREAD_NAME "nvmf_tgt_poll_group_%03u"
 
-/* [{method, params}] that make what there is now: framework_get_config. */
+/* [{method, params}] that make what there is now: framework_get_config; and see walk.h. */
 JsonArray *rpc_config_sock(struct rpc_server *server);
 JsonArray *rpc_config_iobuf(struct rpc_server *server);
-JsonArray *rpc_config_bdev(struct rpc_server *server);
 JsonArray *rpc_config_metrics(struct rpc_server *server);
 /* driver_specific of a file bdev; nothing for others. */
 void rpc_bdev_file_specific(const struct bdev *bdev, JsonObject *specific);
@@ -77,7 +76,6 @@ struct rpc_patience *rpc_patience_new(struct rpc_request *req, char *(*waits)(vo
 void rpc_patience_done(void *patience, const GError *error);
 void rpc_patience_removed(void *patience);
 char *rpc_bdev_waits(void *bdev); /* of a bdev that is being removed */
-JsonArray *rpc_config_nvmf(struct rpc_server *server);
 /* Appends {method, params}; takes params. */
 void rpc_config_add(JsonArray *config, const char *method, JsonObject *params);
 
@@ -87,6 +85,8 @@ bool rpc_is_zero(const uint8_t *bytes, size_t n);
 
 /* NULL: the request has been failed. tgt_name NULL: the one target, if it is the only one. */
 struct nvmf_tgt *rpc_tgt(struct rpc_request *req, const char *tgt_name);
+/* NULL: none. */
+struct nvmf_tgt *rpc_tgt_find(const struct rpc_server *server, const char *name);
 /* Names it in the parameters of a saved call, where that is needed. */
 void rpc_config_add_tgt(JsonObject *params, struct nvmf_tgt *tgt);
 /* What makes it as it is. */

@@ -21,6 +21,7 @@
 #include "target/rpc/alias.h"
 #include "target/rpc/decode.h"
 #include "target/rpc/json.h"
+#include "target/rpc/pieces.h"
 
 #define RPC_MAX_REQUEST (256u * 1024)
 #define RPC_MAX_RESPONSE (32u * 1024 * 1024)
@@ -77,8 +78,10 @@ struct rpc_request {
 	/* The rest is call.c's. */
 	bool (*look)(struct rpc_request *req, bool give_up); /* see rpc_wait() */
 	struct task task;
-	JsonNode *result;
+	JsonNode *result; /* NULL: text has it */
 	GError *error;
+	struct rpc_pieces *pieces; /* of the result, while it is made */
+	struct rpc_text text;
 	struct jv_doc *doc;
 	void (*done)(struct rpc_request *req, JsonNode *result, const GError *error);
 	void *owner;
@@ -98,6 +101,8 @@ void rpc_reply_true(struct rpc_request *req);
 void rpc_reply_string(struct rpc_request *req, const char *s);
 void rpc_reply_array(struct rpc_request *req, JsonArray *array);    /* takes array */
 void rpc_reply_object(struct rpc_request *req, JsonObject *object); /* takes object */
+/* What req->text has; for pieces.c, which makes that (rpc_reply_pieces()). */
+void rpc_reply_text(struct rpc_request *req);
 void rpc_fail(struct rpc_request *req, const GError *error);
 /* message and detail as weft_error_set(). */
 void rpc_fail_with(struct rpc_request *req, int code, const char *message, const char *detail, ...)
@@ -111,7 +116,8 @@ void rpc_done(void *req, const GError *error);
  * Starts method(params). doc (a reference is taken) is what params lies in, NULL
  * with NULL params. done
  * is called once, from the done list; req is gone after it. Methods of the wrong
- * state, unknown ones and bad parameters end there too.
+ * state, unknown ones and bad parameters end there too. result is NULL with an error,
+ * and when it was made in pieces: then req->text has it, and may be moved away.
  */
 void rpc_call(struct rpc_server *server, struct jv_doc *doc, const char *method,
 	      const struct jv *params,

@@ -58,6 +58,7 @@ struct rpc_server *rpc_server_new(struct core *core, struct bdev_layer *bdevs,
 	timer_init(&server->kill_timer, NULL);
 	server->clients = g_ptr_array_new();
 	server->waiting = g_ptr_array_new();
+	timer_init(&server->pieces_timer, NULL);
 	bdev_layer_listen(bdevs, bdev_event, server);
 	nvmf_tgt_listen(nvmf, rpc_notify_nvmf, server);
 	return server;
@@ -120,6 +121,13 @@ void rpc_wait(struct rpc_request *req, bool (*look)(struct rpc_request *req, boo
 void rpc_wait_cancel(struct rpc_request *req)
 {
 	g_ptr_array_remove(req->server->waiting, req);
+}
+
+void rpc_server_hold(struct rpc_server *server, bool held)
+{
+	server->held = held;
+	if (!held)
+		wake(server, false);
 }
 
 /* --- start ------------------------------------------------------------------------------ */
@@ -196,6 +204,7 @@ void rpc_server_stop(struct rpc_server *server, void (*done)(void *arg), void *a
 	while (server->clients->len > 0)
 		rpc_client_close(server->clients->pdata[server->clients->len - 1]);
 	wake(server, true);
+	rpc_pieces_stop(server);
 	if (server->init_done)
 		rpc_server_start_init(server, server->init_done, server->init_arg);
 	look_for_end(server);

@@ -32,10 +32,13 @@ struct rpc_server {
 	uint64_t calls_ever;
 	struct metrics_source *metrics;
 	struct metrics_http *metrics_http;
+	bool held; /* calls that make state wait; see rpc_server_hold() */
 	unsigned parts;	    /* calls of several parts under way: what is there is half made */
 	struct rpc_keeper *keeper; /* NULL: nobody keeps the configuration */
 	/* Requests that wait for something to happen, in order; see rpc_wait(). */
 	GPtrArray *waiting;
+	GQueue pieces; /* requests whose answers are being made; see pieces.h */
+	struct timer pieces_timer;
 	struct rpc_notification notifications[RPC_NOTIFICATIONS]; /* ring */
 	uint64_t next_notification;
 	struct rpc_settings *settings;
@@ -62,6 +65,9 @@ void rpc_server_close_listeners(struct rpc_server *server);
 void rpc_notify(struct rpc_server *server, const char *type, const char *ctx);
 /* The same as a listener of nvmf_tgt_listen(). */
 void rpc_notify_nvmf(void *server, const char *type, const char *ctx);
+
+/* Calls that make state wait from now on, until they are let go. */
+void rpc_server_hold(struct rpc_server *server, bool held);
 
 /* A call began or ended (server.c counts them for stop). */
 void rpc_server_call_begins(struct rpc_server *server);

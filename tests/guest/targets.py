@@ -5,7 +5,9 @@ one script can be run against each."""
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -19,15 +21,17 @@ DISCOVERY = "nqn.2014-08.org.nvmexpress.discovery"
 PORT = "4420"
 ROOT = os.path.realpath(f"{os.path.dirname(os.path.realpath(__file__))}/../..")
 
+sys.path.insert(0, f"{ROOT}/tests/integration/rpc/scenarios")
+import scenarios  # noqa: E402, F401  what users arrive with, for the scripts
+
 
 def programs():
     return os.environ.get("WEFT_BIN", f"{ROOT}/build/release/bin")
 
 
-def configuration(addresses, mib, port=PORT, ana=False, trtype="TCP"):
-    """weftd's configuration: one malloc namespace, reached at the addresses."""
-    where = [{"trtype": trtype, "adrfam": "IPv4", "traddr": a, "trsvcid": port} for a in addresses]
-    more = {"ana_reporting": True} if ana else {}
+def configuration(address, mib, port=PORT):
+    """weftd's configuration: one malloc namespace, reached at the address."""
+    where = {"trtype": "TCP", "adrfam": "IPv4", "traddr": address, "trsvcid": port}
 
     def call(method, **params):
         return {"method": method, "params": params}
@@ -37,26 +41,29 @@ def configuration(addresses, mib, port=PORT, ana=False, trtype="TCP"):
             call("bdev_malloc_create", name="Malloc0", block_size=512, num_blocks=mib * 2048,
                  uuid=UUID)]},
         {"subsystem": "nvmf", "config": [
-            call("nvmf_create_transport", trtype=trtype),
-            *[call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=w) for w in where],
+            call("nvmf_create_transport", trtype="TCP"),
+            call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=where),
             call("nvmf_create_subsystem", nqn=NQN, allow_any_host=True, serial_number=SERIAL,
-                 model_number="weft guest test", max_namespaces=8, **more),
+                 model_number="weft guest test", max_namespaces=8),
             call("nvmf_subsystem_add_ns", nqn=NQN,
                  namespace={"nsid": 1, "bdev_name": "Malloc0"}),
-            *[call("nvmf_subsystem_add_listener", nqn=NQN, listen_address=w) for w in where]]}]}
+            call("nvmf_subsystem_add_listener", nqn=NQN, listen_address=where)]}]}
 
 
 class WeftTarget:
-    """weftd on two reactors; in the guest when a guest is given, else here."""
+    """weftd on two reactors; in the guest when a guest is given, else here. text: its
+    configuration, of any form, with the subsystem nqn; made from the directory that it
+    is in when it is a function. state: it keeps what it is told in a file of its own."""
 
-    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", more=(), ana=False,
-                 trtype="TCP"):
+    def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", text=None, nqn=NQN,
+                 state=False, trtype="TCP"):
         self.address, self.guest, self.port, self.mask = address, guest, port, mask
-        self.trtype = trtype.lower()
+        self.nqn, self.state, self.trtype = nqn, state, trtype.lower()
         self.name = "weftd in the guest" if guest else "weftd beside the guest"
         self.pid = self.process = None
         self.dir = "/run/weft-test" if guest else tempfile.mkdtemp(prefix="weft-target-")
-        text = json.dumps(configuration([address, *more], mib, port, ana, trtype), indent=1)
+        text = text(self.dir) if callable(text) else text
+        text = text or json.dumps(configuration(address, mib, port), indent=1)
         if guest:
             guest.must("mkdir", "-p", self.dir)
             guest.write(f"{self.dir}/config.json", text)
@@ -64,23 +71,47 @@ class WeftTarget:
             with open(f"{self.dir}/config.json", "w", encoding="utf-8") as f:
                 f.write(text)
 
-    def start(self):
+    def launch(self):
         argv = [f"{programs()}/weftd", "-c", f"{self.dir}/config.json",
                 "-r", f"{self.dir}/sock", "-m", self.mask]
+        if self.state:
+            argv += ["--state", f"{self.dir}/state.json"]
         if self.guest:
             self.pid = self.guest.spawn(argv, f"{self.dir}/log")
         else:
             with open(f"{self.dir}/log", "ab") as log:
                 self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, preexec_fn=die_with_parent)
+
+    def start(self):
+        self.launch()
         end = time.monotonic() + 30
         while True:
             rc, out = self._ctl("nvmf_get_subsystems")
-            if rc == 0 and any(s["nqn"] == NQN and s["listen_addresses"] for s in json.loads(out)):
+            if rc == 0 and any(s["nqn"] == self.nqn and s["listen_addresses"]
+                               for s in json.loads(out)):
                 return
             if time.monotonic() > end or not self.alive():
                 raise GuestError(f"weftd did not come up: {out}\n{self.log()}")
             time.sleep(0.1)
+
+    def restart(self, force, addresses):
+        """Beside the guest: a signal, and another weftd at once. Returns the exit status,
+        and the seconds from the signal to the end, and to where all addresses accept."""
+        begin = time.monotonic()
+        rc = self.stop(force)
+        ended = time.monotonic()
+        self.launch()
+        for address in addresses:
+            while True:
+                try:
+                    socket.create_connection((address, int(self.port)), timeout=10).close()
+                    break
+                except ConnectionRefusedError:
+                    if not self.alive() or time.monotonic() > ended + 30:
+                        raise GuestError(f"weftd did not come back\n{self.log()}") from None
+                    time.sleep(0.001)
+        return rc, ended - begin, time.monotonic() - begin
 
     def alive(self):
         return self.guest is not None or self.process.poll() is None
@@ -121,16 +152,18 @@ class WeftTarget:
             raise GuestError(f"weftctl {' '.join(args)}: exit status {rc}: {out}")
         return out
 
-    def add_ns(self, nsid, mib):
-        self.ctl("bdev_null_create", f"Null{nsid}", str(mib), "512")
+    def add_ns(self, nsid, mib, old=False):
+        """old: by the names of 2018."""
+        create = "construct_null_bdev" if old else "bdev_null_create"
+        self.ctl(create, f"Null{nsid}", str(mib), "512")
         self.ctl("nvmf_subsystem_add_ns", NQN, f"Null{nsid}", "-n", str(nsid))
 
     def resize_ns(self, nsid, mib):
         self.ctl("bdev_null_resize", f"Null{nsid}", str(mib))
 
-    def remove_ns(self, nsid):
+    def remove_ns(self, nsid, old=False):
         self.ctl("nvmf_subsystem_remove_ns", NQN, str(nsid))
-        self.ctl("bdev_null_delete", f"Null{nsid}")
+        self.ctl("delete_null_bdev" if old else "bdev_null_delete", f"Null{nsid}")
 
     def log(self):
         if self.guest:
@@ -180,7 +213,7 @@ class NvmetTarget:
         self._sh(f"rm {self.BASE}/ports/1/subsystems/{NQN}; rmdir {self.BASE}/ports/1")
         return 0
 
-    def add_ns(self, nsid, mib):
+    def add_ns(self, nsid, mib, old=False):
         self._sh(f"""truncate -s {mib}M /run/ns{nsid}
             mkdir {self.sub}/namespaces/{nsid}
             cd {self.sub}/namespaces/{nsid}
@@ -190,7 +223,7 @@ class NvmetTarget:
         self._sh(f"""truncate -s {mib}M /run/ns{nsid}
             echo 1 >{self.sub}/namespaces/{nsid}/revalidate_size""")
 
-    def remove_ns(self, nsid):
+    def remove_ns(self, nsid, old=False):
         self._sh(f"""echo 0 >{self.sub}/namespaces/{nsid}/enable
             rmdir {self.sub}/namespaces/{nsid}; rm /run/ns{nsid}""")
 

@@ -24,6 +24,27 @@ const struct command commands_local[] = {
 		.run = load_subsystem_config },
 	{ "config_check", "Have weftd look at the calls of a configuration, without any effect", OUT_NONE,
 		.args = ARGS { FILE_ARG, END }, .run = check_config },
+	{ "top", "Look at a running target: rates and latencies of what there is, until q", OUT_NONE, .args = ARGS {
+		OPT('d', "delay", "delay", ARG_STR, "seconds between two looks (1)"),
+		OPT(0, "view", "view", ARG_STR, "what to begin with", .values = "subsystems namespaces hosts paths bdevs reactors"),
+		OPT(0, "nqn", "nqn", ARG_STR, "only of this subsystem", .names = NAMES_NQN),
+		OPT(0, "filter", "filter", ARG_STR, "only lines that have these characters in a name"),
+		OPT(0, "sort", "sort", ARG_STR, "title of the column to sort by (IOPS)"),
+		OPT('r', "reverse", "reverse", ARG_TRUE, "the other way round"),
+		OPT('b', "batch", "batch", ARG_TRUE, "print lines, as without a terminal"),
+		OPT('n', "count", "count", ARG_INT, "print so often, then end (implies -b)"), END },
+		.run = run_top },
+	{ "watch", "Say what happens, as it happens, until SIGINT", OUT_NONE, .args = ARGS {
+		OPT('i', "id", "id", ARG_INT, "from this event on; the target keeps the last 1024"),
+		OPT('a', "all", "all", ARG_TRUE, "from the oldest event that the target keeps"),
+		OPT('F', "follow", "follow", ARG_TRUE, "when the target goes, wait until it is there again"),
+		OPT(0, "json", "json", ARG_TRUE, "an object a line"), END },
+		.run = run_watch },
+	{ "doctor", "Look for what is wrong, and what would put it right; exit status 1 if anything is", OUT_NONE, .args = ARGS {
+		OPT('c', "config", "config", ARG_STR, "look at what this file would need, before weftd does", .names = NAMES_FILE),
+		OPT('q', "quiet", "quiet", ARG_TRUE, "leave out what is right"),
+		OPT(0, "json", "json", ARG_TRUE, "as JSON"), END },
+		.run = run_doctor },
 	{ 0 },
 };
 

@@ -139,6 +139,11 @@ void conn_close(struct conn *conn)
 	g_free(conn);
 }
 
+int conn_fd(const struct conn *conn)
+{
+	return conn->fd;
+}
+
 /* --- traffic -------------------------------------------------------------------------------- */
 
 static void set_deadline(struct conn *conn, double timeout_s)

@@ -89,12 +89,19 @@ static bool has(const struct jv_doc *list, const char *method)
 	return false;
 }
 
-static char *entry_text(const struct config *config, const struct config_entry *e)
+static GString *place(const struct config *config, const struct config_entry *e)
 {
-	g_autoptr(GString) s = g_string_new(config->name);
+	GString *s = g_string_new(config->name);
 
 	if (e->line)
 		g_string_append_printf(s, ": line %u", e->line);
+	return s;
+}
+
+static char *entry_text(const struct config *config, const struct config_entry *e)
+{
+	g_autoptr(GString) s = place(config, e);
+
 	g_string_append_printf(s, ": %s", e->part);
 	if (e->number)
 		g_string_append_printf(s, ", entry %u", e->number);
@@ -154,13 +161,21 @@ static void say_problem(const struct load *l, const struct config_entry *e,
 	g_printerr("weftctl: %s: %s\n", what, found ? found + strlen(after) : text);
 }
 
+static void say_notes(const struct load *l, const struct config_entry *e, const struct jv *notes)
+{
+	g_autoptr(GString) where = place(l->config, e);
+
+	for (const struct jv *v = notes ? notes->first : NULL; v; v = v->next)
+		if (v->type == JV_STRING)
+			g_printerr("weftctl: %s: %s\n", where->str, v->str);
+}
+
 /* What the target says of the entry; false: it cannot be called. */
 static bool judge(struct load *l, guint i, const struct jv_doc *response)
 {
 	const struct jv *result = ctl_result(response);
 	const struct jv *failure = jv_member(jv_root(response), "error");
 	const struct jv *calls = result ? jv_member(result, "calls") : NULL;
-	const struct jv *notes = result ? jv_member(result, "notes") : NULL;
 
 	if (!result) {
 		say_problem(l, entry_at(l, i), failure ? failure : jv_root(response));
@@ -168,9 +183,7 @@ static bool judge(struct load *l, guint i, const struct jv_doc *response)
 	}
 	if (calls && calls->raw_len == 1 && *calls->raw == '0')
 		l->state[i] = LEFT_OUT;
-	for (const struct jv *v = notes ? notes->first : NULL; v; v = v->next)
-		if (v->type == JV_STRING)
-			g_printerr("weftctl: %s: %s\n", l->config->name, v->str);
+	say_notes(l, entry_at(l, i), jv_member(result, "notes"));
 	return true;
 }
 

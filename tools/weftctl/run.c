@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "target/core/error.h"
+#include "target/rpc/nearest.h"
 #include "tools/weftctl/weftctl.h"
 
 /* --- calls ---------------------------------------------------------------------------------- */
@@ -240,13 +241,18 @@ static bool check_raw(const char *params, GError **error)
 
 static bool unknown(const char *method, GError **error)
 {
-	const char *near = command_nearest(method);
+	const char *part = rpc_absent_part(method), *near = command_nearest(method);
 
+	if (part)
+		return usage_error(error,
+				   "there is no command %s: weft does not have %s. weftctl --help "
+				   "lists the commands",
+				   method, part);
 	return usage_error(error,
-			   "there is no command %s%s%s%s. weftctl --help lists them; a method that "
+			   "there is no command %s%s%s%s weftctl --help lists them; a method that "
 			   "only weftd knows takes its params as '{...}'",
 			   method, near ? ". Did you mean " : "", near ? near : "",
-			   near ? "?" : "");
+			   near ? "?" : ".");
 }
 
 char *ctl_parse(char **argv, struct command *c, bool *help, GError **error)

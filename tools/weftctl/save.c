@@ -37,7 +37,7 @@ static bool append_part(struct ctl *ctl, GString *out, const struct jv *name)
 	return true;
 }
 
-static bool refuse_dry_run(const struct ctl *ctl, const char *what)
+bool refuse_dry_run(const struct ctl *ctl, const char *what)
 {
 	if (ctl->dry_run)
 		g_printerr("weftctl: %s makes several calls, one on the result of another; there "

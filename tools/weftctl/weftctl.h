@@ -150,6 +150,8 @@ void conn_close(struct conn *conn); /* NULL allowed */
 bool conn_send(struct conn *conn, const char *text, double timeout_s, GError **error);
 /* The next JSON text. NULL and error. */
 struct jv_doc *conn_receive(struct conn *conn, double timeout_s, GError **error);
+/* To wait for with others. */
+int conn_fd(const struct conn *conn);
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
@@ -202,3 +204,8 @@ int save_subsystem_config(struct ctl *ctl, const struct jv *params);
 int load_config(struct ctl *ctl, const struct jv *params);
 int load_subsystem_config(struct ctl *ctl, const struct jv *params);
 int check_config(struct ctl *ctl, const struct jv *params);
+int run_top(struct ctl *ctl, const struct jv *params);
+int run_watch(struct ctl *ctl, const struct jv *params);
+int run_doctor(struct ctl *ctl, const struct jv *params);
+/* Says, if a request is only to be shown, that what makes several cannot do that; true then. */
+bool refuse_dry_run(const struct ctl *ctl, const char *what);

@@ -9,6 +9,7 @@
 #include "hw/env.h"
 
 #define MAX_CPU 1023
+#define MAX_LINKS 40 /* as Linux has it */
 
 static bool bad(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -188,6 +189,26 @@ static bool parse_group(const char *text, uint32_t *gid)
 	return true;
 }
 
+/*
+ * What path leads to over symbolic links, which need not be there yet: a file that
+ * is replaced under another name takes a link's place otherwise. A ring of links
+ * ends somewhere in it, and opening that says what is wrong.
+ */
+static char *follow_links(char *path)
+{
+	for (unsigned i = 0; i < MAX_LINKS; i++) {
+		g_autofree char *to = g_file_read_link(path, NULL);
+		g_autofree char *dir = g_path_get_dirname(path);
+
+		if (!to)
+			break;
+		g_free(path);
+		path = g_path_is_absolute(to) ? g_steal_pointer(&to)
+					      : g_build_filename(dir, to, NULL);
+	}
+	return path;
+}
+
 static bool interpret(struct weftd_options *o, const struct raw *raw, GError **error)
 {
 	if (raw->cpus && !(o->cpus = weftd_parse_cpus(raw->cpus, &o->ncpus, error)))
@@ -210,6 +231,8 @@ static bool interpret(struct weftd_options *o, const struct raw *raw, GError **e
 	o->rpc_has_group = raw->group != NULL;
 	if (raw->group && !parse_group(raw->group, &o->rpc_group))
 		return bad(error, "--rpc-group %s: there is no such group", raw->group);
+	if (o->state)
+		o->state = follow_links(o->state);
 	o->rpc_path_given = o->rpc_path != NULL;
 	if (!o->rpc_path)
 		o->rpc_path = g_strdup(WEFTD_DEFAULT_SOCKET);

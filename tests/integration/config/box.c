@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "target/rpc/json.h"
-#include "target/rpc/rpc.h"
+#include "target/rpc/server.h"
 
 struct box *box_new(uint64_t seed, bool keeps)
 {
@@ -116,6 +116,16 @@ void box_crash(struct box *box)
 
 /* --- calls ------------------------------------------------------------------------------- */
 
+/* A long answer is text in chunks. */
+static char *text_of(const struct rpc_request *req)
+{
+	GString *all = g_string_new(NULL);
+
+	for (const GList *l = req->text.chunks.head; l; l = l->next)
+		g_string_append(all, ((const GString *)l->data)->str);
+	return g_string_free(all, FALSE);
+}
+
 static void called(struct rpc_request *req, JsonNode *result, const GError *error)
 {
 	struct box_call *call = req->owner;
@@ -123,8 +133,8 @@ static void called(struct rpc_request *req, JsonNode *result, const GError *erro
 	call->done = true;
 	if (error)
 		call->error = g_strdup(error->message);
-	if (result)
-		call->result = json_to_string(result, FALSE);
+	else
+		call->result = result ? json_to_string(result, FALSE) : text_of(req);
 }
 
 void box_begin(struct box *box, struct box_call *call, const char *method, const char *params)

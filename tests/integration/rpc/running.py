@@ -44,3 +44,25 @@ class Running(unittest.TestCase):
 
     def get(self, *args):
         return json.loads(self.ctl(*args))
+
+
+class Serving(Running):
+    """With a weftd that each test starts itself, and that ends as systemd ends it."""
+
+    def tearDown(self):
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.terminate()
+            self.daemon.wait(60)
+        super().tearDown()
+
+    def start(self, *args):
+        self.daemon = subprocess.Popen([BIN + "/weftd", "-r", self.path, *args],
+                                       stderr=subprocess.PIPE)
+        wait = "rpc_get_methods" if "--wait-for-rpc" in args else "framework_wait_init"
+        self.run_ctl("-r", "250", wait)
+
+    def file(self, name, text):
+        path = os.path.join(self.dir.name, name)
+        with open(path, "w") as f:
+            f.write(text if isinstance(text, str) else json.dumps(text))
+        return path

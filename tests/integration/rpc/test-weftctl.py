@@ -16,30 +16,10 @@ import time
 import unittest
 
 sys.dont_write_bytecode = True
-from running import BIN, NQN, Running, free_port  # noqa: E402
+from running import BIN, NQN, Serving, free_port  # noqa: E402
 
 
-class Base(Running):
-    def tearDown(self):
-        if self.daemon and self.daemon.poll() is None:
-            self.daemon.terminate()
-            self.daemon.wait(60)
-        super().tearDown()
-
-    def start(self, *args):
-        self.daemon = subprocess.Popen([BIN + "/weftd", "-r", self.path, *args],
-                                       stderr=subprocess.PIPE)
-        wait = "rpc_get_methods" if "--wait-for-rpc" in args else "framework_wait_init"
-        self.run_ctl("-r", "250", wait)
-
-    def file(self, name, text):
-        path = os.path.join(self.dir.name, name)
-        with open(path, "w") as f:
-            f.write(text if isinstance(text, str) else json.dumps(text))
-        return path
-
-
-class Forms(Base):
+class Forms(Serving):
     """Output, exit statuses and errors."""
 
     def test_output(self):
@@ -169,7 +149,7 @@ class Forms(Base):
         return out.decode().replace("\r\n", "\n").splitlines()
 
 
-class Connections(Base):
+class Connections(Serving):
     def test_unreachable(self):
         err = self.ctl("-s", self.path, "log_get_level", status=1)
         self.assertIn("Is weftd running?", err)
@@ -226,7 +206,7 @@ class Connections(Base):
         self.assertEqual(self.daemon.wait(60), 0)
 
 
-class RunBooks(Base):
+class RunBooks(Serving):
     """The lines of users' flows; RDMA and Ceph are not there yet, so TCP and memory are."""
 
     def test_growing_under_a_host(self):
@@ -259,7 +239,7 @@ class RunBooks(Base):
         self.assertEqual(self.get("bdev_get_bdevs", "-b", "Null0")[0]["num_blocks"], 4194304)
 
 
-class Batches(Base):
+class Batches(Serving):
     def test_batch(self):
         self.start()
         text = ("# a comment\n\n"
@@ -325,7 +305,7 @@ class Batches(Base):
         p.communicate(timeout=60)
 
 
-class Configurations(Base):
+class Configurations(Serving):
     def part(self, name, *calls):
         return {"subsystem": name, "config": [{"method": m, "params": p} for m, p in calls]}
 
@@ -520,7 +500,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 """
 
 
-class Made(Base):
+class Made(Serving):
     """What is made from the tables."""
 
     def completion(self, shell):

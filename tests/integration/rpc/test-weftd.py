@@ -235,6 +235,24 @@ class Weftd(Running):
         self.assertEqual(os.listdir(self.dir.name).count("state.json.tmp"), 0)
         self.end()
 
+    def test_state_behind_links(self):
+        """The link stays, and the file is where it leads to: from the first start on."""
+        top = self.dir.name
+        os.makedirs(top + "/far/away")
+        os.symlink("far/away/link", top + "/state.json")
+        os.symlink("real.json", top + "/far/away/link")
+        for name in ("N0", "N1"):
+            self.start("--state", top + "/state.json")
+            self.rpc("bdev_null_create", name=name, num_blocks=8, block_size=512)
+            config = self.config()
+            self.end()
+            self.forget()
+            self.assertEqual(os.readlink(top + "/state.json"), "far/away/link")
+            self.assertEqual(sorted(os.listdir(top + "/far/away")), ["link", "real.json"])
+            with open(top + "/far/away/real.json") as f:
+                self.assertEqual(json.load(f), config)
+        self.assertIn("N0", json.dumps(config))
+
     def test_check_config(self):
         """All that is wrong is said, on a machine where the same is being served."""
         path = os.path.join(self.dir.name, "config.json")

@@ -6,81 +6,16 @@
  */
 #include <string.h>
 
-#include "target/bdev/bdev-priv.h"
 #include "target/core/buf.h"
 #include "target/nvmf/group.h"
 #include "target/nvmf/request.h"
 #include "tests/integration/tcp/raw.h"
+#include "tests/unit/bdev/slow.h"
 
 #define LIMIT (5 * WORLD_SEC)
 #define BS 512u
 #define BLOCKS 4096u
 #define ABORTED 0x0007
-
-/* --- a backend that answers when it is told ---------------------------------------------- */
-
-struct slow {
-	struct bdev bdev;
-	struct bdev_io_list held;
-	unsigned submitted;
-};
-
-static void slow_submit(struct bdev_channel *ch, struct bdev_io *io)
-{
-	struct slow *s = (struct slow *)ch->bdev;
-
-	for (unsigned i = 0; io->op == BDEV_READ && i < io->niov; i++)
-		memset(io->iov[i].iov_base, 0, io->iov[i].iov_len);
-	s->submitted++;
-	bdev_io_list_push(&s->held, io);
-}
-
-static int slow_open(struct bdev *bdev, struct bdev_channel *ch)
-{
-	ch->ctx = bdev;
-	return 0;
-}
-
-static void slow_close(struct bdev_channel *ch)
-{
-	ch->ctx = NULL;
-}
-
-static void slow_destroy(struct bdev *bdev)
-{
-	bdev_fini_common(bdev);
-	g_free(bdev);
-}
-
-static const struct bdev_ops slow_ops = {
-	.product_name = "Slow disk",
-	.destroy = slow_destroy,
-	.channel_open = slow_open,
-	.channel_close = slow_close,
-	.submit = slow_submit,
-};
-
-static struct slow *slow_new(struct fx *fx, const char *name)
-{
-	struct slow *s = g_new0(struct slow, 1);
-
-	s->bdev.block_size = BS;
-	s->bdev.num_blocks = BLOCKS;
-	bdev_init_common(fx->target->bdevs, &s->bdev, &slow_ops, name, NULL, NULL);
-	s->bdev.can_place = false;
-	g_assert_true(bdev_register(fx->target->bdevs, &s->bdev, NULL));
-	return s;
-}
-
-static void answer_all(struct reactor *r, void *arg)
-{
-	struct slow *s = arg;
-	struct bdev_io *io;
-
-	(void)r;
-	while ((io = bdev_io_list_pop(&s->held)) != NULL)
-		bdev_io_complete(io, NVME_SUCCESS);
-}
 
 /* --- a target with two namespaces, one reactor ------------------------------------------- */
 
@@ -233,7 +168,7 @@ static void no_further_step(void (*send)(struct raw *q), enum how how)
 	struct slow *s[2];
 
 	for (unsigned i = 0; i < 2; i++)
-		s[i] = slow_new(e.fx, i == 0 ? "slow0" : "slow1");
+		s[i] = slow_new(e.fx->target->bdevs, i == 0 ? "slow0" : "slow1", BS, BLOCKS);
 	config(e.fx, "slow0", "slow1");
 	connect(&e);
 	send(e.q);
@@ -244,7 +179,7 @@ static void no_further_step(void (*send)(struct raw *q), enum how how)
 	else
 		end_queue(&e, how);
 	g_assert_cmpuint(raw_connections(e.fx), ==, 2);
-	core_call(core_main(e.fx->target->core), answer_all, s[0]);
+	core_call(core_main(e.fx->target->core), slow_answer, s[0]);
 	world_run_for(e.fx->world, 10 * WORLD_MS);
 	g_assert_cmpuint(s[0]->submitted + s[1]->submitted, ==, 1);
 	if (how != ABORT)

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/host/host.h"
 #include "target/metrics/http.h"
-#include "tests/unit/rpc/rig.h"
+#include "tests/unit/rpc/rig-host.h"
 
 #define NQN "nqn.2016-06.io.spdk:cnode1"
 #define HOST "nqn.2014-08.org.nvmexpress:uuid:1a1f6276-e700-4618-9a55-6724b0a344fa"
@@ -26,40 +25,9 @@ struct env {
 	bool io_done;
 };
 
-static void connected(struct host_ctrlr *c, const GError *error, void *arg)
-{
-	g_assert_no_error(error);
-	((struct env *)arg)->ctrlr = c;
-}
-
-static void ended(void *arg)
-{
-	((struct env *)arg)->ctrlr = NULL;
-}
-
 static void io_done(struct host_io *io)
 {
 	((struct env *)((char *)io - offsetof(struct env, io)))->io_done = true;
-}
-
-static void connect(struct env *e)
-{
-	struct host_params p;
-
-	host_params_default(&p);
-	g_assert_true(net_addr_parse(&p.addr, "127.0.0.1", "4420", NULL));
-	p.subnqn = NQN;
-	p.hostnqn = HOST;
-	g_assert_nonnull(host_ctrlr_connect(core_main(e->rig->clients), &p, connected, e, NULL));
-	world_run_for(e->rig->world, 100 * WORLD_MS);
-	g_assert_nonnull(e->ctrlr);
-}
-
-static void disconnect(struct env *e)
-{
-	host_ctrlr_disconnect(e->ctrlr, ended, e);
-	world_run_for(e->rig->world, WORLD_SEC);
-	g_assert_null(e->ctrlr);
 }
 
 /* One after the other. Returns the status of the last. */
@@ -196,7 +164,7 @@ static void test_counts(void)
 		struct env e;
 
 		env_init(&e, 20 + reactors, reactors);
-		connect(&e);
+		rig_host_connect(e.rig, NQN, HOST, &e.ctrlr);
 		g_assert_cmpuint(do_io(&e, false, 0, 5), ==, NVME_SUCCESS);
 		g_assert_cmpuint(do_io(&e, true, 0, 3), ==, NVME_SUCCESS);
 		g_assert_cmpuint(do_io(&e, true, 1020, 2), ==, NVME_SC_LBA_RANGE | NVME_DNR);
@@ -208,7 +176,7 @@ static void test_counts(void)
 		expect_sample(before, "weft_path_latency_seconds_count" PATH "op=\"write\"}", "3");
 		expect_sample(before, "weft_subsystem_controllers{nqn=\"" NQN "\"}", "1");
 		/* The host goes, and with it its controller and its path; what it did stays. */
-		disconnect(&e);
+		rig_host_disconnect(e.rig, &e.ctrlr);
 		after = page(&e);
 		check_io(after);
 		g_assert_null(strstr(after, "weft_path_commands_total{"));
@@ -224,7 +192,7 @@ static void test_again(void)
 	struct env e;
 
 	env_init(&e, 30, 2);
-	connect(&e);
+	rig_host_connect(e.rig, NQN, HOST, &e.ctrlr);
 	do_io(&e, false, 0, 4);
 	rig_expect(e.rig, "nvmf_subsystem_remove_ns", "{\"nqn\":\"" NQN "\",\"nsid\":1}", "true");
 	rig_expect(e.rig, "nvmf_subsystem_add_ns",
@@ -234,7 +202,7 @@ static void test_again(void)
 	expect_sample(text, "weft_namespace_commands_total" NS "op=\"read\"}", "1");
 	expect_sample(text, "weft_namespace_latency_seconds_count" NS "op=\"read\"}", "1");
 	expect_sample(text, "weft_subsystem_commands_total{nqn=\"" NQN "\"}", "5");
-	disconnect(&e);
+	rig_host_disconnect(e.rig, &e.ctrlr);
 	rig_free(e.rig);
 }
 
@@ -243,7 +211,7 @@ static void test_json(void)
 	struct env e;
 
 	env_init(&e, 40, 2);
-	connect(&e);
+	rig_host_connect(e.rig, NQN, HOST, &e.ctrlr);
 	do_io(&e, false, 0, 2);
 	rig_expect(e.rig, "metrics_get", "{\"sections\":[\"namespaces\"]}",
 		   "\"read\":{\"ops\":2,\"bytes\":8192,\"latency\":{\"sum_ns\":");
@@ -257,7 +225,7 @@ static void test_json(void)
 	rig_expect(e.rig, "metrics_get", "{\"sections\":[\"nothing\"]}",
 		   "there are discovery, rpc, reactors");
 	rig_expect(e.rig, "metrics_get", "{\"nqn\":\"nqn.2016-06.io.spdk:none\"}", "not found");
-	disconnect(&e);
+	rig_host_disconnect(e.rig, &e.ctrlr);
 	rig_free(e.rig);
 }
 
@@ -391,12 +359,12 @@ static int print_page(void)
 	struct env e;
 
 	env_init(&e, 1, 2);
-	connect(&e);
+	rig_host_connect(e.rig, NQN, HOST, &e.ctrlr);
 	do_io(&e, false, 0, 5);
 	do_io(&e, true, 0, 3);
 	text = page(&e);
 	fputs(text, stdout);
-	disconnect(&e);
+	rig_host_disconnect(e.rig, &e.ctrlr);
 	rig_free(e.rig);
 	return 0;
 }

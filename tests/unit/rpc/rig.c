@@ -382,6 +382,20 @@ void rig_good(struct rig *rig, const char *method, const char *members)
 	rig_has(rig, method, members, "\"result\":true");
 }
 
+void rig_is(struct rig *rig, const char *method, const char *members, const char *text)
+{
+	g_autofree char *params = g_strdup_printf("{%s}", members);
+	g_autofree char *answer = rig_call(rig, method, params), *have = NULL;
+	struct jv_doc *doc = jv_parse(answer, strlen(answer), 0, NULL);
+	const struct jv *v = jv_member(jv_root(doc), "result");
+
+	v = v ? v : jv_member(jv_root(doc), "error");
+	have = g_strndup(v->raw, v->raw_len);
+	jv_doc_unref(doc);
+	if (strcmp(have, text) != 0)
+		g_error("%s {%s}: %s instead of %s", method, members, have, text);
+}
+
 void rig_refuse_all(struct rig *rig, const struct rig_refusal *cases, unsigned n)
 {
 	g_autofree char *before = rig_saved(rig), *after = NULL;

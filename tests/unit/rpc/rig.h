@@ -71,6 +71,8 @@ char *rig_load(struct rig *rig, const char *text);
 /* The answer has this part; it is true. members: of params, without the braces. */
 void rig_has(struct rig *rig, const char *method, const char *members, const char *part);
 void rig_good(struct rig *rig, const char *method, const char *members);
+/* Its result (or error) is that text. */
+void rig_is(struct rig *rig, const char *method, const char *members, const char *text);
 
 struct rig_refusal {
 	const char *method, *params, *part;

@@ -65,9 +65,7 @@ static void test_made(void)
 
 static void test_refused(void)
 {
-	static const struct {
-		const char *method, *params, *part;
-	} cases[] = {
+	static const struct rig_refusal cases[] = {
 		{ "bdev_error_create", "\"base_name\":\"M\"",
 		  "\"code\":-1,\"message\":\"Operation not permitted\"" },
 		{ "bdev_passthru_create", "\"name\":\"P\",\"base_bdev_name\":\"P\"",
@@ -119,8 +117,7 @@ static void test_refused(void)
 	};
 	struct rig *rig = new_rig(2);
 
-	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++)
-		rig_has(rig, cases[i].method, cases[i].params, cases[i].part);
+	rig_refuse_all(rig, cases, G_N_ELEMENTS(cases));
 	rig_free(rig);
 }
 

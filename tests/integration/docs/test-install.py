@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""cmake --install: all that a machine needs is there, where it is looked for, and runs."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD = sys.argv.pop(1)
+FILES = ["bin/weftd", "bin/weftctl", "bin/weft-host", "bin/weft-sim", "bin/weft-trace",
+         "lib/systemd/system/weftd.service", "share/doc/weft/weftd-storage.conf",
+         "share/weft/grafana/weft.json", "share/bash-completion/completions/weftctl",
+         "share/zsh/site-functions/_weftctl", "share/fish/vendor_completions.d/weftctl.fish"]
+MANUALS = [f"share/man/man{page[-1]}/{page}" for page in
+           ("weftd.8", "weftctl.1", "weft-host.1", "weft-sim.1", "weft-trace.1")]
+
+
+class Install(unittest.TestCase):
+    def install(self, prefix, **more):
+        r = subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], text=True,
+                           capture_output=True, timeout=120, env=dict(os.environ, **more))
+        self.assertEqual(r.returncode, 0, r.stderr)
+
+    def check(self, top, prefix):
+        wanted = FILES + (MANUALS if os.path.isdir(BUILD + "/man") else [])
+        found = [os.path.relpath(os.path.join(at, name), top)
+                 for at, _, names in os.walk(top) for name in names]
+        self.assertEqual(sorted(found), sorted(wanted))
+        for path in wanted:
+            self.assertGreater(os.path.getsize(f"{top}/{path}"), 0, path)
+        with open(f"{top}/lib/systemd/system/weftd.service", encoding="utf-8") as f:
+            program = re.search(r"(?m)^ExecStart=(\S+) ", f.read()).group(1)
+        self.assertEqual(program, prefix + "/bin/weftd")
+        for path in FILES[:5]:
+            r = subprocess.run([f"{top}/{path}", "--help"], text=True, capture_output=True,
+                               timeout=60)
+            self.assertEqual((r.returncode, r.stderr), (0, ""), path)
+
+    def test_prefix(self):
+        with tempfile.TemporaryDirectory() as top:
+            self.install(top)
+            self.check(top, top)
+
+    def test_for_a_package(self):
+        with tempfile.TemporaryDirectory() as top:
+            self.install("/usr", DESTDIR=top)
+            self.assertEqual(os.listdir(top), ["usr"])
+            self.check(top + "/usr", "/usr")
+
+
+unittest.main()
