@@ -319,6 +319,12 @@ static void end(struct reactor *r, void *arg)
 	t->ctx = NULL;
 }
 
+static void misdeed(void *arg, const char *oracle, char *text)
+{
+	(void)arg;
+	g_error("%s: %s", oracle, text);
+}
+
 static void talker_up(struct talk *talk, struct talker *t, const char *name, const char *host,
 		      const struct world_rnic_params *params)
 {
@@ -329,8 +335,10 @@ static void talker_up(struct talk *talk, struct talker *t, const char *name, con
 	t->host = host;
 	t->node = world_node_new(talk->world, name);
 	g_assert_true(world_node_add_addr(t->node, host));
-	t->rnic = world_rnic_new(t->node, params, &error);
+	t->ledger = oracle_rdma_new(world_rnic_new(t->node, params, &error), misdeed, NULL);
 	g_assert_no_error(error);
+	t->rnic = oracle_rdma_rnic(t->ledger);
+	world_rnic_wrap(t->node, t->rnic);
 	t->core = core_new(world_node_hw(t->node), &options, &error);
 	g_assert_no_error(error);
 	core_start(t->core, &error);
@@ -410,6 +418,7 @@ uint64_t talk_down(struct talk *t)
 {
 	struct talker *both[] = { &t->client, &t->server };
 	struct oracle_rc_counts counts;
+	struct oracle_rdma_counts books;
 	uint64_t hash;
 
 	core_call(core_main(t->client.core), hang_up, &t->client);
@@ -422,6 +431,9 @@ uint64_t talk_down(struct talk *t)
 		core_stop(both[i]->core);
 		core_free(both[i]->core);
 		g_free(both[i]->mem);
+		oracle_rdma_counts(both[i]->ledger, &books);
+		g_assert_cmpuint(books.posted, ==, books.ended + books.unfinished);
+		oracle_rdma_free(both[i]->ledger);
 	}
 	oracle_rc_counts(t->monitor, &counts);
 	g_assert_cmpuint(counts.strangers, ==, 0);

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 
+#include "sim/oracle/rdma-ledger.h"
 #include "sim/oracle/wire-rc.h"
 #include "sim/roce.h"
 #include "target/core/core.h"
@@ -21,6 +22,7 @@ struct talker {
 	struct talk *talk;
 	struct world_node *node;
 	struct core *core;
+	struct oracle_rdma *ledger;
 	struct hw_rnic *rnic; /* what its software has got */
 	const char *host;
 	struct rnic_watcher watcher;

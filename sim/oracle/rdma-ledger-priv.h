@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The books (rdma-ledger.c) and what stands in the way of calls (rdma-shim.c). */
+#pragma once
+
+#include <glib.h>
+
+#include "sim/oracle/rdma-ledger.h"
+
+#define LEDGER_SGES 16
+
+struct oracle_rdma {
+	struct hw_rnic rnic; /* first: the users have its address */
+	struct hw_rnic *inner;
+	void (*told)(void *arg, const char *oracle, char *text);
+	void *arg;
+	bool drains;
+	GHashTable *qps;	/* by number: struct ledger_queues, the last that had it */
+	GHashTable *keys;	/* rkey -> struct ledger_key */
+	GHashTable *ids, *devs; /* of the RNIC -> of the users */
+	GPtrArray *books;	/* all struct ledger_queues */
+	GPtrArray *pools;	/* all struct ledger_queue of SRQs */
+	GPtrArray *watchers;
+	GPtrArray *all_ids; /* of the users, destroyed ones too: a request has its listener's */
+	struct oracle_rdma_counts counts;
+};
+
+struct ledger_wr {
+	uint64_t id;
+	uint64_t room; /* bytes */
+	bool signaled;
+	uint32_t invalidates; /* a key that is dead when it has ended; 0: none */
+	unsigned nkeys;
+	uint32_t lkeys[LEDGER_SGES];
+};
+
+/* What was posted and has not ended, oldest first. */
+struct ledger_queue {
+	GArray *wrs;
+	bool closed; /* its queue pair or SRQ is gone */
+};
+
+struct ledger_queues {
+	uint32_t qpn;
+	const void *send_cq, *recv_cq;
+	struct ledger_queue send, recv;
+	struct ledger_queue *srq; /* instead of recv; NULL: none */
+	bool sig_all;
+};
+
+struct ledger_key {
+	uint64_t va, len;
+	int access;
+};
+
+void ledger_init(struct oracle_rdma *o);
+void ledger_fini(struct oracle_rdma *o);
+struct ledger_queues *ledger_open(struct oracle_rdma *o, uint32_t qpn);
+void ledger_close(struct oracle_rdma *o, struct ledger_queues *q);
+void ledger_posted_send(struct oracle_rdma *o, struct ledger_queues *q,
+			const struct ibv_send_wr *wr, const struct ibv_send_wr *end);
+/* Of another kind: bind, invalidate. */
+void ledger_posted(struct oracle_rdma *o, struct ledger_queues *q, uint64_t wr_id, bool signaled,
+		   uint32_t invalidates);
+void ledger_posted_recv(struct oracle_rdma *o, struct ledger_queue *q, const struct ibv_recv_wr *wr,
+			const struct ibv_recv_wr *end);
+void ledger_ended(struct oracle_rdma *o, const void *cq, const struct ibv_wc *wc);
+/* A key to remote memory, or one that is no more. */
+void ledger_key(struct oracle_rdma *o, uint32_t rkey, uint64_t va, uint64_t len, int access);
+void ledger_key_gone(struct oracle_rdma *o, uint32_t rkey);
+/* Memory goes. */
+void ledger_lkey_gone(struct oracle_rdma *o, uint32_t lkey);
+
+extern const struct hw_rnic_ops ledger_ops;
