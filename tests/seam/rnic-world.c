@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
+ * With SEAM_LEDGER the oracles' ledgers stand between the suite and the devices, and must
+ * find that both obey.
+ *
  * Pairs of devices for the suite: RNICs of two machines of a world, whose packets go
  * over its links. Both work for the reactors of the first machine.
  */
+#include "sim/oracle/rdma-ledger.h"
 #include "sim/roce.h"
 #include "tests/seam/backend-world.h"
 #include "tests/seam/rnic-peer.h"
@@ -11,6 +15,7 @@
 static struct {
 	struct hw_rnic *rnic;
 	struct world_node *node;
+	struct oracle_rdma *ledger;
 } devices[2];
 
 static struct world_node *node_of(const struct hw_rnic *rnic)
@@ -36,6 +41,12 @@ static struct world_node *machine(struct backend *b, unsigned which)
 	return node;
 }
 
+static void G_GNUC_UNUSED misdeed(void *arg, const char *oracle, char *text)
+{
+	(void)arg;
+	g_error("%s: %s", oracle, text);
+}
+
 struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nreactors)
 {
 	g_autoptr(GError) error = NULL;
@@ -47,6 +58,10 @@ struct hw_rnic *rnic_backend_new(struct backend *b, unsigned which, unsigned nre
 	devices[which].node = node;
 	devices[which].rnic = world_rnic_new(node, &params, &error);
 	g_assert_no_error(error);
+#ifdef SEAM_LEDGER
+	devices[which].ledger = oracle_rdma_new(devices[which].rnic, misdeed, NULL);
+	devices[which].rnic = oracle_rdma_rnic(devices[which].ledger);
+#endif
 	return devices[which].rnic;
 }
 
@@ -54,6 +69,8 @@ void rnic_backend_free(struct backend *b, unsigned which, struct hw_rnic *rnic)
 {
 	(void)b; /* goes with its machine */
 	(void)rnic;
+	oracle_rdma_free(devices[which].ledger);
+	devices[which].ledger = NULL;
 	devices[which].rnic = NULL;
 }
 
