@@ -533,19 +533,20 @@ static void id_known(struct shim_id *id, struct rnic_id *in)
 	g_hash_table_insert(id->o->ids, in, id);
 }
 
-/* user: who it was made by; a request's id is its listener's until it moves. */
+/* user: the id's, or its listener's until it moves. */
 static void on_id(struct rnic_id *in, const struct rnic_cm_event *event, void *user)
 {
-	struct shim_id *maker = user, *id = g_hash_table_lookup(maker->o->ids, event->id);
+	GHashTable *ids = ((struct shim_id *)user)->o->ids;
+	struct shim_id *self = g_hash_table_lookup(ids, in);
+	struct shim_id *id = g_hash_table_lookup(ids, event->id);
 	struct rnic_cm_event out = *event;
 
-	(void)in;
-	if (!id) {
-		id = id_new(maker->o, maker->cb, maker->user);
+	if (!id) { /* a request */
+		id = id_new(self->o, self->cb, self->user);
 		id_known(id, event->id);
 	}
 	out.id = (struct rnic_id *)id;
-	id->cb->event(out.id, &out, id->user);
+	self->cb->event((struct rnic_id *)self, &out, self->user);
 }
 
 static const struct rnic_id_cb id_cb = { on_id };

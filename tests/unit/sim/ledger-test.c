@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ledgers of work requests and memory find what they are there for. */
+#include <string.h>
+
+#include "sim/oracle/rdma-ledger-priv.h"
+
+struct book {
+	struct oracle_rdma *o;
+	struct ledger_queues *q;
+	GString *said;
+};
+
+static const int cq, other_cq;
+
+static void hear(void *arg, const char *oracle, char *text)
+{
+	g_string_append_printf(arg, "%s: %s\n", oracle, text);
+	g_free(text);
+}
+
+static void post_send(struct book *b, uint64_t id, bool signaled)
+{
+	struct ibv_sge sge = { .length = 100, .lkey = 7 };
+	struct ibv_send_wr wr = { .wr_id = id, .sg_list = &sge, .num_sge = 1 };
+
+	wr.send_flags = signaled ? IBV_SEND_SIGNALED : 0;
+	ledger_posted_send(b->o, b->q, &wr, NULL);
+}
+
+static void post_recv(struct book *b, uint64_t id)
+{
+	struct ibv_sge sge = { .length = 100, .lkey = 8 };
+	struct ibv_recv_wr wr = { .wr_id = id, .sg_list = &sge, .num_sge = 1 };
+
+	ledger_posted_recv(b->o, &b->q->recv, &wr, NULL);
+}
+
+static void end(struct book *b, uint64_t id, enum ibv_wc_opcode opcode, enum ibv_wc_status status)
+{
+	struct ibv_wc wc = { .wr_id = id, .opcode = opcode, .status = status, .qp_num = 5 };
+
+	wc.byte_len = 100;
+	ledger_ended(b->o, &cq, &wc);
+}
+
+/* What users and RNICs may do. */
+static void good(struct book *b)
+{
+	for (uint64_t i = 1; i <= 3; i++)
+		post_send(b, i, i != 2);
+	post_recv(b, 10);
+	post_recv(b, 11);
+	end(b, 1, IBV_WC_SEND, IBV_WC_SUCCESS);
+	end(b, 10, IBV_WC_RECV, IBV_WC_SUCCESS);
+	end(b, 3, IBV_WC_SEND, IBV_WC_SUCCESS);
+	post_send(b, 4, false);
+	end(b, 4, IBV_WC_SEND, IBV_WC_WR_FLUSH_ERR);
+	end(b, 11, IBV_WC_SEND, IBV_WC_WR_FLUSH_ERR); /* opcode: does not count */
+	ledger_lkey_gone(b->o, 7);
+	ledger_key(b->o, 9, 1000, 100, IBV_ACCESS_REMOTE_READ);
+	g_assert_true(oracle_rdma_reachable(b->o, 9, 1000, 100, false));
+	g_assert_false(oracle_rdma_reachable(b->o, 9, 1000, 101, false));
+	g_assert_false(oracle_rdma_reachable(b->o, 9, 999, 1, false));
+	g_assert_false(oracle_rdma_reachable(b->o, 9, 1000, 100, true));
+	ledger_key_gone(b->o, 9);
+	g_assert_false(oracle_rdma_reachable(b->o, 9, 1000, 100, false));
+	ledger_close(b->o, b->q);
+}
+
+static void twice(struct book *b)
+{
+	post_send(b, 1, true);
+	end(b, 1, IBV_WC_SEND, IBV_WC_SUCCESS);
+	end(b, 1, IBV_WC_SEND, IBV_WC_SUCCESS);
+}
+
+static void never_posted(struct book *b)
+{
+	post_send(b, 1, true);
+	end(b, 2, IBV_WC_SEND, IBV_WC_SUCCESS);
+}
+
+static void overtakes(struct book *b)
+{
+	post_send(b, 1, true);
+	post_send(b, 2, true);
+	end(b, 2, IBV_WC_SEND, IBV_WC_SUCCESS);
+}
+
+static void not_wanted(struct book *b)
+{
+	post_send(b, 1, false);
+	end(b, 1, IBV_WC_SEND, IBV_WC_SUCCESS);
+}
+
+static void receive_overtakes(struct book *b)
+{
+	post_recv(b, 1);
+	post_recv(b, 2);
+	end(b, 2, IBV_WC_RECV, IBV_WC_SUCCESS);
+}
+
+static void other_queue(struct book *b)
+{
+	b->q->send_cq = &other_cq;
+	post_send(b, 1, true);
+	end(b, 1, IBV_WC_SEND, IBV_WC_SUCCESS);
+}
+
+static void too_long(struct book *b)
+{
+	struct ibv_wc wc = { .wr_id = 1, .opcode = IBV_WC_RECV, .qp_num = 5, .byte_len = 101 };
+
+	post_recv(b, 1);
+	ledger_ended(b->o, &cq, &wc);
+}
+
+static void nobody(struct book *b)
+{
+	struct ibv_wc wc = { .wr_id = 1, .qp_num = 6 };
+
+	ledger_ended(b->o, &cq, &wc);
+}
+
+static void not_drained(struct book *b)
+{
+	post_recv(b, 1);
+	ledger_close(b->o, b->q);
+}
+
+static void memory_goes(struct book *b)
+{
+	post_recv(b, 1);
+	ledger_lkey_gone(b->o, 8);
+}
+
+static const struct {
+	const char *name;
+	void (*act)(struct book *b);
+	const char *says;
+} cases[] = {
+	{ "good", good, NULL },
+	{ "twice", twice, "W: queue pair 5: a completion" },
+	{ "never-posted", never_posted, "W: queue pair 5: a completion" },
+	{ "overtakes", overtakes, "W: queue pair 5: a completion" },
+	{ "not-wanted", not_wanted, "W: queue pair 5: a completion" },
+	{ "receive-overtakes", receive_overtakes, "W: queue pair 5: a completion" },
+	{ "other-queue", other_queue, "W: queue pair 5: a completion" },
+	{ "too-long", too_long, "W: a receive of 101 bytes" },
+	{ "nobody", nobody, "W: a completion of queue pair 6" },
+	{ "not-drained", not_drained, "W: queue pair 5 is destroyed with 0 sends and 1 receives" },
+	{ "memory-goes", memory_goes, "M: memory goes that 1 work requests" },
+};
+
+static void test_case(gconstpointer arg)
+{
+	unsigned i = GPOINTER_TO_UINT(arg);
+	struct book b = { .said = g_string_new(NULL) };
+
+	b.o = oracle_rdma_new(NULL, hear, b.said);
+	oracle_rdma_drains(b.o, true);
+	b.q = ledger_open(b.o, 5);
+	b.q->send_cq = b.q->recv_cq = &cq;
+	cases[i].act(&b);
+	if (cases[i].says == NULL)
+		g_assert_cmpstr(b.said->str, ==, "");
+	else
+		g_assert_true(g_str_has_prefix(b.said->str, cases[i].says));
+	oracle_rdma_free(b.o);
+	g_string_free(b.said, TRUE);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *name = g_strdup_printf("/oracle/rdma/%s", cases[i].name);
+
+		g_test_add_data_func(name, GUINT_TO_POINTER(i), test_case);
+	}
+	return g_test_run();
+}
