@@ -32,6 +32,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 	X("host")         \
 	X("metrics")      \
 	X("nvmf")         \
+	X("nvmf.rdma")    \
 	X("nvmf.tcp")     \
 	X("rpc")          \
 	X("weftd")

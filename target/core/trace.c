@@ -28,10 +28,10 @@ static const struct {
 	unsigned group;
 } components[] = {
 	{ "tcp", 0 }, { "req", 1 },	   { "ctrlr", 1 }, { "qpair", 1 }, { "ns", 1 },
-	{ "aer", 1 }, { "keep_alive", 1 }, { "bdev", 2 },  { "host", 3 },
+	{ "aer", 1 }, { "keep_alive", 1 }, { "bdev", 2 },  { "host", 3 },  { "rdma", 4 },
 };
 
-const char *const trace_groups[] = { "nvmf_tcp", "nvmf", "bdev", "host", NULL };
+const char *const trace_groups[] = { "nvmf_tcp", "nvmf", "bdev", "host", "nvmf_rdma", NULL };
 
 unsigned trace_group_of(enum trace_event event)
 {

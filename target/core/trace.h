@@ -20,9 +20,6 @@
 	X(TCP_CLOSE, "tcp.close", "conn", "reason")            \
 	X(TCP_PDU_RX, "tcp.pdu_rx", "conn", "type")            \
 	X(TCP_TERM_TX, "tcp.term_tx", "conn", "fes")           \
-	X(RDMA_ACCEPT, "rdma.accept", "conn", "qid")           \
-	X(RDMA_REJECT, "rdma.reject", "conn", "status")        \
-	X(RDMA_CLOSE, "rdma.close", "conn", "reason")          \
 	X(REQ_START, "req.start", "cntlid_qid_cid", "opcode")         \
 	X(REQ_DONE, "req.done", "cntlid_qid_cid", "status")           \
 	X(CTRLR_STATE, "ctrlr.state", "cntlid", "from_to")     \
@@ -31,7 +28,10 @@
 	X(AER, "aer", "cntlid", "result")                      \
 	X(BDEV_RESIZE, "bdev.resize", "blocks", "")            \
 	X(HOST_STATE, "host.state", "qid", "from_to")          \
-	X(KEEP_ALIVE_EXPIRED, "keep_alive.expired", "cntlid", "")
+	X(KEEP_ALIVE_EXPIRED, "keep_alive.expired", "cntlid", "") \
+	X(RDMA_ACCEPT, "rdma.accept", "conn", "qid")           \
+	X(RDMA_REJECT, "rdma.reject", "conn", "status")        \
+	X(RDMA_CLOSE, "rdma.close", "conn", "reason")
 
 enum trace_event {
 #define X(name, str, a, b) TRACE_##name,

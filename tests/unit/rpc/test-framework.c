@@ -128,7 +128,7 @@ static void test_trace(void)
 {
 	static const struct ask asks[] = {
 		{ CALL("trace_get_info"),
-		  "{\"tpoint_shm_path\":\"\",\"tpoint_group_mask\":\"0xf\","
+		  "{\"tpoint_shm_path\":\"\",\"tpoint_group_mask\":\"0x1f\","
 		  "\"nvmf_tcp\":{\"mask\":\"0x1\",\"tpoint_mask\":\"0xf\"}" },
 		{ WITH("trace_disable_tpoint_group", "\"name\":\"all\""), OK },
 		{ CALL("trace_get_info"), "\"tpoint_group_mask\":\"0x0\"" },
@@ -145,8 +145,8 @@ static void test_trace(void)
 		{ CALL("trace_get_info"), "\"bdev\":{\"mask\":\"0x4\",\"tpoint_mask\":\"0x1\"}" },
 		{ WITH("trace_enable_tpoint_group", "\"name\":\"nvmf\""), OK },
 		{ CALL("trace_get_info"), "\"tpoint_group_mask\":\"0x7\"" },
-		{ WITH("trace_enable_tpoint_group", "\"name\":\"nvmf_rdma\""),
-		  "there are nvmf_tcp, nvmf, bdev, host, and all" },
+		{ WITH("trace_enable_tpoint_group", "\"name\":\"nvmf_fc\""),
+		  "there are nvmf_tcp, nvmf, bdev, host, nvmf_rdma, and all" },
 		{ WITH("trace_set_tpoint_mask", "\"name\":\"x\",\"tpoint_mask\":1"), "-32602" },
 		{ WITH("trace_set_tpoint_mask", "\"name\":\"bdev\",\"tpoint_mask\":\"0x1\""),
 		  "-32602" },
