@@ -500,8 +500,7 @@ static int post_bind(struct rnic_qp *rqp, struct rnic_mw *rmw, struct rnic_mr *m
 
 	if (rc < 0)
 		return rc;
-	ledger_posted(qp->o, qp->queues, wr_id, send_flags & IBV_SEND_SIGNALED, 0);
-	ledger_key_gone(qp->o, old);
+	ledger_posted(qp->o, qp->queues, wr_id, send_flags & IBV_SEND_SIGNALED, old);
 	ledger_key(qp->o, OPS(qp)->mw_rkey(mw->in), iova, len, access);
 	return 0;
 }

@@ -31,7 +31,8 @@ struct taken {
 	uint64_t pos, n;
 	uint32_t msn; /* with it */
 	bool read;
-	uint32_t len;
+	uint32_t len, rkey;
+	uint64_t va;
 	uint64_t from[RESTARTS]; /* where answers to a READ have been asked to begin */
 	unsigned nfrom;
 };
@@ -58,6 +59,8 @@ struct rc_qp {
 	uint64_t hi; /* all below has come */
 	uint64_t acked;
 	uint32_t msn, told_msn;
+	uint64_t forbidden; /* a WRITE that no key allowed */
+	bool has_forbidden;
 };
 
 struct oracle_rc {
@@ -66,6 +69,9 @@ struct oracle_rc {
 	GHashTable *by_qpn, *by_comm_id;
 	GPtrArray *all;
 	struct oracle_rc_counts counts;
+	bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va,
+			  uint32_t len, bool write);
+	void *reachable_arg;
 	const struct rc_packet *p; /* under examination */
 	uint64_t now;
 };
@@ -456,12 +462,30 @@ static struct taken *find_taken(struct rc_qp *qp, uint64_t pos)
 	return NULL;
 }
 
-static void request_taken(struct rc_qp *qp, const struct rc_packet *p)
+static bool is_allowed(const struct oracle_rc *o, const struct rc_qp *qp, uint32_t rkey,
+		       uint64_t va, uint32_t len, bool write)
+{
+	return o->reachable == NULL ||
+	       o->reachable(o->reachable_arg, qp->host, rkey, va, len, write);
+}
+
+static void write_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
+{
+	if (p->message != RC_WRITE || (p->part != RC_FIRST && p->part != RC_ONLY) ||
+	    qp->has_forbidden || is_allowed(o, qp, p->rkey, p->va, p->dma_len, true))
+		return;
+	qp->has_forbidden = true;
+	qp->forbidden = qp->hi;
+}
+
+static void request_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
 	uint64_t pos = at(qp->hi, qp->first, p->psn);
 	struct taken t = { .pos = pos, .n = 1, .read = p->message == RC_READ, .len = p->dma_len };
 	struct taken *old;
 
+	t.va = p->va;
+	t.rkey = p->rkey;
 	if ((int64_t)pos < (int64_t)qp->hi) {
 		old = t.read ? find_taken(qp, pos) : NULL;
 		if (old != NULL && old->read)
@@ -474,6 +498,7 @@ static void request_taken(struct rc_qp *qp, const struct rc_packet *p)
 		t.n = MAX(1, (p->dma_len + qp->mtu - 1) / qp->mtu);
 		t.from[t.nfrom++] = pos;
 	}
+	write_taken(o, qp, p);
 	if (p->part == RC_LAST || p->part == RC_ONLY)
 		qp->msn++;
 	t.msn = qp->msn;
@@ -490,6 +515,7 @@ static void refused(struct rc_qp *qp, uint64_t pos)
 	       g_array_index(qp->taken, struct taken, qp->taken->len - 1).pos >= pos)
 		g_array_set_size(qp->taken, qp->taken->len - 1);
 	qp->hi = pos;
+	qp->has_forbidden &= qp->forbidden < pos;
 	qp->msn = qp->taken->len > 0
 			  ? g_array_index(qp->taken, struct taken, qp->taken->len - 1).msn
 			  : 0;
@@ -524,6 +550,8 @@ static void ack_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_pack
 			violation(o, qp, "it acknowledges less than before");
 		else
 			qp->acked = pos + 1;
+		if (qp->has_forbidden && pos >= qp->forbidden)
+			violation(o, qp, "it has taken a WRITE that no key of its memory allows");
 		return;
 	}
 	if ((int64_t)pos > (int64_t)qp->hi)
@@ -576,6 +604,8 @@ static void response_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc
 	len = k + 1 < t->n ? qp->mtu : t->len - (uint32_t)(k * qp->mtu);
 	if (p->payload != len)
 		violation(o, qp, "%u bytes of a READ where %u are due", p->payload, len);
+	if (len > 0 && !is_allowed(o, qp, t->rkey, t->va + k * qp->mtu, len, false))
+		violation(o, qp, "it lets memory be read that no key allows");
 	if (!part_fits(p, t, pos))
 		violation(o, qp, "it is another part of the answer");
 	qp->acked = MAX(qp->acked, t->pos);
@@ -587,7 +617,7 @@ static void response_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc
 static void taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
 	if (p->what == RC_REQUEST)
-		request_taken(qp, p);
+		request_taken(o, qp, p);
 	else
 		answer_taken(o, qp, p);
 }
@@ -654,6 +684,15 @@ void oracle_rc_free(struct oracle_rc *o)
 	g_hash_table_destroy(o->by_comm_id);
 	g_ptr_array_free(o->all, TRUE);
 	g_free(o);
+}
+
+void oracle_rc_memory(struct oracle_rc *o,
+		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey,
+					uint64_t va, uint32_t len, bool write),
+		      void *arg)
+{
+	o->reachable = reachable;
+	o->reachable_arg = arg;
 }
 
 void oracle_rc_counts(const struct oracle_rc *o, struct oracle_rc_counts *out)

@@ -11,6 +11,7 @@
  *   of answers    only what has come without a gap is acknowledged, never less than
  *                 before; MSNs count messages that have come; READ responses are parts
  *                 of what was asked for
+ *   of memory     nothing is read or written that no key allows (oracle_rc_memory)
  *   of all        headers, lengths, ICRC
  *
  * Queue pairs are learned from connection management on the wire. Shares no code with
@@ -32,6 +33,14 @@ struct oracle_rc_counts {
 /* told: of each violation, with a text that is its own afterwards (g_free). */
 struct oracle_rc *oracle_rc_new(void (*told)(void *arg, char *text), void *arg);
 void oracle_rc_free(struct oracle_rc *o);
+/*
+ * Who knows what a queue pair of host (as on the wire; IPv4: the rest is zero) lets its
+ * peer reach: what is read or written without that is a violation.
+ */
+void oracle_rc_memory(struct oracle_rc *o,
+		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey,
+					uint64_t va, uint32_t len, bool write),
+		      void *arg);
 /* sent: by an RNIC; not: taken by one. frame: from the Ethernet header on, without FCS. */
 void oracle_rc_frame(struct oracle_rc *o, bool sent, const uint8_t *frame, uint32_t len,
 		     uint64_t now);

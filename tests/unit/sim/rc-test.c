@@ -76,13 +76,25 @@ static void hears(void *arg, char *text)
 	g_ptr_array_add(texts, text);
 }
 
+static bool deny(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va, uint32_t len,
+		 bool write)
+{
+	(void)host;
+	(void)rkey;
+	(void)va;
+	(void)len;
+	return write != *(const bool *)arg;
+}
+
 /* Plays it; all complaints, "" when there is none. */
-static char *play(const struct script *s)
+static char *play(const struct script *s, bool *denied)
 {
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 	struct oracle_rc *o = oracle_rc_new(hears, texts);
 	GString *all = g_string_new(NULL);
 
+	if (denied)
+		oracle_rc_memory(o, deny, denied);
 	for (unsigned i = 0; i < s->frames->len; i++) {
 		const struct frame *f = frame_at(s, i);
 
@@ -94,9 +106,9 @@ static char *play(const struct script *s)
 	return g_string_free(all, FALSE);
 }
 
-static void expect(const struct script *s, const char *part)
+static void expect(const struct script *s, bool *denied, const char *part)
 {
-	g_autofree char *text = play(s);
+	g_autofree char *text = play(s, denied);
 
 	if (strstr(text, part) == NULL)
 		g_error("\"%s\" is not said, but \"%s\"", part, text);
@@ -283,7 +295,7 @@ static void test_case(gconstpointer arg)
 
 	script_open(&s);
 	cases[i].change(&s);
-	expect(&s, cases[i].says);
+	expect(&s, NULL, cases[i].says);
 	script_close(&s);
 }
 
@@ -293,8 +305,20 @@ static void test_good(void)
 	struct script s;
 
 	script_open(&s);
-	text = play(&s);
+	text = play(&s, NULL);
 	g_assert_cmpstr(text, ==, "");
+	script_close(&s);
+}
+
+/* No key allows what is read, or what is written. */
+static void test_memory(void)
+{
+	bool reads = false, writes = true;
+	struct script s;
+
+	script_open(&s);
+	expect(&s, &reads, "it lets memory be read that no key allows");
+	expect(&s, &writes, "it has taken a WRITE that no key");
 	script_close(&s);
 }
 
@@ -302,6 +326,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/oracle/rc/good", test_good);
+	g_test_add_func("/oracle/rc/memory", test_memory);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *name = g_strdup_printf("/oracle/rc/%s", cases[i].name);
 

@@ -352,6 +352,18 @@ static void violated(void *arg, char *text)
 	g_error("%s", text);
 }
 
+static bool reachable(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va, uint32_t len,
+		      bool write)
+{
+	const struct talk *t = arg;
+	struct net_addr addr;
+
+	g_assert_true(net_addr_parse(&addr, t->server.host, NULL, NULL));
+	return oracle_rdma_reachable(memcmp(host, addr.ip, 16) ? t->client.ledger
+							       : t->server.ledger,
+				     rkey, va, len, write);
+}
+
 static void look(struct world_roce_tap *tap, const struct world_node *node, bool sent,
 		 const uint8_t *frame, uint32_t len, uint64_t now)
 {
@@ -369,6 +381,7 @@ static void up(struct talk *t, uint64_t seed, const struct world_rnic_params *pa
 	*t = (struct talk){ .world = world_new(seed), .max_len = TALK_SLOT };
 	world_rng_init(t->world, &t->rng, "talk");
 	t->monitor = oracle_rc_new(violated, NULL);
+	oracle_rc_memory(t->monitor, reachable, t);
 	t->tap.fn = look;
 	world_roce_tap_add(t->world, &t->tap);
 	talker_up(t, &t->server, "server", server, params ? params : &usual);
