@@ -34,13 +34,8 @@ static void rnic_params(struct world_rnic_params *params, unsigned reactors)
 	params->mtu = 4096;
 }
 
-static struct fx *target_up(uint64_t seed, unsigned reactors)
+static void config(struct fx *fx)
 {
-	struct fx *fx = fx_new(seed, reactors);
-	struct world_rnic_params params;
-
-	rnic_params(&params, reactors);
-	put_rnic(fx->node, &params);
 	fx_config(fx, "{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":["
 		      "{\"method\":\"bdev_malloc_create\",\"params\":{\"name\":\"Malloc0\","
 		      "\"num_blocks\":4096,\"block_size\":512}}]},"
@@ -53,6 +48,16 @@ static struct fx *target_up(uint64_t seed, unsigned reactors)
 		      "{\"method\":\"nvmf_subsystem_add_listener\",\"params\":{\"nqn\":\"" FX_NQN
 		      "\",\"listen_address\":{\"trtype\":\"RDMA\",\"adrfam\":\"IPv4\","
 		      "\"traddr\":\"" FX_ADDR "\",\"trsvcid\":\"4420\"}}}]}]}");
+}
+
+static struct fx *target_up(uint64_t seed, unsigned reactors)
+{
+	struct fx *fx = fx_new(seed, reactors);
+	struct world_rnic_params params;
+
+	rnic_params(&params, reactors);
+	put_rnic(fx->node, &params);
+	config(fx);
 	return fx;
 }
 
@@ -448,6 +453,195 @@ static void test_wrong(const void *arg)
 	fx_free(fx);
 }
 
+/* --- an RNIC in between, which tells what did not happen ----------------------------------------
+ */
+
+enum lie {
+	LIE_NONE,
+	LIE_SHORT,   /* a response of 12 bytes */
+	LIE_OTHER,   /* a receive that holds none: its cid is of nothing outstanding */
+	LIE_KEY,     /* another key was invalidated */
+	LIE_FAILED,  /* a work request failed */
+	LIE_FLUSHED, /* or was flushed, and nobody says why */
+};
+
+struct liar {
+	struct hw_rnic rnic;
+	struct hw_rnic_ops ops;
+	struct hw_rnic *real;
+	enum lie lie;
+	unsigned after; /* so many responses */
+	unsigned told;
+	unsigned by_target, by_host; /* windows made invalid */
+};
+
+/* The host's, and the target's. What does not name its RNIC is of the host's, but for info. */
+static struct liar liar, plain;
+
+static int liar_ctx_open(struct hw_rnic *rnic, struct reactor *r, struct rnic_ctx **out)
+{
+	struct hw_rnic *real = ((struct liar *)rnic)->real;
+
+	return real->ops->ctx_open(real, r, out);
+}
+
+static void liar_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher *w)
+{
+	struct hw_rnic *real = ((struct liar *)rnic)->real;
+
+	real->ops->watch(real, ctx, w);
+}
+
+static void liar_unwatch(struct hw_rnic *rnic, struct rnic_watcher *w)
+{
+	struct hw_rnic *real = ((struct liar *)rnic)->real;
+
+	real->ops->unwatch(real, w);
+}
+
+static void tell_lie(struct ibv_wc *wc)
+{
+	liar.told++;
+	switch (liar.lie) {
+	case LIE_SHORT:
+		wc->byte_len = 12;
+		break;
+	case LIE_OTHER:
+		wc->wr_id = (wc->wr_id & ~UINT64_C(0xffff)) | 31;
+		break;
+	case LIE_KEY:
+		wc->wc_flags |= IBV_WC_WITH_INV;
+		wc->invalidated_rkey ^= 0x100;
+		break;
+	case LIE_FAILED:
+		wc->status = IBV_WC_REM_OP_ERR;
+		break;
+	case LIE_FLUSHED:
+		wc->status = IBV_WC_WR_FLUSH_ERR;
+		break;
+	default:
+		break;
+	}
+}
+
+static int liar_cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
+{
+	int got = liar.real->ops->cq_poll(cq, n, wc);
+
+	for (int i = 0; i < got; i++) {
+		if (wc[i].status != IBV_WC_SUCCESS || wc[i].opcode != IBV_WC_RECV)
+			continue;
+		liar.by_target += (wc[i].wc_flags & IBV_WC_WITH_INV) != 0;
+		if (liar.after > 0)
+			liar.after--;
+		else if (liar.told == 0 && liar.lie != LIE_NONE)
+			tell_lie(&wc[i]);
+	}
+	return got;
+}
+
+static int liar_local_inv(struct rnic_qp *qp, uint32_t rkey, uint64_t wr_id, unsigned flags)
+{
+	liar.by_host++;
+	return liar.real->ops->post_local_inv(qp, rkey, wr_id, flags);
+}
+
+/* A device that cannot SEND with Invalidate. */
+static void plain_info(struct rnic_device *dev, struct rnic_info *info)
+{
+	plain.real->ops->device_info(dev, info);
+	info->send_with_inv = false;
+}
+
+static void wrap(struct liar *l, struct world_node *node)
+{
+	struct hw_rnic *real = world_node_hw(node)->rnic;
+
+	*l = (struct liar){ .ops = *real->ops, .real = real };
+	l->rnic.ops = &l->ops;
+	l->ops.ctx_open = liar_ctx_open;
+	l->ops.watch = liar_watch;
+	l->ops.unwatch = liar_unwatch;
+	world_rnic_wrap(node, &l->rnic);
+}
+
+static void liar_up(struct world_node *node, enum lie lie, unsigned after)
+{
+	wrap(&liar, node);
+	liar.lie = lie;
+	liar.after = after;
+	liar.ops.cq_poll = liar_cq_poll;
+	liar.ops.post_local_inv = liar_local_inv;
+}
+
+static const struct lied {
+	const char *name, *text;
+	enum lie lie;
+	unsigned after;
+} lied[] = {
+	{ "short", "sent a response of a wrong length", LIE_SHORT, 3 },
+	{ "other", "answered a command that is not outstanding", LIE_OTHER, 0 },
+	{ "key", "invalidated a key that is not the command's", LIE_KEY, 0 },
+	{ "key-of-none", "invalidated a key that is not the command's", LIE_KEY, 2 },
+	{ "failed", "the target's RNIC refused a command", LIE_FAILED, 1 },
+	{ "flushed", "the connection broke", LIE_FLUSHED, 1 },
+};
+
+static void test_lied(const void *arg)
+{
+	const struct lied *l = arg;
+	struct fx *fx = target_up(13, 1);
+	struct world_rnic_params rnic;
+	GError *error = NULL;
+	struct host_params p;
+	struct fx_host *h;
+
+	rnic_params(&rnic, 1);
+	h = host_up(fx, &rnic);
+	liar_up(h->node, l->lie, l->after);
+	host_params(h, &p, 1);
+	p.hostnqn = h->hostnqn;
+	g_assert_true(net_addr_parse(&p.addr, FX_ADDR, "4420", NULL));
+	fx_begin(fx);
+	g_assert_nonnull(host_ctrlr_connect(core_main(h->core), &p, refused, h, &error));
+	fx_wait(fx, LIMIT);
+	g_assert_cmpuint(liar.told, ==, 1);
+	if (strstr(h->error, l->text) == NULL)
+		g_error("\"%s\" does not say: %s", h->error, l->text);
+	fx_free(fx);
+}
+
+/* Who invalidates: the target where it can, else we. Either way before the command is done. */
+static void test_invalidate(const void *arg)
+{
+	struct workload_params wp = { .nsid = 1, .blocks = BLOCKS, .ios = 200, .depth = 8 };
+	struct fx *fx = fx_new(17, 1);
+	struct world_rnic_params rnic;
+	struct host_params p;
+	struct workload *wl;
+	struct fx_host *h;
+
+	wp.max_blocks = 256;
+	rnic_params(&rnic, 1);
+	put_rnic(fx->node, &rnic);
+	if (arg != NULL) {
+		wrap(&plain, fx->node);
+		plain.ops.device_info = plain_info;
+	}
+	config(fx);
+	rnic.attr.max_qp_wr = 8;
+	h = host_up(fx, &rnic);
+	liar_up(h->node, LIE_NONE, 0);
+	host_params(h, &p, 1);
+	g_assert_true(fx_connect(h, &p));
+	wl = workload_start(h, &wp);
+	fx_wait(fx, LIMIT);
+	workload_free(wl);
+	g_assert_cmpuint(arg != NULL ? liar.by_host : liar.by_target, >, 100);
+	g_assert_cmpuint(arg != NULL ? liar.by_target : liar.by_host, ==, 0);
+	fx_free(fx);
+}
+
 /* --- gone at any moment -------------------------------------------------------------------------
  */
 
@@ -559,6 +753,13 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(path, &wrongs[i], test_wrong);
 	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(lied); i++) {
+		g_autofree char *path = g_strdup_printf("/world/rdma/lied/%s", lied[i].name);
+
+		g_test_add_data_func(path, &lied[i], test_lied);
+	}
+	g_test_add_data_func("/world/rdma/invalidate/target", NULL, test_invalidate);
+	g_test_add_data_func("/world/rdma/invalidate/host", "", test_invalidate);
 	for (unsigned i = 0; i < HOWS; i++) {
 		g_autofree char *path = g_strdup_printf("/world/rdma/gone/%s", how_names[i]);
 
