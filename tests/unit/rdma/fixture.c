@@ -94,7 +94,7 @@ static void expect_done(void *arg, const GError *error)
 	*(bool *)arg = true;
 }
 
-static void add_ns(struct rx *rx, uint32_t nsid, const char *bdev)
+void rx_add_ns(struct rx *rx, uint32_t nsid, const char *bdev)
 {
 	struct nvmf_ns_options options = { .bdev_name = bdev, .nsid = nsid };
 	bool done = false;
@@ -127,8 +127,8 @@ static void start_target(struct rx *rx, const struct rx_options *o)
 	g_assert_no_error(error);
 	bdev_null_create(rx->bdevs, "Null0", RX_BLOCKS, 512, NULL, &error);
 	g_assert_no_error(error);
-	add_ns(rx, 1, "Malloc0");
-	add_ns(rx, 2, "Null0");
+	rx_add_ns(rx, 1, "Malloc0");
+	rx_add_ns(rx, 2, "Null0");
 }
 
 /* --- host ---------------------------------------------------------------------------------------

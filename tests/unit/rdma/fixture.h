@@ -82,6 +82,7 @@ struct rx {
 void rx_options_default(struct rx_options *o);
 /* NSID 1: malloc bdev "Malloc0", NSID 2: null bdev "Null0". NULL options: as default. */
 struct rx *rx_new(const struct rx_options *o);
+void rx_add_ns(struct rx *rx, uint32_t nsid, const char *bdev);
 /* The target shuts down, and must leave nothing. */
 void rx_free(struct rx *rx);
 /* Both run until neither finds work. */

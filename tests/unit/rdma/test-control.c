@@ -9,6 +9,8 @@
 #include "target/nvmf/rdma.h"
 #include "tests/unit/rdma/fixture.h"
 
+static unsigned greedy; /* data was moved out of receives so often */
+
 /* --- made and refused -------------------------------------------------------------------- */
 
 static void test_no_rnic(void)
@@ -196,6 +198,80 @@ static void test_fair(void)
 	rx_free(rx);
 }
 
+static void count_mark(struct hw_faults *faults, const char *name)
+{
+	(void)faults;
+	if (g_str_equal(name, "rdma.greedy"))
+		greedy++;
+}
+
+static bool never(struct hw_faults *faults, const char *name)
+{
+	(void)faults;
+	(void)name;
+	return false;
+}
+
+static struct nvme_cmd in_capsule(struct rx *rx, uint64_t lba)
+{
+	struct nvme_cmd cmd = rx_rw(rx, NVME_CMD_WRITE, 3, lba, 1, 0);
+
+	memset(&cmd.sgl, 0, sizeof(cmd.sgl));
+	cmd.sgl.type = NVME_SGL_OFFSET;
+	cmd.sgl.length = 512;
+	return cmd;
+}
+
+/*
+ * Data in capsules of one connection fills most of the receives (a delayed bdev keeps
+ * it): what comes then is moved out of them, and written all the same.
+ */
+static void test_greedy(void)
+{
+	static const uint64_t slow[BDEV_LATENCY_COUNT] = { 1000000, 1000000, 1000000, 1000000 };
+	struct hw_faults faults = { .hit = never, .mark = count_mark };
+	struct rx_options o;
+	struct rx_queue *q, *other;
+	struct nvme_cmd cmd;
+	uint8_t data[512];
+	GError *error = NULL;
+	struct rx *rx;
+
+	rx_options_default(&o);
+	o.transport.max_srq_depth = 64;
+	rx = rx_new(&o);
+	rx->target_hw->hw.faults = &faults;
+	bdev_malloc_create(rx->bdevs, "Base", RX_BLOCKS, 512, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_nonnull(bdev_delay_create(rx->bdevs, "Slow", "Base", slow, NULL, &error));
+	rx_add_ns(rx, 3, "Slow");
+	rx_open(rx, 0, 32);
+	q = rx_open(rx, 1, 64);
+	other = rx_open(rx, 2, 32);
+	greedy = 0;
+	for (unsigned i = 0; i < 60; i++) {
+		rx_fill(data, sizeof(data), i);
+		cmd = in_capsule(rx, i);
+		rx_post(q, &cmd, data, sizeof(data));
+	}
+	rx_run(rx);
+	g_assert_cmpuint(q->responses->len, ==, 1);
+	g_assert_cmpuint(greedy, >, 0);
+	cmd = rx_rw(rx, NVME_CMD_READ, 1, 0, 8, 0);
+	g_assert_cmphex(rx_exec(other, &cmd, NULL, 0), ==, NVME_SUCCESS);
+	rx_time(rx, 3000000000);
+	g_assert_cmpuint(q->responses->len, ==, 61);
+	for (unsigned i = 0; i < 60; i++) {
+		cmd = rx_rw(rx, NVME_CMD_READ, 3, i, 1, 0);
+		rx_post(q, &cmd, NULL, 0);
+		rx_time(rx, 1100000000);
+		rx_fill(data, sizeof(data), i);
+		g_assert_cmpmem(rx->area, 512, data, 512);
+	}
+	rx->target_hw->hw.faults = NULL;
+	rx_free(rx);
+}
+
 /* --- devices and addresses -------------------------------------------------------------------- */
 
 static bool connects(struct rx *rx)
@@ -263,6 +339,7 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/rdma/control/stats/chains", NULL, test_stats);
 	g_test_add_data_func("/rdma/control/stats/no-wr-batching", "no", test_stats);
 	g_test_add_func("/rdma/control/fair", test_fair);
+	g_test_add_func("/rdma/control/greedy", test_greedy);
 	g_test_add_func("/rdma/control/removal", test_removal);
 	g_test_add_func("/rdma/control/relisten", test_relisten);
 	return g_test_run();
