@@ -146,7 +146,10 @@ static void save_ended(struct autosave *a)
 		mended(a);
 		release(&a->covered);
 	} else {
+		/* The file may be that of before or, its name not durable, this one. */
 		g_clear_pointer(&a->text, g_free);
+		g_clear_pointer(&a->kept, g_free);
+		a->kept_len = 0;
 		a->dirty = true;
 		trouble(a, g_strerror(-a->step.result));
 		later(a, a->server->reactor->now + AUTOSAVE_RETRY_NS);

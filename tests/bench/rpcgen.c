@@ -243,7 +243,7 @@ static void parse(struct options *o, int argc, char **argv)
 		else if (strcmp(name, "--seconds") == 0)
 			o->ns = bench_seconds(name, value);
 		else if (strcmp(name, "--cpu") == 0)
-			o->cpu = atoi(value);
+			o->cpu = value[0] == '-' ? -1 : (int)bench_size(name, value, 0, 1023);
 		else
 			bench_die("%s: unknown; see --help", name);
 	}
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 	parse(&g.o, argc, argv);
 	if (strlen(g.o.socket) >= sizeof(addr.sun_path))
 		bench_die("--socket: the path is too long");
-	strcpy(addr.sun_path, g.o.socket);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", g.o.socket);
 	g.fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (g.fd < 0 || connect(g.fd, (struct sockaddr *)&addr, sizeof(addr)) != 0)
 		bench_die("%s: %s", g.o.socket, strerror(errno));
@@ -280,8 +280,7 @@ int main(int argc, char **argv)
 	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}\n",
 	       (unsigned long long)g.answered, (double)g.answered / took,
 	       (unsigned long long)g.bytes, (double)bench_hist_quantile(&g.latency, 0.5) / us,
-	       (double)bench_hist_quantile(&g.latency, 0.99) / us,
-	       (double)g.longest / us);
+	       (double)bench_hist_quantile(&g.latency, 0.99) / us, (double)g.longest / us);
 	close(g.fd);
 	return 0;
 }

@@ -126,7 +126,7 @@ struct conn *conn_open(const char *server, unsigned port, unsigned retries, GErr
 	}
 	conn = g_new0(struct conn, 1);
 	conn->fd = fd;
-	conn->in = g_byte_array_new();
+	conn->in = g_byte_array_sized_new(4096); /* there is memory to point into from the start */
 	return conn;
 }
 

@@ -58,7 +58,8 @@ bool live_wait(const struct live *l, int key_fd, gint64 until_us)
 	struct timespec time = { left / G_USEC_PER_SEC, left % G_USEC_PER_SEC * 1000 };
 
 	ppoll(pfds, G_N_ELEMENTS(pfds), &time, &outside);
-	return !(pfds[0].revents & (POLLERR | POLLHUP | POLLNVAL)) || (pfds[0].revents & POLLIN);
+	/* a terminal that has hung up can be read for ever, and has nothing */
+	return !(pfds[0].revents & (POLLERR | POLLHUP | POLLNVAL));
 }
 
 void live_drop(struct live *l)

@@ -14,6 +14,8 @@
 #include "tools/weftctl/top.h"
 
 #define ESCAPE_MS 25
+/* A terminal that hangs up now gives something for ever: live_wait() finds that. */
+#define MAX_KEYS 64
 
 static void show(const struct top_page *page)
 {
@@ -82,7 +84,7 @@ static void take_keys(struct top *top)
 	wint_t key;
 	int rc;
 
-	while (!top->quit && (rc = get_wch(&key)) != ERR) {
+	for (int n = 0; n < MAX_KEYS && !top->quit && (rc = get_wch(&key)) != ERR; n++) {
 		gunichar c = rc == KEY_CODE_YES		 ? translate(key)
 			     : key == 127 || key == '\b' ? (gunichar)TOP_KEY_BACK
 							 : (gunichar)key;

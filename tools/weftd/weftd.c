@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,11 +227,16 @@ static void serve(struct weftd *d)
 	g_main_loop_run(d->loop);
 }
 
+/* Unused memory that is given back to the kernel at once, which takes the time of many passes. */
+#define TRIM_BYTES (64 * 1024 * 1024)
+
 int main(int argc, char **argv)
 {
 	struct weftd d = { .signal_fd = -1 };
 	int status;
 
+	/* A long answer that has been sent must not hold the reactor once more. */
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	if (!weftd_options_parse(&d.options, argc, argv, &status)) {
 		weftd_options_clear(&d.options);
 		return status;

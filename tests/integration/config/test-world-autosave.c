@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "target/rpc/server.h"
 #include "tests/integration/config/box.h"
 
 #define NQN "nqn.2016-06.io.spdk:cnode1"
@@ -190,6 +191,36 @@ static void test_fails(const void *point)
 	box_free(box);
 }
 
+/*
+ * The file has its new name, but not durably; then what it was about is taken back. The
+ * file is not what was kept before, however much the configuration is.
+ */
+static void test_taken_back(void)
+{
+	static const char point[] = "step.sync-dir.eio";
+	struct box *box = box_new(13, true);
+	g_autofree char *before = NULL, *now = NULL, *kept = NULL;
+
+	box_boot(box, NULL, true);
+	g_free(box_must(box, script[0].method, script[0].params));
+	before = box_text(box);
+	world_fault_set(box->node, point, &(struct world_fault_rule){ 0 });
+	g_free(box_must(box, "bdev_null_create",
+			"{\"name\":\"T\",\"num_blocks\":8,\"block_size\":512}"));
+	g_assert_true(world_run_while(box->world, no_trouble, box, 10 * WORLD_SEC));
+	g_free(box_must(box, "bdev_null_delete", "{\"name\":\"T\"}"));
+	now = box_text(box);
+	g_assert_cmpstr(now, ==, before);
+	kept = box_kept(box);
+	g_assert_cmpstr(kept, !=, before);
+	world_fault_set(box->node, point, NULL);
+	g_assert_true(world_run_while(box->world, some_trouble, box, BOX_LIMIT));
+	g_free(kept);
+	kept = box_kept(box);
+	g_assert_cmpstr(kept, ==, before);
+	box_free(box);
+}
+
 /* Writing hangs: who waits for it waits five seconds, others not at all. */
 static void test_hangs(void)
 {
@@ -252,6 +283,109 @@ static void test_shared(void)
 	box_boot(box, NULL, true);
 	again = box_text(box);
 	g_assert_cmpstr(again, ==, now);
+	box_free(box);
+}
+
+/* --- one state ----------------------------------------------------------------------------- */
+
+#define MANY 200 /* bdevs: the text is of many portions */
+
+static void make_many(struct box *box)
+{
+	struct box_call calls[100];
+
+	for (unsigned i = 0; i < MANY; i += 100) {
+		for (unsigned k = 0; k < 100; k++) {
+			g_autofree char *params = g_strdup_printf(
+				"{\"name\":\"N%u\",\"num_blocks\":8,\"block_size\":512}", i + k);
+
+			box_begin(box, &calls[k], "bdev_null_create", params);
+		}
+		g_assert_true(world_run_while(box->world, any_left, calls, BOX_LIMIT));
+		for (unsigned k = 0; k < 100; k++)
+			box_call_clear(&calls[k]);
+	}
+}
+
+static bool not_held(void *arg)
+{
+	return !((const struct box *)arg)->target->rpc->held;
+}
+
+static bool is_held(void *arg)
+{
+	return !not_held(arg);
+}
+
+static bool not_done(void *arg)
+{
+	return !((const struct box_call *)arg)->done;
+}
+
+/* A text is being made, of which several portions are still to come. */
+static struct box *box_held(uint64_t seed, struct box_call *call)
+{
+	struct box *box = box_new(seed, true);
+
+	box_boot(box, NULL, true);
+	make_many(box);
+	box_begin(box, call, "bdev_null_create",
+		  "{\"name\":\"before\",\"num_blocks\":8,\"block_size\":512}");
+	g_assert_true(world_run_while(box->world, not_held, box, BOX_LIMIT));
+	return box;
+}
+
+/* What is called while the text is made takes effect after it, and is in the next one. */
+static void test_one_state(void)
+{
+	struct box_call before, change, look;
+	struct box *box = box_held(10, &before);
+	g_autofree char *first = NULL, *second = NULL, *now = NULL;
+
+	box_begin(box, &change, "bdev_null_delete", "{\"name\":\"N0\"}");
+	box_begin(box, &look, "bdev_get_bdevs", "{\"name\":\"N0\"}");
+	g_assert_true(world_run_while(box->world, not_done, &look, BOX_LIMIT));
+	/* Who only looks does not wait. */
+	g_assert_true(is_held(box));
+	g_assert_null(look.error);
+	g_assert_false(change.done);
+	g_assert_true(world_run_while(box->world, not_done, &before, BOX_LIMIT));
+	first = box_kept(box);
+	g_assert_nonnull(strstr(first, "\"before\""));
+	g_assert_nonnull(strstr(first, "\"N0\""));
+	g_assert_true(world_run_while(box->world, not_done, &change, BOX_LIMIT));
+	g_assert_null(change.error);
+	second = box_kept(box);
+	now = box_text(box);
+	g_assert_null(strstr(second, "\"N0\""));
+	g_assert_cmpstr(second, ==, now);
+	box_call_clear(&before);
+	box_call_clear(&change);
+	box_call_clear(&look);
+	box_free(box);
+}
+
+/* The target ends, or its power fails, while the text is made and a call waits for that. */
+static void test_ends_meanwhile(gconstpointer crash)
+{
+	struct box_call before, change;
+	struct box *box = box_held(11, &before);
+	g_autofree char *kept = NULL, *now = NULL;
+
+	box_begin(box, &change, "bdev_null_delete", "{\"name\":\"N0\"}");
+	if (crash)
+		box_crash(box);
+	else
+		box_stop(box);
+	kept = box_kept(box);
+	g_assert_nonnull(strstr(kept, "\"N0\""));
+	/* What was answered is there; a crash answers nothing. */
+	g_assert_cmpint(strstr(kept, "\"before\"") != NULL, ==, crash == NULL);
+	box_boot(box, NULL, true);
+	now = box_text(box);
+	g_assert_cmpstr(now, ==, kept);
+	box_call_clear(&before);
+	box_call_clear(&change);
 	box_free(box);
 }
 
@@ -351,8 +485,12 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(path, points[i], test_fails);
 	}
+	g_test_add_func("/autosave/taken-back", test_taken_back);
 	g_test_add_func("/autosave/hangs", test_hangs);
 	g_test_add_func("/autosave/shared", test_shared);
+	g_test_add_func("/autosave/one-state", test_one_state);
+	g_test_add_data_func("/autosave/ends-meanwhile/stop", NULL, test_ends_meanwhile);
+	g_test_add_data_func("/autosave/ends-meanwhile/crash", "", test_ends_meanwhile);
 	g_test_add_func("/autosave/restart", test_restart);
 	g_test_add_func("/autosave/broken", test_broken);
 	g_test_add_func("/autosave/unreadable", test_unreadable);

@@ -59,6 +59,10 @@ class Served(Serving):
 class Screen(Served):
     servers = 0
 
+    def tearDown(self):
+        self.close()  # before its folder goes
+        super().tearDown()
+
     def tmux(self, *args, check=True):
         server = os.path.join(self.dir.name, f"tmux{self.servers}")
         return subprocess.run(["tmux", "-S", server, "-f", "/dev/null", *args], timeout=60,
@@ -66,7 +70,6 @@ class Screen(Served):
                               env=dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm")).stdout
 
     def open(self, *args, width=190, height=20):
-        self.addCleanup(self.close)
         self.servers += 1
         self.tmux("-u", "new-session", "-d", "-x", str(width), "-y", str(height), "-s", "t",
                   "env", "PS1=prompt> ", "LC_ALL=C.UTF-8", "sh")
@@ -257,6 +260,15 @@ class Screen(Served):
                 os.kill(self.child_of(pane), getattr(signal, "SIG" + name))
                 self.gone()
                 self.close()
+
+    def test_terminal_goes(self):
+        """The shell that would pass on SIGHUP goes at the same moment."""
+        self.start()
+        self.open("-d", "0.2")
+        self.seen("shown of")
+        pid = self.child_of(self.tmux("display-message", "-p", "-t", "t", "#{pane_pid}").strip())
+        self.close()
+        self.until("top is still there", lambda: not os.path.exists(f"/proc/{pid}"))
 
     def test_terminal_it_cannot_use(self):
         self.start()

@@ -133,7 +133,7 @@ class F2(Flow):
         self.assertEqual(self.ctl("construct_null_bdev", "Ceph2", "1024", "512"), "Ceph2\n")
 
     def line(self, name, *changes, status=0):
-        """A line of F2.sh word for word, or with changes."""
+        """A line of F2.txt word for word, or with changes."""
         argv = self.lines[name][0]
         for old, new in changes:
             self.assertIn(old, " ".join(argv))

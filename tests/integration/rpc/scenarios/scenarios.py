@@ -2,7 +2,7 @@
 """What users arrive with, word for word, in the files beside this one, and what a test
 changes of it: addresses, paths, and the transport and devices that this build lacks.
 
-F0.conf a file of 2018; F2.sh command lines, `/` between two names of one command and
+F0.conf a file of 2018; F2.txt command lines, `/` between two names of one command and
 `->` before what it prints; F3.json what nvmetcli saved; F3.fio the tests of its users,
 `...` being the options of the line before."""
 import os
@@ -35,7 +35,7 @@ def f0(devices, addresses, port, trtype="TCP"):
 def f2():
     """(command and its arguments, what it prints or None), in order."""
     found = []
-    for line in words_of("F2.sh").splitlines():
+    for line in words_of("F2.txt").splitlines():
         line, _, printed = line.partition("->")
         for part in line.split(" ; "):
             argv = shlex.split(part, comments=True)
