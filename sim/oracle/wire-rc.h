@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The monitor of reliable connections (oracle C): it reads every RoCE frame that an
+ * The monitor of reliable connections (oracle V): it reads every RoCE frame that an
  * RNIC sends or takes, and knows from those alone what each queue pair may say:
  *
  *   of requests   PSNs without gaps; a repetition is what was sent first, is not of

@@ -159,6 +159,7 @@ static void fresh_connect(struct reactor *r, void *arg)
 	struct host_params p;
 
 	host_params_default(&p);
+	p.transport = (enum host_trtype)s->trtype;
 	p.subnqn = s->subnqn;
 	p.hostnqn = f->like->hostnqn;
 	memset(p.hostid, 0xf5, sizeof(p.hostid));
@@ -268,15 +269,31 @@ static void fresh_host(struct run *run, struct run_host *like, struct core *core
 		run_fail(run, RUN_LIVENESS, "L", "the fresh host cannot disconnect");
 }
 
+/* As the first of the hosts that use one. */
+static void fresh_rnic(struct run *run, struct world_node *node, const char *address)
+{
+	const struct scn_host *hosts = run->s->hosts.items;
+	unsigned i = 0;
+
+	while (i < run->s->hosts.n && hosts[i].trtype != HOST_RDMA)
+		i++;
+	if (i == run->s->hosts.n)
+		return;
+	run_rnic_put(run, node, hosts[i].rnic, 1);
+	run_rnic_boot(run, node, &address, 1);
+}
+
 static void fresh_hosts(struct run *run)
 {
+	static const char *const address = "203.0.113.250";
 	const struct core_options options = { .nreactors = 1, .trace_records = 64 };
 	struct world_node *node = world_node_new(run->world, "fresh");
 	struct core *core;
 
 	/* Documentation addresses of another block than examples take. */
-	if (!world_node_add_addr(node, "203.0.113.250"))
+	if (!world_node_add_addr(node, address))
 		return;
+	fresh_rnic(run, node, address);
 	core = core_new(world_node_hw(node), &options, NULL);
 	if (core == NULL || !core_start(core, NULL))
 		return;

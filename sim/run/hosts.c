@@ -138,6 +138,7 @@ static void fill_params(struct run_host *h, struct host_params *p, struct reacto
 	if (!net_addr_parse(&p->addr, traddr, s->trsvcid, NULL))
 		run_fail(h->run, RUN_SAFETY, "E", "host %s: traddr %s, trsvcid %s", s->name, traddr,
 			 s->trsvcid);
+	p->transport = (enum host_trtype)s->trtype;
 	p->subnqn = s->subnqn;
 	p->hostnqn = h->hostnqn;
 	run_host_id(h, p->hostid);

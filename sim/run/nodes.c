@@ -2,42 +2,7 @@
 /* Makes the nodes of a scenario, with their targets, hosts and links, and ends them in order. */
 #include <string.h>
 
-#include "sim/roce.h"
 #include "sim/run/run-priv.h"
-
-static void put_rnic(struct run *run, struct world_node *node, const struct scn_rnic *s,
-		     uint64_t reactors)
-{
-	g_autoptr(GError) error = NULL;
-	struct world_rnic_params p;
-
-	if (s == NULL)
-		return;
-	world_rnic_params_default(&p);
-	p.reactors = (unsigned)reactors;
-	p.mtu = (unsigned)s->mtu;
-	p.rx_ring = (unsigned)s->rx_ring;
-	p.max_inline = (uint32_t)s->max_inline;
-	p.dcqcn = s->dcqcn;
-	p.attr.max_qp = (int)s->max_qp;
-	p.attr.max_qp_wr = (int)s->max_qp_wr;
-	p.attr.max_sge = p.attr.max_sge_rd = p.attr.max_srq_sge = (int)s->max_sge;
-	p.attr.max_cq = (int)s->max_cq;
-	p.attr.max_cqe = (int)s->max_cqe;
-	p.attr.max_pd = (int)s->max_pd;
-	p.attr.max_mr = (int)s->max_mr;
-	p.attr.max_mw = (int)s->max_mw;
-	p.attr.max_srq = (int)s->max_srq;
-	p.attr.max_srq_wr = (int)s->max_srq_wr;
-	p.attr.max_qp_rd_atom = p.attr.max_qp_init_rd_atom = (int)s->max_qp_rd_atom;
-	if (s->no_windows) {
-		p.attr.device_cap_flags &= ~(unsigned)IBV_DEVICE_MEM_WINDOW_TYPE_2B;
-		p.attr.max_mw = 0;
-	}
-	if (world_rnic_new(node, &p, &error) == NULL)
-		run_fail(run, RUN_SAFETY, "E", "RNIC of %s: %s", world_node_name(node),
-			 error->message);
-}
 
 bool run_target_boot(struct run_target *t)
 {
@@ -52,6 +17,7 @@ bool run_target_boot(struct run_target *t)
 	const struct core_options admin = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
+	run_rnic_boot(t->run, t->node, s->addresses.items, s->addresses.n);
 	t->target = target_new(world_node_hw(t->node), &options, &error);
 	t->admin = error == NULL ? core_new(world_node_hw(t->node), &admin, &error) : NULL;
 	if (error != NULL || !core_start(t->admin, &error)) {
@@ -79,7 +45,7 @@ static struct run_target *make_target(struct run *run, const struct scn_target *
 			run_fail(run, RUN_SAFETY, "E", "address %s is in use already", addr);
 	}
 	run_files_new(t);
-	put_rnic(run, t->node, s->rnic, s->reactors);
+	run_rnic_put(run, t->node, s->rnic, s->reactors);
 	if (run->failed || !run_target_boot(t))
 		return t;
 	world_node_set_limits(t->node, &limits);
@@ -120,7 +86,8 @@ static void make_host(struct run *run, const struct scn_host *s)
 					       h->index);
 	if (!world_node_add_addr(h->node, s->address))
 		run_fail(run, RUN_SAFETY, "E", "address %s is in use already", s->address);
-	put_rnic(run, h->node, s->rnic, s->reactors);
+	run_rnic_put(run, h->node, s->rnic, s->reactors);
+	run_rnic_boot(run, h->node, &s->address, 1);
 	h->core = core_new(world_node_hw(h->node), &options, &error);
 	if (error != NULL || !core_start(h->core, &error))
 		run_fail(run, RUN_SAFETY, "E", "host %s: %s", s->name, error->message);

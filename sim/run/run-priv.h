@@ -102,6 +102,7 @@ struct run {
 	struct run_target *setup_of;		   /* for this one again; NULL: for all */
 	unsigned pending;			   /* of the phase: ends when 0 */
 	struct oracle_wire *wire;
+	struct run_rdma *rdma; /* NULL: no machine has an RNIC */
 	struct oracle_block *block;
 	struct oracle_exact *exact;
 	struct oracle_paths *paths;
@@ -141,6 +142,14 @@ void run_keep_trouble(void *target, const char *problem);
 void run_keep_load(struct run_target *t, bool back);
 /* Its power fails now. */
 void run_keep_cut(struct run_target *t);
+
+/* rdma.c: s NULL: no RNIC. What a machine has gets its ledgers at each boot. */
+void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rnic *s,
+		  uint64_t reactors);
+void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
+		   unsigned naddrs);
+void run_rdma_counts(struct run *run);
+void run_rdma_free(struct run *run);
 
 /* nodes.c */
 bool run_make_nodes(struct run *run);

@@ -253,6 +253,7 @@ static void numbers(struct run *run)
 	struct run_result *r = run->result;
 	struct oracle_wire_stats st;
 
+	run_rdma_counts(run);
 	r->hash = world_hash(run->world);
 	r->records = world_records(run->world);
 	r->time = world_now(run->world);
@@ -277,6 +278,7 @@ static void finish(struct run *run)
 	numbers(run);
 	if (run->o->end != NULL)
 		run->o->end(run->o->arg, run->world);
+	run_rdma_free(run);
 	oracle_wire_free(run->wire);
 	oracle_block_free(run->block);
 	oracle_exact_free(run->exact);

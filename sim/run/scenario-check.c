@@ -124,6 +124,8 @@ static bool check_nodes(const struct check *c)
 		if (!address_good(c, "hosts", i, h[i].address) ||
 		    !rnic_good(c, "hosts", i, h[i].rnic))
 			return false;
+		if (h[i].trtype == 1 && h[i].rnic == NULL)
+			return bad(c, "hosts", i, "trtype: rdma needs an rnic");
 		if (h[i].kato % 1000000 != 0)
 			return bad(c, "hosts", i, "kato: whole milliseconds expected");
 	}

@@ -15,6 +15,7 @@ const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  
 				      "bad_connect", "eager",	   "silent",	  "keep_alive",
 				      "queues",	     "hdgst",	   "ddgst",	  "r2t_after",
 				      "any",	     NULL };
+static const char *const trtypes[] = { "tcp", "rdma", NULL }; /* as enum host_trtype */
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
 const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
@@ -244,6 +245,7 @@ static const struct codec_field host_fields[] = {
 	TEXT(struct scn_host, traddr,
 	     .about = "of the target; none: the first of the first target"),
 	TEXT(struct scn_host, trsvcid),
+	ENUM(struct scn_host, trtype, "trtype", trtypes),
 	TEXT(struct scn_host, subnqn, .required = true),
 	TEXT(struct scn_host, hostnqn, .about = "none: made from the host's place in the list"),
 	NUM(struct scn_host, reactors, .min = 1, .max = 64),

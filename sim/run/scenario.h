@@ -60,6 +60,7 @@ struct scn_host {
 	const char *name;
 	const char *address;
 	const char *traddr, *trsvcid; /* whereto */
+	uint64_t trtype;	      /* enum host_trtype */
 	const char *subnqn, *hostnqn; /* hostnqn NULL: made from the name */
 	uint64_t reactors;
 	struct scn_rnic *rnic; /* NULL: its machine has none */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * RNICs of a scenario's machines, and what judges them: ledgers between software and
+ * RNIC (W, M), the monitor of everything that they say on the wire (V).
+ */
+#include <string.h>
+
+#include "sim/oracle/rdma-ledger.h"
+#include "sim/oracle/wire-rc.h"
+#include "sim/roce.h"
+#include "sim/run/run-priv.h"
+
+/* Of one incarnation of a machine. */
+struct ledger {
+	struct oracle_rdma *oracle;
+	struct net_addr addrs[16];
+	unsigned naddrs;
+};
+
+struct run_rdma {
+	struct run *run;
+	struct world_roce_tap tap;
+	struct oracle_rc *monitor;
+	GPtrArray *ledgers; /* oldest first */
+};
+
+static void ledger_free(void *data)
+{
+	struct ledger *l = data;
+
+	oracle_rdma_free(l->oracle);
+	g_free(l);
+}
+
+static void misdeed(void *arg, const char *oracle, char *text)
+{
+	run_violation(arg, oracle, text);
+}
+
+static void misspoken(void *arg, char *text)
+{
+	run_violation(arg, "V", text);
+}
+
+static void look(struct world_roce_tap *tap, const struct world_node *node, bool sent,
+		 const uint8_t *frame, uint32_t len, uint64_t now)
+{
+	struct run_rdma *r = (struct run_rdma *)((char *)tap - offsetof(struct run_rdma, tap));
+
+	(void)node;
+	oracle_rc_frame(r->monitor, sent, frame, len, now);
+}
+
+static bool is_at(const struct ledger *l, const uint8_t host[16])
+{
+	for (unsigned i = 0; i < l->naddrs; i++) {
+		if (memcmp(l->addrs[i].ip, host, sizeof(l->addrs[i].ip)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool reachable(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va, uint32_t len,
+		      bool write)
+{
+	const struct run_rdma *r = arg;
+
+	for (guint i = r->ledgers->len; i-- > 0;) {
+		const struct ledger *l = r->ledgers->pdata[i];
+
+		if (is_at(l, host))
+			return oracle_rdma_reachable(l->oracle, rkey, va, len, write);
+	}
+	return true;
+}
+
+static struct run_rdma *rdma_of(struct run *run)
+{
+	struct run_rdma *r = run->rdma;
+
+	if (r != NULL)
+		return r;
+	run->rdma = r = g_new0(struct run_rdma, 1);
+	r->run = run;
+	r->ledgers = g_ptr_array_new_with_free_func(ledger_free);
+	r->monitor = oracle_rc_new(misspoken, run);
+	oracle_rc_memory(r->monitor, reachable, r);
+	r->tap.fn = look;
+	world_roce_tap_add(run->world, &r->tap);
+	return r;
+}
+
+static void fill_params(struct world_rnic_params *p, const struct scn_rnic *s, uint64_t reactors)
+{
+	world_rnic_params_default(p);
+	p->reactors = (unsigned)reactors;
+	p->mtu = (unsigned)s->mtu;
+	p->rx_ring = (unsigned)s->rx_ring;
+	p->max_inline = (uint32_t)s->max_inline;
+	p->dcqcn = s->dcqcn;
+	p->attr.max_qp = (int)s->max_qp;
+	p->attr.max_qp_wr = (int)s->max_qp_wr;
+	p->attr.max_sge = p->attr.max_sge_rd = p->attr.max_srq_sge = (int)s->max_sge;
+	p->attr.max_cq = (int)s->max_cq;
+	p->attr.max_cqe = (int)s->max_cqe;
+	p->attr.max_pd = (int)s->max_pd;
+	p->attr.max_mr = (int)s->max_mr;
+	p->attr.max_mw = (int)s->max_mw;
+	p->attr.max_srq = (int)s->max_srq;
+	p->attr.max_srq_wr = (int)s->max_srq_wr;
+	p->attr.max_qp_rd_atom = p->attr.max_qp_init_rd_atom = (int)s->max_qp_rd_atom;
+	if (!s->no_windows)
+		return;
+	p->attr.device_cap_flags &= ~(unsigned)IBV_DEVICE_MEM_WINDOW_TYPE_2B;
+	p->attr.max_mw = 0;
+}
+
+void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rnic *s,
+		  uint64_t reactors)
+{
+	g_autoptr(GError) error = NULL;
+	struct world_rnic_params p;
+
+	if (s == NULL)
+		return;
+	fill_params(&p, s, reactors);
+	if (world_rnic_new(node, &p, &error) == NULL)
+		run_fail(run, RUN_SAFETY, "E", "RNIC of %s: %s", world_node_name(node),
+			 error->message);
+}
+
+void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
+		   unsigned naddrs)
+{
+	struct hw_rnic *rnic = world_node_hw(node)->rnic;
+	struct ledger *l;
+
+	if (rnic == NULL)
+		return;
+	l = g_new0(struct ledger, 1);
+	for (unsigned i = 0; i < MIN(naddrs, G_N_ELEMENTS(l->addrs)); i++)
+		net_addr_parse(&l->addrs[l->naddrs++], addrs[i], NULL, NULL);
+	l->oracle = oracle_rdma_new(rnic, misdeed, run);
+	g_ptr_array_add(rdma_of(run)->ledgers, l);
+	world_rnic_wrap(node, oracle_rdma_rnic(l->oracle));
+}
+
+void run_rdma_counts(struct run *run)
+{
+	struct run_rdma *r = run->rdma;
+	struct oracle_rc_counts c;
+
+	if (r == NULL)
+		return;
+	oracle_rc_counts(r->monitor, &c);
+	counts_add(run->counts, "rdma.frames", c.frames);
+	counts_add(run->counts, "rdma.connections", c.connections);
+	counts_add(run->counts, "rdma.requests", c.requests);
+	counts_add(run->counts, "rdma.repeated", c.repeated);
+	counts_add(run->counts, "rdma.naks", c.naks);
+	counts_add(run->counts, "rdma.rnrs", c.rnrs);
+	for (guint i = 0; i < r->ledgers->len; i++) {
+		struct oracle_rdma_counts books;
+
+		oracle_rdma_counts(((struct ledger *)r->ledgers->pdata[i])->oracle, &books);
+		counts_add(run->counts, "rdma.work", books.posted);
+		counts_add(run->counts, "rdma.flushed", books.flushed);
+	}
+}
+
+void run_rdma_free(struct run *run)
+{
+	struct run_rdma *r = run->rdma;
+
+	if (r == NULL)
+		return;
+	world_roce_tap_remove(run->world, &r->tap);
+	oracle_rc_free(r->monitor);
+	g_ptr_array_free(r->ledgers, TRUE);
+	g_free(r);
+}
