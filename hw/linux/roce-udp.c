@@ -41,8 +41,9 @@ static int set_options(int fd, enum net_family family, bool plain)
 		rc = setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &pmtu4, sizeof(pmtu4)) |
 		     setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) |
 		     setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
-	else
-		rc = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) |
+	else /* rdma_rxe of Linux 6.1 sends without UDP checksums */
+		rc = setsockopt(fd, SOL_UDP, UDP_NO_CHECK6_RX, &on, sizeof(on)) |
+		     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) |
 		     setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &pmtu6, sizeof(pmtu6)) |
 		     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) |
 		     setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));

@@ -15,7 +15,7 @@
  * covers, is not told to a UDP socket; such a packet is taken when some identification
  * makes its ICRC right (roce_icrc_good_any_id). Of packets broken on the way, beyond
  * what the link's own CRC let through, one in 2^15 passes rather than one in 2^32;
- * unless the sender makes UDP checksums (rdma_rxe does for IPv6 only, this here always).
+ * unless the sender makes UDP checksums (rdma_rxe does not, this here always).
  * Who needs more uses IPv6, or NVMe/TCP with digests.
  *
  * Offload. Packets of a queue pair that follow each other leave as one datagram that is

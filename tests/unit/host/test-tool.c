@@ -15,6 +15,8 @@ static bool parse(struct options *o, const char *line, GError **error)
 
 #define PERF "weft-host perf -t tcp -a 192.0.2.1 -n nqn.2024-01.test:x "
 
+#define RDMA "weft-host perf -t rdma -a 192.0.2.1 -n nqn.2024-01.test:x "
+
 static void test_options(void)
 {
 	struct options o;
@@ -41,6 +43,13 @@ static void test_options(void)
 	g_assert_cmpuint(o.ncpus, ==, 4);
 	g_assert_cmpint(o.cpus[3], ==, 5);
 	g_assert_cmpuint(o.addr.port, ==, 4420);
+	options_clear(&o);
+	g_assert_cmpuint(o.transport, ==, HOST_TCP);
+	g_assert_false(o.src_given);
+	g_assert_true(parse(&o, RDMA "--host-traddr 192.0.2.2", NULL));
+	g_assert_cmpuint(o.transport, ==, HOST_RDMA);
+	g_assert_true(o.src_given);
+	g_assert_cmpuint(o.src.ip[3], ==, 2);
 	options_clear(&o);
 	g_assert_true(parse(&o, "weft-host discover -t tcp -a ::1 -q nqn.2024-01.test:h", NULL));
 	g_assert_cmpstr(o.hostnqn, ==, "nqn.2024-01.test:h");
@@ -72,8 +81,11 @@ static void test_bad_options(void)
 		{ PERF "--hostid 12", "a UUID" },
 		{ "weft-host perf -t tcp -a 192.0.2.1", "-n NQN is needed" },
 		{ "weft-host perf -a 192.0.2.1 -n nqn.2024-01.test:x", "-t tcp" },
-		{ "weft-host perf -t rdma -a 192.0.2.1 -n nqn.2024-01.test:x",
-		  "tcp is the transport" },
+		{ "weft-host perf -t fc -a 192.0.2.1 -n nqn.2024-01.test:x", "tcp or rdma" },
+		{ RDMA "-g", "-g: digests are of -t tcp" },
+		{ RDMA "--ddgst", "-G: digests are of -t tcp" },
+		{ RDMA "--host-traddr ::1", "same family as that of -a" },
+		{ RDMA "--host-traddr frob", "frob" },
 		{ "weft-host perf -t tcp -n nqn.2024-01.test:x", "-a ADDRESS" },
 		{ "weft-host identify -t tcp -a 192.0.2.1 -n nqn.2024-01.test:x -w read",
 		  "Unknown option" },
