@@ -81,6 +81,11 @@ static bool send_response(struct roce_qp *qp, struct roce_read *r)
 
 	if (len > 0 && !data) {
 		roce_count(&qp->shard->stats.bad_key, 1);
+		/* A late copy of a request: who has had the answer may take the key back. */
+		if (r->answered) {
+			r->at = r->npsn;
+			return true;
+		}
 		roce_responder_fail(qp, p.psn, ROCE_NAK_REMOTE_ACCESS, IBV_EVENT_QP_ACCESS_ERR);
 		return true;
 	}

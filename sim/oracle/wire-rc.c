@@ -224,12 +224,16 @@ static void cm_sent(struct oracle_rc *o)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* All but the bit that asks for an acknowledgement. */
+/*
+ * All but the bit that asks for an acknowledgement; of a WRITE not its data: what has
+ * arrived may be changed in its sender's memory before the sender knows.
+ */
 static uint32_t hash_packet(const struct rc_packet *p)
 {
-	uint32_t h = 2166136261u;
+	uint32_t h = (2166136261u ^ p->payload) * 16777619u;
+	uint32_t len = p->message == RC_WRITE ? p->len - (p->payload + 3) / 4 * 4 : p->len;
 
-	for (uint32_t i = 0; i < p->len; i++)
+	for (uint32_t i = 0; i < len; i++)
 		h = (h ^ (i == 8 ? p->bth[i] & 0x7f : p->bth[i])) * 16777619u;
 	return h;
 }
@@ -557,7 +561,10 @@ static void ack_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_pack
 	if ((int64_t)pos > (int64_t)qp->hi)
 		violation(o, qp, "a NAK of what has not come, behind a gap");
 	else if ((int64_t)pos < (int64_t)qp->acked)
-		violation(o, qp, "a NAK of what it has acknowledged");
+		violation(o, qp,
+			  "a NAK (syndrome 0x%02x) of %" G_GUINT64_FORMAT
+			  ", where it has acknowledged all below %" G_GUINT64_FORMAT,
+			  p->syndrome, pos, qp->acked);
 	if (kind == 1) {
 		o->counts.rnrs++;
 		refused(qp, pos);
