@@ -102,16 +102,26 @@ class WeftTarget:
         rc = self.stop(force)
         ended = time.monotonic()
         self.launch()
-        for address in addresses:
-            while True:
-                try:
-                    socket.create_connection((address, int(self.port)), timeout=10).close()
-                    break
-                except ConnectionRefusedError:
-                    if not self.alive() or time.monotonic() > ended + 30:
-                        raise GuestError(f"weftd did not come back\n{self.log()}") from None
-                    time.sleep(0.001)
+        while not self.accepts(addresses):
+            if not self.alive() or time.monotonic() > ended + 30:
+                raise GuestError(f"weftd did not come back\n{self.log()}")
+            time.sleep(0.001)
         return rc, ended - begin, time.monotonic() - begin
+
+    def accepts(self, addresses):
+        """Whether all addresses do. No client of this machine can ask over RDMA, for weftd
+        has the port of RoCE at all of its addresses: there its own word is taken."""
+        if self.trtype == "tcp":
+            try:
+                for address in addresses:
+                    socket.create_connection((address, int(self.port)), timeout=10).close()
+            except ConnectionRefusedError:
+                return False
+            return True
+        rc, out = self._ctl("nvmf_get_subsystems")
+        return rc == 0 and set(addresses) <= {a["traddr"] for s in json.loads(out)
+                                              if s["nqn"] == self.nqn
+                                              for a in s["listen_addresses"]}
 
     def alive(self):
         return self.guest is not None or self.process.poll() is None
