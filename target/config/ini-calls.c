@@ -189,6 +189,30 @@ static void check_transports(struct ini *ini)
 	}
 }
 
+/* What only RDMA has. */
+static void add_shared_receives(struct ini *ini, const char *part, const char *trtype,
+				const struct ini_transport *t, GString *json)
+{
+	const struct {
+		const char *name;
+		unsigned line;
+	} keys[] = {
+		{ "MaxSRQDepth", t->max_srq_depth.line },
+		{ "NoSRQ", t->no_srq.line },
+	};
+
+	if (!strcmp(trtype, "RDMA")) {
+		opt_num(json, "max_srq_depth", &t->max_srq_depth);
+		if (t->no_srq.line)
+			form_bool(json, "no_srq", t->no_srq.value);
+		return;
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (keys[i].line)
+			config_note(ini->form.config, keys[i].line,
+				    "%s %s has no effect: it is of RDMA", part, keys[i].name);
+}
+
 static void add_transport(struct ini *ini, const char *part, unsigned line, const char *trtype,
 			  const struct ini_transport *t, GString *json)
 {
@@ -207,6 +231,7 @@ static void add_transport(struct ini *ini, const char *part, unsigned line, cons
 		form_bool(json, "c2h_success", t->c2h_success.value);
 	opt_num(json, "sock_priority", &t->sock_priority);
 	opt_num(json, "acceptor_backlog", &t->acceptor_backlog);
+	add_shared_receives(ini, part, trtype, t, json);
 	form_add(&ini->form, part, line, "nvmf_create_transport", json);
 }
 

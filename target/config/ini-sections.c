@@ -299,8 +299,8 @@ static const struct ini_key transport_keys[] = {
 	NUMBER("AcceptorBacklog", TRANSPORT(acceptor_backlog), 1, INT32_MAX),
 	IGNORED("NumSharedBuffers", own_pools),
 	IGNORED("BufCacheSize", own_pools),
-	IGNORED("MaxSRQDepth", "it is of RDMA"),
-	IGNORED("NoSRQ", "it is of RDMA"),
+	NUMBER("MaxSRQDepth", TRANSPORT(max_srq_depth), 1, 1 << 20),
+	BOOL("NoSRQ", TRANSPORT(no_srq)),
 	{ 0 },
 };
 

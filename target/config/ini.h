@@ -18,6 +18,7 @@ struct ini_transport {
 	struct form_string type;
 	struct form_number max_queue_depth, queues, in_capsule_data_size, max_io_size, max_aq_depth;
 	struct form_number c2h_success, sock_priority, acceptor_backlog;
+	struct form_number max_srq_depth, no_srq; /* of RDMA */
 };
 
 struct ini_listen {

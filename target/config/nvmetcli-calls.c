@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a file of nvmetcli says becomes calls: bdevs on the devices, the transport,
- * subsystems, and last the listeners: who connects finds all namespaces.
+ * What a file of nvmetcli says becomes calls: bdevs on the devices, a transport of each
+ * type that ports have, subsystems, and last the listeners: who connects finds all
+ * namespaces.
  *
  * What nvmet has and weft has otherwise: port ids are the listener's "portid"; inline
- * data and queue sizes of ports, and qid_max of subsystems, are one of the transport
- * (the largest); referrals of ports are the target's; a namespace is in ANA group 1
- * unless it is said otherwise, and a port has a group that it does not mention
- * inaccessible. A regular file's blocks have 4096 bytes, as most file systems made
- * nvmet choose; a device's are its own.
+ * data and queue sizes of ports are one of their transport (the largest), and qid_max of
+ * subsystems is one of all transports; referrals of ports are the target's; a namespace
+ * is in ANA group 1 unless it is said otherwise, and a port has a group that it does not
+ * mention inaccessible. A regular file's blocks have 4096 bytes, as most file systems
+ * made nvmet choose; a device's are its own.
  */
 #include <string.h>
 
@@ -343,31 +344,52 @@ static void largest(struct nt *nt, struct form_number *most, const struct form_n
 		*most = *one;
 }
 
-static void add_transport(struct nt *nt, GString *json)
+/* That of the type of the port, which is the first that has it. */
+static void add_transport(struct nt *nt, const struct nt_port *first,
+			  const struct form_number *queues, GString *json)
 {
-	struct form_number inline_size = { 0 }, queue_size = { 0 }, queues = { 0 };
-	const struct nt_port *first;
+	struct form_number inline_size = { 0 }, queue_size = { 0 };
 
-	if (nt->ports->len == 0)
-		return;
 	for (guint i = 0; i < nt->ports->len; i++) {
 		const struct nt_port *p = nt->ports->pdata[i];
 
+		if (strcmp(p->trtype, first->trtype))
+			continue;
 		largest(nt, &inline_size, &p->inline_data_size, "inline_data_size");
 		largest(nt, &queue_size, &p->max_queue_size, "max_queue_size");
 	}
-	for (guint i = 0; i < nt->subsystems->len; i++)
-		largest(nt, &queues, &((struct nt_subsystem *)nt->subsystems->pdata[i])->qid_max,
-			"qid_max");
-	first = nt->ports->pdata[0];
 	form_str(json, "trtype", first->trtype);
 	if (queue_size.line)
 		form_num(json, "max_queue_depth", queue_size.value);
-	if (queues.line)
-		form_num(json, "max_io_qpairs_per_ctrlr", queues.value);
+	if (queues->line)
+		form_num(json, "max_io_qpairs_per_ctrlr", queues->value);
 	if (inline_size.line) /* weft's are in units of 16 */
 		form_num(json, "in_capsule_data_size", (inline_size.value + 15) / 16 * 16);
 	form_add(&nt->form, "ports", first->line, "nvmf_create_transport", json);
+}
+
+static bool is_first_of_type(const struct nt *nt, guint at)
+{
+	const struct nt_port *p = nt->ports->pdata[at];
+
+	for (guint i = 0; i < at; i++)
+		if (!strcmp(((const struct nt_port *)nt->ports->pdata[i])->trtype, p->trtype))
+			return false;
+	return true;
+}
+
+static void add_transports(struct nt *nt, GString *json)
+{
+	struct form_number queues = { 0 };
+
+	if (nt->ports->len == 0)
+		return;
+	for (guint i = 0; i < nt->subsystems->len; i++)
+		largest(nt, &queues, &((struct nt_subsystem *)nt->subsystems->pdata[i])->qid_max,
+			"qid_max");
+	for (guint i = 0; i < nt->ports->len; i++)
+		if (is_first_of_type(nt, i))
+			add_transport(nt, nt->ports->pdata[i], &queues, json);
 }
 
 /* Several ports may have the same. */
@@ -545,7 +567,7 @@ void nt_calls(struct nt *nt)
 		s->max_namespaces = groups_and_nsids(s);
 	}
 	form_open(json, NULL);
-	add_transport(nt, json);
+	add_transports(nt, json);
 	add_referrals(nt, json);
 	for (guint i = 0; i < nt->subsystems->len; i++)
 		add_subsystem(nt, nt->subsystems->pdata[i], json);

@@ -2,15 +2,54 @@
 /*
  * Files of others' forms become targets that hosts of theirs find as they left them:
  * scenario F0 (an INI file of 2018, two paths), scenario F3 (Linux nvmet as nvmetcli
- * saves it). Those that ask for what weft does not have change nothing.
+ * saves it), each by TCP and by RDMA. Those that ask for what weft or the machine does
+ * not have change nothing.
  */
 #include <string.h>
 
+#include "sim/roce.h"
+#include "target/nvme/nvme-rdma.h"
 #include "tests/integration/config/box.h"
 #include "tests/integration/world/fixture.h"
 #include "tests/unit/config/texts.h"
 
 #define HOST1 "nqn.2016-06.io.spdk:init"
+
+struct by {
+	enum host_trtype transport;
+	uint8_t trtype;
+	const char *f0, *f3; /* the files */
+};
+
+static void put_rnic(struct world_node *node)
+{
+	struct world_rnic_params params;
+	g_autoptr(GError) error = NULL;
+
+	world_rnic_params_default(&params);
+	params.reactors = 2;
+	world_rnic_new(node, &params, &error);
+	g_assert_no_error(error);
+}
+
+/* A world with a target, and RNICs where they are needed. */
+static struct fx *rig_new(const struct by *by)
+{
+	struct fx *fx = fx_new(1, 2);
+
+	if (by->transport == HOST_RDMA)
+		put_rnic(fx->node);
+	return fx;
+}
+
+static struct fx_host *rig_host(struct fx *fx, const struct by *by)
+{
+	struct fx_host *h = fx_host_new(fx, 1);
+
+	if (by->transport == HOST_RDMA)
+		put_rnic(h->node);
+	return h;
+}
 
 /* --- what hosts see ------------------------------------------------------------------------ */
 
@@ -42,10 +81,11 @@ static void start_discovery(struct reactor *r, void *arg)
 	g_assert_true(host_discover(r, &v->params, discovered, v, NULL));
 }
 
-static void discover(struct fx *fx, const char *addr, struct view *v)
+static void discover(struct fx *fx, const struct by *by, const char *addr, struct view *v)
 {
 	*v = (struct view){ .fx = fx };
 	host_params_default(&v->params);
+	v->params.transport = by->transport;
 	v->params.hostnqn = fx->hosts[0]->hostnqn;
 	g_assert_true(net_addr_parse(&v->params.addr, addr, "4420", NULL));
 	fx_begin(fx);
@@ -53,11 +93,12 @@ static void discover(struct fx *fx, const char *addr, struct view *v)
 	fx_wait(fx, 10 * WORLD_SEC);
 }
 
-static void check_record(const struct nvme_discovery_entry *e, const char *nqn, const char *traddr)
+static void check_record(const struct nvme_discovery_entry *e, const struct by *by, const char *nqn,
+			 const char *traddr)
 {
 	char text[257];
 
-	g_assert_cmpuint(e->trtype, ==, NVME_TRTYPE_TCP);
+	g_assert_cmpuint(e->trtype, ==, by->trtype);
 	g_assert_cmpuint(e->adrfam, ==, NVME_ADRFAM_IPV4);
 	g_assert_cmpuint(e->subtype, ==, NVME_SUBTYPE_NVM);
 	g_assert_cmpuint(e->treq & 3, ==, NVME_TREQ_NOT_SPECIFIED);
@@ -68,11 +109,12 @@ static void check_record(const struct nvme_discovery_entry *e, const char *nqn, 
 	g_assert_cmpstr(text, ==, "4420");
 }
 
-static void connect_to(struct fx_host *h, const char *addr, const char *nqn)
+static void connect_to(struct fx_host *h, const struct by *by, const char *addr, const char *nqn)
 {
 	struct host_params p;
 
 	host_params_default(&p);
+	p.transport = by->transport;
 	p.subnqn = nqn;
 	g_assert_true(net_addr_parse(&p.addr, addr, "4420", NULL));
 	if (!fx_connect(h, &p))
@@ -120,36 +162,37 @@ static void check_shared(struct fx_host *h, uint32_t nsid)
 
 /* --- F0 ------------------------------------------------------------------------------------ */
 
-static struct fx *f0_new(void)
+static struct fx *f0_new(const struct by *by)
 {
-	struct fx *fx = fx_new(1, 2);
+	struct fx *fx = rig_new(by);
 
 	g_assert_true(world_node_add_addr(fx->node, "192.168.11.11"));
 	g_assert_true(world_node_add_addr(fx->node, "192.168.12.11"));
 	return fx;
 }
 
-static void test_f0(void)
+static void test_f0(const void *data)
 {
+	const struct by *by = data;
 	static const char *const addrs[] = { "192.168.11.11", "192.168.12.11" };
-	struct fx *fx = f0_new();
+	struct fx *fx = f0_new(by);
 	uint64_t genctr = 0;
 
-	fx_config(fx, F0_ADAPTED);
+	fx_config(fx, by->f0);
 	for (unsigned i = 0; i < 2; i++) {
-		struct fx_host *h = fx_host_new(fx, 1);
+		struct fx_host *h = rig_host(fx, by);
 		struct view v;
 
-		discover(fx, addrs[i], &v);
+		discover(fx, by, addrs[i], &v);
 		g_assert_cmpuint(v.n, ==, 2);
-		check_record(&v.entries[0], F0_NQN, addrs[0]);
-		check_record(&v.entries[1], F0_NQN, addrs[1]);
+		check_record(&v.entries[0], by, F0_NQN, addrs[0]);
+		check_record(&v.entries[1], by, F0_NQN, addrs[1]);
 		g_assert_cmpuint(v.entries[0].portid, !=, v.entries[1].portid);
 		if (i == 0)
 			genctr = v.genctr;
 		g_assert_cmpuint(v.genctr, ==, genctr);
 
-		connect_to(h, addrs[i], F0_NQN);
+		connect_to(h, by, addrs[i], F0_NQN);
 		g_assert_cmpuint(host_ctrlr_namespaces(h->ctrlr), ==, 2);
 		for (uint32_t nsid = 1; nsid <= 2; nsid++) {
 			const struct host_ns *ns = host_ctrlr_ns(h->ctrlr, nsid);
@@ -171,24 +214,25 @@ static void test_f0(void)
 #define F3_NQN "nvme-test-1"
 #define F3_BYTES (UINT64_C(2) << 30)
 
-static void test_f3(void)
+static void test_f3(const void *data)
 {
+	const struct by *by = data;
 	static const uint8_t uuid[16] = { 0x43, 0xc4, 0x26, 0x0a, 0x82, 0x6b, 0x47, 0x5d,
 					  0x9b, 0x42, 0x88, 0x3b, 0x42, 0x58, 0xf5, 0x3f };
-	struct fx *fx = fx_new(1, 2);
-	struct fx_host *h = fx_host_new(fx, 1);
+	struct fx *fx = rig_new(by);
+	struct fx_host *h = rig_host(fx, by);
 	const struct host_ns *ns;
 	struct view v;
 
 	g_assert_true(world_node_add_addr(fx->node, F3_ADDR));
 	world_file_new(fx->node, "/dev/nullb0", F3_BYTES, 512);
-	fx_config(fx, F3("tcp", F3_ADDR));
-	discover(fx, F3_ADDR, &v);
+	fx_config(fx, by->f3);
+	discover(fx, by, F3_ADDR, &v);
 	g_assert_cmpuint(v.n, ==, 1);
-	check_record(&v.entries[0], F3_NQN, F3_ADDR);
+	check_record(&v.entries[0], by, F3_NQN, F3_ADDR);
 	g_assert_cmpuint(v.entries[0].portid, ==, 1);
 
-	connect_to(h, F3_ADDR, F3_NQN);
+	connect_to(h, by, F3_ADDR, F3_NQN);
 	g_assert_cmpuint(host_ctrlr_namespaces(h->ctrlr), ==, 1);
 	ns = host_ctrlr_ns(h->ctrlr, 1);
 	g_assert_nonnull(ns);
@@ -197,6 +241,11 @@ static void test_f3(void)
 	g_assert_cmpmem(ns->uuid, 16, uuid, 16);
 	fx_free(fx);
 }
+
+static const struct by by_tcp = { HOST_TCP, NVME_TRTYPE_TCP, F0_ADAPTED("TCP"),
+				  F3("tcp", F3_ADDR) };
+static const struct by by_rdma = { HOST_RDMA, NVME_TRTYPE_RDMA, F0_ADAPTED("RDMA"),
+				   F3("rdma", F3_ADDR) };
 
 /* --- what is wrong changes nothing ----------------------------------------------------------- */
 
@@ -222,15 +271,10 @@ static void test_refused(void)
 		      "controllers; remove the section, or serve its bdevs from [AIO], [Malloc] or "
 		      "[Null]\nseed.json: line 3: [Nvme] TransportID: this build has no bdevs of "
 		      "NVMe controllers; remove the section, or serve its bdevs from [AIO], "
-		      "[Malloc] or [Null]\n"
-		      "seed.json: line 7: this build has no RDMA transport; listen by TCP, or "
-		      "remove this\n"
-		      "seed.json: line 8: this build has no RDMA transport; listen by TCP, or "
-		      "remove this");
-	check_refused(
-		F3("rdma", F3_ADDR),
-		"seed.json: line 14: this build has no RDMA transport; listen by TCP, or remove "
-		"this");
+		      "[Malloc] or [Null]");
+	check_refused(by_rdma.f3, "seed.json: line 8: ports (nvmf_create_transport): Invalid "
+				  "parameters: there is no RDMA here: neither an RNIC nor a "
+				  "software one (weftd --rnic says which is used)");
 }
 
 /* --- port ids -------------------------------------------------------------------------------- */
@@ -294,8 +338,10 @@ static void test_portids(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/world/config/f0", test_f0);
-	g_test_add_func("/world/config/f3", test_f3);
+	g_test_add_data_func("/world/config/f0/tcp", &by_tcp, test_f0);
+	g_test_add_data_func("/world/config/f0/rdma", &by_rdma, test_f0);
+	g_test_add_data_func("/world/config/f3/tcp", &by_tcp, test_f3);
+	g_test_add_data_func("/world/config/f3/rdma", &by_rdma, test_f3);
 	g_test_add_func("/world/config/refused", test_refused);
 	g_test_add_func("/world/config/portids", test_portids);
 	return g_test_run();

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "sim/roce.h"
 #include "target/rpc/json.h"
 #include "target/rpc/rpc.h"
 #include "tests/integration/config/box.h"
@@ -165,6 +166,15 @@ static const struct row rows[] = {
 	  "\"masked_oncs\":[\"nvmwzsv\"]" },
 	{ "", "nvmf_create_transport", "{\"trtype\":\"TCP\",\"max_qpairs_per_ctrlr\":9}",
 	  "~\"max_io_qpairs_per_ctrlr\":8" },
+	{ "", "nvmf_create_transport",
+	  "{\"trtype\":\"RDMA\",\"num_cqe\":2048,\"max_srq_depth\":1000,\"no_srq\":true,"
+	  "\"no_wr_batching\":true}",
+	  "\"num_cqe\":2048,\"max_srq_depth\":1000,\"no_srq\":true," },
+	{ CALL("nvmf_create_transport", "{\"trtype\":\"RDMA\"}") SUBSYSTEM,
+	  "nvmf_subsystem_add_listener",
+	  "{" NQN ",\"listen_address\":{\"trtype\":\"RDMA\",\"adrfam\":\"IPv4\","
+	  "\"traddr\":\"192.0.2.1\",\"trsvcid\":\"4420\"}}",
+	  "\"trtype\":\"RDMA\",\"adrfam\":\"IPv4\",\"traddr\":\"192.0.2.1\"" },
 	{ TARGET, "nvmf_create_transport", "{\"trtype\":\"TCP\",\"tgt_name\":\"second\"}",
 	  "\"tgt_name\":\"second\"" },
 	/* --- target --- */
@@ -284,8 +294,12 @@ static char *stripped(const char *text)
 static char *saved_of(const char *config, const char *what)
 {
 	struct box *box = box_new(1, false);
+	struct world_rnic_params rnic;
 	char *text;
 
+	world_rnic_params_default(&rnic);
+	rnic.reactors = 2; /* all of a box */
+	g_assert_nonnull(world_rnic_new(box->node, &rnic, NULL));
 	world_file_new(box->node, "/disk", 1 << 20, 512);
 	box_boot(box, config, true);
 	if (box->error)

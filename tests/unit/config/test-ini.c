@@ -5,29 +5,30 @@
 #include "tests/unit/config/forms.h"
 #include "tests/unit/config/texts.h"
 
-#define ADDR(host_, port_)                                                                         \
-	"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"" host_           \
+#define ADDR_BY(type_, host_, port_)                                                               \
+	"\"listen_address\":{\"trtype\":\"" type_ "\",\"adrfam\":\"IPv4\",\"traddr\":\"" host_     \
 	"\",\"trsvcid\":\"" port_ "\"}"
+#define ADDR(host_, port_) ADDR_BY("TCP", host_, port_)
 
-static const char f0_calls[] =
-	"2 [Null] bdev_null_create "
-	"{\"name\":\"Nvme0n1\",\"block_size\":512,\"num_blocks\":131072}\n"
-	"3 [Null] bdev_null_create "
-	"{\"name\":\"Nvme1n1\",\"block_size\":512,\"num_blocks\":131072}\n"
-	"7 [Subsystem1] nvmf_create_transport {\"trtype\":\"TCP\"}\n"
-	"5 [Subsystem1] nvmf_create_subsystem {\"nqn\":\"" F0_NQN "\",\"allow_any_host\":true,"
-	"\"serial_number\":\"SPDK00000000000001\",\"max_namespaces\":20}\n"
-	"13 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" F0_NQN
-	"\",\"namespace\":{\"nsid\":1,\"bdev_name\":\"Nvme0n1\"}}\n"
-	"14 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" F0_NQN
-	"\",\"namespace\":{\"nsid\":2,\"bdev_name\":\"Nvme1n1\"}}\n"
-	"10 [Subsystem1] nvmf_subsystem_add_host {\"nqn\":\"" F0_NQN
-	"\",\"host\":\"nqn.2016-06.io.spdk:init\"}\n"
-	"7 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" F0_NQN
-	"\"," ADDR("192.168.11.11",
-		   "4420") "}\n"
-			   "8 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" F0_NQN
-			   "\"," ADDR("192.168.12.11", "4420") "}\n";
+#define F0_CALLS(type_)                                                                            \
+	"2 [Null] bdev_null_create "                                                               \
+	"{\"name\":\"Nvme0n1\",\"block_size\":512,\"num_blocks\":131072}\n"                        \
+	"3 [Null] bdev_null_create "                                                               \
+	"{\"name\":\"Nvme1n1\",\"block_size\":512,\"num_blocks\":131072}\n"                        \
+	"7 [Subsystem1] nvmf_create_transport {\"trtype\":\"" type_ "\"}\n"                        \
+	"5 [Subsystem1] nvmf_create_subsystem {\"nqn\":\"" F0_NQN "\",\"allow_any_host\":true,"    \
+	"\"serial_number\":\"SPDK00000000000001\",\"max_namespaces\":20}\n"                        \
+	"13 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" F0_NQN                                 \
+	"\",\"namespace\":{\"nsid\":1,\"bdev_name\":\"Nvme0n1\"}}\n"                               \
+	"14 [Subsystem1] nvmf_subsystem_add_ns {\"nqn\":\"" F0_NQN                                 \
+	"\",\"namespace\":{\"nsid\":2,\"bdev_name\":\"Nvme1n1\"}}\n"                               \
+	"10 [Subsystem1] nvmf_subsystem_add_host {\"nqn\":\"" F0_NQN                               \
+	"\",\"host\":\"nqn.2016-06.io.spdk:init\"}\n"                                              \
+	"7 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" F0_NQN                            \
+	"\"," ADDR_BY(type_, "192.168.11.11",                                                      \
+		      "4420") "}\n"                                                                \
+			      "8 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":\"" F0_NQN      \
+			      "\"," ADDR_BY(type_, "192.168.12.11", "4420") "}\n"
 
 #define SUBSYSTEM(number_, lines_)                                                                 \
 	"[Subsystem" number_ "]\nNQN nqn.2016-06.io.spdk:n" number_ "\nAllowAnyHost Yes\n" lines_
@@ -44,7 +45,8 @@ static const char f0_calls[] =
 	      "\",\"block_size\":512,\"num_blocks\":" blocks_ "}\n"
 
 static const struct form_case good[] = {
-	{ "f0", F0_ADAPTED, .calls = f0_calls },
+	{ "f0", F0_ADAPTED("TCP"), .calls = F0_CALLS("TCP") },
+	{ "f0-rdma", F0_ADAPTED("RDMA"), .calls = F0_CALLS("RDMA") },
 	{ "nothing", "# only this\n\n   # and this\n", .calls = "" },
 	{ "case-of-keys", "[mALLOC]\nNUMBEROFLUNS 1\nlunsizeinmb\t1\n",
 	  .calls = MALLOC("2", "Malloc0", "2048") },
@@ -92,6 +94,34 @@ static const struct form_case good[] = {
 									 "\"max_namespaces\":32") //
 	  "14 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":"
 	  "\"nqn.2016-06.io.spdk:n1\"," ADDR("192.0.2.1", "4420") "}\n" },
+	{ "rdma",
+	  "[Nvmf]\nMaxQueueDepth 64\n[Transport1]\nType rdma\nMaxSRQDepth 512\nNoSRQ No\n"
+	  "[Transport2]\nType TCP\nMaxSRQDepth 1024\nNoSRQ Yes\n" SUBSYSTEM(
+		  "1", "Listen TCP 192.0.2.1:4420\nListen RDMA 192.0.2.1:4420\n"),
+	  .calls = "3 [Transport1] nvmf_create_transport {\"trtype\":\"RDMA\","
+		   "\"max_queue_depth\":64,\"max_srq_depth\":512,\"no_srq\":false}\n"
+		   "7 [Transport2] nvmf_create_transport {\"trtype\":\"TCP\","
+		   "\"max_queue_depth\":64}\n" CREATE("11", "1", "\"max_namespaces\":32") //
+	  "14 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":"
+	  "\"nqn.2016-06.io.spdk:n1\"," ADDR(
+		  "192.0.2.1", "4420") "}\n" //
+				       "15 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":"
+				       "\"nqn.2016-06.io.spdk:n1\"," ADDR_BY("RDMA", "192.0.2.1",
+									     "4420") "}\n",
+	  .notes = "line 9: [Transport2] MaxSRQDepth has no effect: it is of RDMA\n"
+		   "line 10: [Transport2] NoSRQ has no effect: it is of RDMA\n" },
+	{ "rdma-beside-tcp",
+	  "[Transport]\nType TCP\n" SUBSYSTEM("1", "Listen RDMA 192.0.2.1:4420\n") //
+	  SUBSYSTEM("2", "Listen RDMA 192.0.2.1:4420\n"),
+	  .calls = "1 [Transport] nvmf_create_transport {\"trtype\":\"TCP\"}\n"
+		   "6 [Subsystem1] nvmf_create_transport {\"trtype\":\"RDMA\"}\n" //
+	  CREATE("3", "1", "\"max_namespaces\":32")				  //
+	  "6 [Subsystem1] nvmf_subsystem_add_listener {\"nqn\":"
+	  "\"nqn.2016-06.io.spdk:n1\"," ADDR_BY("RDMA", "192.0.2.1",
+						"4420") "}\n" //
+	  CREATE("7", "2", "\"max_namespaces\":32")	      //
+	  "10 [Subsystem2] nvmf_subsystem_add_listener {\"nqn\":"
+	  "\"nqn.2016-06.io.spdk:n2\"," ADDR_BY("RDMA", "192.0.2.1", "4420") "}\n" },
 	{ "own-before-all", "[Nvmf]\nMaxQueueDepth 64\n[Transport]\nMaxQueueDepth 32\nType TCP\n",
 	  .calls = "3 [Transport] nvmf_create_transport {\"trtype\":\"TCP\","
 		   "\"max_queue_depth\":32}\n" },
@@ -148,13 +178,10 @@ static const struct form_case good[] = {
 #define NO_NVME                                                                                    \
 	"[Nvme] TransportID: this build has no bdevs of NVMe controllers; remove the section, or " \
 	"serve its bdevs from [AIO], [Malloc] or [Null]"
-#define NO_RDMA "this build has no RDMA transport; listen by TCP, or remove this"
 #define NO_ISCSI ": this build has no iSCSI target; remove the section"
 
 static const struct form_case bad[] = {
-	{ "f0", F0,
-	  .wrong = "F: line 2: " NO_NVME "\nF: line 3: " NO_NVME "\nF: line 7: " NO_RDMA
-		   "\nF: line 8: " NO_RDMA },
+	{ "f0", F0, .wrong = "F: line 2: " NO_NVME "\nF: line 3: " NO_NVME },
 	{ "absent",
 	  "[Ceph]\nCeph rbd img\n[Split]\nSplit Malloc0 2\n[iSCSI]\nNodeBase x\n"
 	  "[PortalGroup1]\n[InitiatorGroup1]\n[TargetNode1]\n",
@@ -232,20 +259,26 @@ static const struct form_case bad[] = {
 		   "F: line 5: [QoS] Limit_BPS: the MiB a second is \"0\"; it must be a whole "
 		   "number from 1 to 9223372036854775807" },
 	{ "transports",
-	  "[Transport1]\nType RDMA\n[Transport2]\nMaxIOSize 12288\n[Transport]\nType TCP\n"
+	  "[Transport1]\nType FC\nMaxSRQDepth 0\nNoSRQ 1\n[Transport2]\nMaxIOSize "
+	  "12288\n[Transport]\nType TCP\n"
 	  "InCapsuleDataSize 262144\n[Transport]\nType tcp\nMaxQueuesPerSession 1\n"
 	  "[Transport3]\nType SCTP\nC2HSuccess maybe\n",
 	  .wrong =
-		  "F: line 2: " NO_RDMA "\n"
-		  "F: line 3: [Transport2] has no Type, such as TCP\n"
-		  "F: line 4: MaxIOSize is 12288; it must be a power of two\n"
-		  "F: line 7: InCapsuleDataSize is 262144; it must be a multiple of 16, and at "
+		  "F: line 2: this build has no Fibre Channel transport; listen by TCP or RDMA, or "
+		  "remove this\n"
+		  "F: line 3: [Transport1] MaxSRQDepth is \"0\"; it must be a whole number from 1 "
+		  "to 1048576\n"
+		  "F: line 4: [Transport1] NoSRQ is \"1\"; it must be Yes or No (or True or "
+		  "False)\n"
+		  "F: line 5: [Transport2] has no Type, such as TCP\n"
+		  "F: line 6: MaxIOSize is 12288; it must be a power of two\n"
+		  "F: line 9: InCapsuleDataSize is 262144; it must be a multiple of 16, and at "
 		  "most MaxIOSize (131072)\n"
-		  "F: line 9: there is a transport tcp already\n"
-		  "F: line 10: [Transport] MaxQueuesPerSession is \"1\"; it must be a whole number "
+		  "F: line 11: there is a transport tcp already\n"
+		  "F: line 12: [Transport] MaxQueuesPerSession is \"1\"; it must be a whole number "
 		  "from 2 to 1025\n"
-		  "F: line 12: \"SCTP\" is no transport; this build has TCP\n"
-		  "F: line 13: [Transport3] C2HSuccess is \"maybe\"; it must be Yes or No (or True "
+		  "F: line 14: \"SCTP\" is no transport; this build has TCP and RDMA\n"
+		  "F: line 15: [Transport3] C2HSuccess is \"maybe\"; it must be Yes or No (or True "
 		  "or False)" },
 	{ "nvmf",
 	  "[Nvmf]\nInCapsuleDataSize 100\nMaxSubsystems 1\n" SUBSYSTEM("1", "") SUBSYSTEM("2", ""),
@@ -258,21 +291,22 @@ static const struct form_case bad[] = {
 			 "Listen TCP 192.0.2.1:0\nListen TCP 192.0.2.1:65536\n"
 			 "Listen TCP 192.0.2.1:4420\nListen tcp 192.0.2.1:4420\nListen TCP\n"
 			 "Listen TCP [2001:db8::1]x:1\n"),
-	  .wrong = "F: line 4: this build has no Fibre Channel transport; listen by TCP, or remove "
-		   "this\n"
-		   "F: line 5: \"192.0.2.1\" is no address with a port, such as 192.0.2.1:4420 or "
-		   "[2001:db8::1]:4420\n"
-		   "F: line 6: \"2001:db8::1:4420\" is no address with a port, such as "
-		   "192.0.2.1:4420 or [2001:db8::1]:4420\n"
-		   "F: line 7: \"[192.0.2.1:4420\" is no address with a port, such as "
-		   "192.0.2.1:4420 or [2001:db8::1]:4420\n"
-		   "F: line 8: \"host\" is not a numeric IP address\n"
-		   "F: line 9: port 0 cannot be listened on; NVMe's is 4420\n"
-		   "F: line 10: port 65536 is above 65535\n"
-		   "F: line 12: [Subsystem1] listens on 192.0.2.1 port 4420 already\n"
-		   "F: line 13: [Subsystem1] Listen has 1 values; it is \"Listen TYPE IP:PORT\"\n"
-		   "F: line 14: \"[2001:db8::1]x:1\" is no address with a port, such as "
-		   "192.0.2.1:4420 or [2001:db8::1]:4420" },
+	  .wrong =
+		  "F: line 4: this build has no Fibre Channel transport; listen by TCP or RDMA, or "
+		  "remove this\n"
+		  "F: line 5: \"192.0.2.1\" is no address with a port, such as 192.0.2.1:4420 or "
+		  "[2001:db8::1]:4420\n"
+		  "F: line 6: \"2001:db8::1:4420\" is no address with a port, such as "
+		  "192.0.2.1:4420 or [2001:db8::1]:4420\n"
+		  "F: line 7: \"[192.0.2.1:4420\" is no address with a port, such as "
+		  "192.0.2.1:4420 or [2001:db8::1]:4420\n"
+		  "F: line 8: \"host\" is not a numeric IP address\n"
+		  "F: line 9: port 0 cannot be listened on; NVMe's is 4420\n"
+		  "F: line 10: port 65536 is above 65535\n"
+		  "F: line 12: [Subsystem1] listens on 192.0.2.1 port 4420 already\n"
+		  "F: line 13: [Subsystem1] Listen has 1 values; it is \"Listen TYPE IP:PORT\"\n"
+		  "F: line 14: \"[2001:db8::1]x:1\" is no address with a port, such as "
+		  "192.0.2.1:4420 or [2001:db8::1]:4420" },
 	{ "subsystems",
 	  "[Subsystem1]\nSN 123456789012345678901\nHost me\nMN \"a\xc3\xa4\"\n[Subsystem2]\n"
 	  "NQN nqn.2014-08.org.nvmexpress.discovery\nAllowAnyHost 1\n[Subsystem3]\n"

@@ -10,9 +10,12 @@
 	"line 44: a subsystem: \"attr\": \"ieee_oui\" has no effect: hosts see weft's own\n"       \
 	"line 49: a subsystem: \"attr\": \"version\" has no effect: hosts see weft's own\n"
 
-#define PORT_ADDR(traddr_)                                                                         \
-	"\"addr\":{\"trtype\":\"tcp\",\"traddr\":\"" traddr_ "\",\"trsvcid\":\"4420\"}"
-#define TRANSPORT(line_, more_) line_ " ports nvmf_create_transport {\"trtype\":\"TCP\"" more_ "}\n"
+#define PORT_ADDR_BY(type_, traddr_)                                                               \
+	"\"addr\":{\"trtype\":\"" type_ "\",\"traddr\":\"" traddr_ "\",\"trsvcid\":\"4420\"}"
+#define PORT_ADDR(traddr_) PORT_ADDR_BY("tcp", traddr_)
+#define TRANSPORT_BY(type_, line_, more_)                                                          \
+	line_ " ports nvmf_create_transport {\"trtype\":\"" type_ "\"" more_ "}\n"
+#define TRANSPORT(line_, more_) TRANSPORT_BY("TCP", line_, more_)
 #define BDEV(line_, nqn_, name_, file_, more_)                                                     \
 	line_ " subsystem " nqn_ " bdev_aio_create {\"name\":\"" name_ "\",\"filename\":\"" file_  \
 	      "\"" more_ "}\n"
@@ -22,31 +25,67 @@
 #define NS(line_, nqn_, more_)                                                                     \
 	line_ " subsystem " nqn_ " nvmf_subsystem_add_ns {\"nqn\":\"" nqn_                         \
 	      "\",\"namespace\":{" more_ "}}\n"
-#define ADDRESS(traddr_)                                                                           \
-	"\"listen_address\":{\"trtype\":\"TCP\",\"adrfam\":\"IPv4\",\"traddr\":\"" traddr_         \
+#define ADDRESS_BY(type_, traddr_)                                                                 \
+	"\"listen_address\":{\"trtype\":\"" type_ "\",\"adrfam\":\"IPv4\",\"traddr\":\"" traddr_   \
 	"\",\"trsvcid\":\"4420\"}"
-#define LISTENER(line_, nqn_, traddr_, portid_)                                                    \
+#define ADDRESS(traddr_) ADDRESS_BY("TCP", traddr_)
+#define LISTENER_BY(type_, line_, nqn_, traddr_, portid_)                                          \
 	line_ " port " portid_ " nvmf_subsystem_add_listener {\"nqn\":\"" nqn_                     \
-	      "\"," ADDRESS(traddr_) ",\"portid\":" portid_ "}\n"
+	      "\"," ADDRESS_BY(type_, traddr_) ",\"portid\":" portid_ "}\n"
+#define LISTENER(line_, nqn_, traddr_, portid_) LISTENER_BY("TCP", line_, nqn_, traddr_, portid_)
 #define STATE(line_, nqn_, traddr_, portid_, state_, group_)                                       \
 	line_ " port " portid_ " nvmf_subsystem_listener_set_ana_state {\"nqn\":\"" nqn_           \
 	      "\"," ADDRESS(traddr_) ",\"ana_state\":\"" state_ "\",\"anagrpid\":" group_ "}\n"
 #define NO_ANA "\"max_namespaces\":32,\"ana_reporting\":false"
 
+#define F3_CALLS(type_)                                                                            \
+	TRANSPORT_BY(type_, "8",                                                                   \
+		     ",\"max_io_qpairs_per_ctrlr\":128,\"in_capsule_data_size\":16384")            \
+	BDEV("59", "nvme-test-1", "nullb0", "/dev/nullb0", "")                                     \
+	CREATE("37", "nvme-test-1", "true",                                                        \
+	       "\"serial_number\":\"d958dba9aa7f964f3163\",\"model_number\":\"Linux\","            \
+	       "\"max_namespaces\":32,\"ana_reporting\":true,\"min_cntlid\":1,"                    \
+	       "\"max_cntlid\":65519")                                                             \
+	NS("52", "nvme-test-1",                                                                    \
+	   "\"nsid\":1,\"bdev_name\":\"nullb0\","                                                  \
+	   "\"uuid\":\"43c4260a-826b-475d-9b42-883b4258f53f\",\"anagrpid\":1")                     \
+	LISTENER_BY(type_, "8", "nvme-test-1", "192.168.11.100", "1")
+
 static const struct form_case good[] = {
-	{ "f3", F3("tcp", "192.168.11.100"),
-	  .calls = TRANSPORT("8",
-			     ",\"max_io_qpairs_per_ctrlr\":128,\"in_capsule_data_size\":16384") //
-	  BDEV("59", "nvme-test-1", "nullb0", "/dev/nullb0", "")				//
-	  CREATE("37", "nvme-test-1", "true",
-		 "\"serial_number\":\"d958dba9aa7f964f3163\",\"model_number\":\"Linux\","
-		 "\"max_namespaces\":32,\"ana_reporting\":true,\"min_cntlid\":1,"
-		 "\"max_cntlid\":65519") //
-	  NS("52", "nvme-test-1",
-	     "\"nsid\":1,\"bdev_name\":\"nullb0\","
-	     "\"uuid\":\"43c4260a-826b-475d-9b42-883b4258f53f\",\"anagrpid\":1") //
-	  LISTENER("8", "nvme-test-1", "192.168.11.100", "1"),
+	{ "f3", F3("tcp", "192.168.11.100"), .calls = F3_CALLS("TCP"), .notes = OWN_IDENTITY },
+	{ "f3-rdma", F3("rdma", "192.168.11.100"), .calls = F3_CALLS("RDMA"),
 	  .notes = OWN_IDENTITY },
+	{ "types",
+	  "{\"ports\":[{" PORT_ADDR(
+		  "192.0.2.1") ",\"portid\":1,\"subsystems\":[\"a\"],"
+			       "\"param\":{\"inline_data_size\":4096,\"max_queue_size\":64}},\n"
+			       "{" PORT_ADDR_BY(
+				       "rdma",
+				       "192.0.2.1") ",\"portid\":2,\"subsystems\":[\"a\"],"
+						    "\"param\":{\"inline_data_size\":16384,\"max_"
+						    "queue_size\":128}},\n"
+						    "{" PORT_ADDR_BY(
+							    "RDMA",
+							    "192.0.2.2") ",\"portid\":3,\n"
+									 "\"param\":{\"inline_data_"
+									 "size\":8192,\"max_queue_"
+									 "size\":128}}],\n"
+									 "\"subsystems\":[{\"nqn\":"
+									 "\"a\",\"attr\":{\"qid_"
+									 "max\":9}},\n"
+									 "{\"nqn\":\"b\",\"attr\":{"
+									 "\"qid_max\":7}}]}",
+	  .calls = TRANSPORT("1", ",\"max_queue_depth\":64,\"max_io_qpairs_per_ctrlr\":9,"
+				  "\"in_capsule_data_size\":4096") //
+	  TRANSPORT_BY("RDMA", "2",
+		       ",\"max_queue_depth\":128,\"max_io_qpairs_per_ctrlr\":9,"
+		       "\"in_capsule_data_size\":16384")		      //
+	  CREATE("5", "a", "false", NO_ANA) CREATE("6", "b", "false", NO_ANA) //
+	  LISTENER("1", "a", "192.0.2.1", "1") LISTENER_BY("RDMA", "2", "a", "192.0.2.1", "2"),
+	  .notes =
+		  "line 6: \"qid_max\" differs from that in line 5; the larger one is for all\n"
+		  "line 4: \"inline_data_size\" differs from that in line 2; the larger one is for "
+		  "all\n" },
 	{ "nothing", "{\"hosts\":[],\"ports\":[],\"subsystems\":[]}", .calls = "" },
 	{ "before-ana",
 	  "{\"ports\":[{" PORT_ADDR(
@@ -169,8 +208,6 @@ static const struct form_case good[] = {
 #define PORTS(more_) "{\"ports\":[\n" more_ "]}"
 
 static const struct form_case bad[] = {
-	{ "f3", F3("rdma", "192.168.11.100"),
-	  .wrong = "F: line 14: this build has no RDMA transport; listen by TCP, or remove this" },
 	{ "types",
 	  "{\"hosts\":{},\n\"ports\":[7],\n\"subsystems\":[{\"nqn\":1,\n\"attr\":[],\n"
 	  "\"allowed_hosts\":[{}]}]}",
@@ -273,7 +310,8 @@ static const struct form_case bad[] = {
 				     "{" PORT_ADDR("192.0.2.8") "},\n{\"portid\":65536," PORT_ADDR(
 					     "192.0.2.9") "}"),
 	  .wrong = "F: line 2: a port has no addr.trtype, such as tcp\n"
-		   "F: line 3: this build has no loop transport; listen by TCP, or remove this\n"
+		   "F: line 3: this build has no loop transport; listen by TCP or RDMA, or remove "
+		   "this\n"
 		   "F: line 4: a port has no addr.traddr\n"
 		   "F: line 5: a port has no addr.trsvcid\n"
 		   "F: line 6: \"x\" is not a numeric IP address\n"

@@ -23,12 +23,12 @@
 	"  TransportID \"trtype:PCIe traddr:0000:19:00.0\" Nvme1\n"                                \
 	"\n" F0_SUBSYSTEM("RDMA")
 
-/* What serves what it asks for, by TCP. */
-#define F0_ADAPTED                                                                                 \
+/* What serves what it asks for, by memory that keeps nothing. */
+#define F0_ADAPTED(type_)                                                                          \
 	"[Null]\n"                                                                                 \
 	"  Dev Nvme0n1 64 512\n"                                                                   \
 	"  Dev Nvme1n1 64\n"                                                                       \
-	"\n" F0_SUBSYSTEM("TCP")
+	"\n" F0_SUBSYSTEM(type_)
 
 /* As nvmetcli writes it, scenario F3. */
 #define F3(trtype_, traddr_)                                                                       \
