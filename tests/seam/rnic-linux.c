@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Pairs of devices for the suite: software RoCE over UDP, each on a loopback address
- * of its own, so that both have port 4791.
+ * of its own, so that both have port 4791. Where the machine allows it the program has
+ * a network namespace of its own, for whoever else uses that port.
  */
+#include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +17,21 @@
 
 bool rnic_linux_plain;
 struct hw_faults *rnic_linux_faults;
+
+/* Before there are threads. What cannot be done is left: then the machine's port will do. */
+__attribute__((constructor)) static void own_network(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd;
+
+	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+		return;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
+		g_error("the loopback of a new network namespace cannot be used: %s",
+			g_strerror(errno));
+	close(fd);
+}
 
 /* As the backend has it, but for the faults. */
 static struct hw machines[2];
