@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The flows F0, F2 and F3 against a real weftd: what users have and type, word for word
 (scenarios/), is refused with what is wrong where this build lacks a part; with addresses and
-devices of this machine it serves, by -c and by weftctl load_config."""
+devices of this machine it serves, by -c and by weftctl load_config, over TCP and over RDMA: the
+latter in a network of its own, where even the addresses are those of the flows."""
 import json
 import os
 import re
@@ -15,20 +16,24 @@ from running import BIN, NQN, Running, free_port  # noqa: E402
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "scenarios"))
+import network  # noqa: E402
 import scenarios  # noqa: E402
+
+OWN_NETWORK = network.move(BIN, *sys.argv[1:])
 
 ADDRS = ("127.0.0.11", "127.0.0.12")
 CNODE2 = "nqn.2016-06.io.spdk:cnode2"
 NULL = "[Null]\n  Dev Nvme0n1 64 512\n  Dev Nvme1n1 64\n"
 NO_NVME = ("[Nvme] TransportID: this build has no bdevs of NVMe controllers; remove the section, or"
            " serve its bdevs from [AIO], [Malloc] or [Null]")
-NO_RDMA = "this build has no RDMA transport; listen by TCP, or remove this"
-WRONG = {"F0.conf": ["line 2: " + NO_NVME, "line 3: " + NO_NVME, "line 7: " + NO_RDMA,
-                     "line 8: " + NO_RDMA],
-         "F3.json": ["line 14: " + NO_RDMA]}
 
 
 class Flow(Running):
+    trtype = "TCP"
+    options = ()  # of weftd
+    within = ()  # what executes a host's command elsewhere
+    addrs = ADDRS
+
     def setUp(self):
         super().setUp()
         self.port = str(free_port())
@@ -41,7 +46,7 @@ class Flow(Running):
 
     def start(self, *args):
         """Until it serves, or has ended: then what it said."""
-        self.daemon = subprocess.Popen([BIN + "/weftd", "-r", self.path, *args],
+        self.daemon = subprocess.Popen([BIN + "/weftd", "-r", self.path, *self.options, *args],
                                        stderr=subprocess.PIPE, text=True)
         self.addCleanup(self.end, self.daemon)
         while self.run_ctl("framework_wait_init").returncode != 0:
@@ -64,37 +69,49 @@ class Flow(Running):
             self.assertIsNone(self.start())
             self.ctl("load_config", "-j", path)
 
+    def host(self, command, addr, *args):
+        """What weft-host prints, at the other side."""
+        out = subprocess.run([*self.within, BIN + "/weft-host", command, "-t", self.trtype.lower(),
+                              "-a", addr, "-s", self.port, *args], capture_output=True, text=True,
+                             timeout=60)
+        self.assertEqual(out.returncode, 0, out.stderr)
+        return out.stdout
+
     def discover(self, addr):
         """Its generation counter, and its records."""
-        out = subprocess.run([BIN + "/weft-host", "discover", "-t", "tcp", "-a", addr, "-s",
-                              self.port], capture_output=True, text=True, timeout=60)
-        self.assertEqual(out.returncode, 0, out.stderr)
-        generation = re.search(r"Generation counter (\d+)", out.stdout, re.I)
-        self.assertIsNotNone(generation, out.stdout)
-        return generation.group(1), [
-            dict(re.findall(r"^(\w+):\s*(.*?)\s*$", part, re.M))
-            for part in out.stdout.split("=====Discovery Log Entry")[1:]]
+        out = self.host("discover", addr)
+        generation = re.search(r"Generation counter (\d+)", out, re.I)
+        self.assertIsNotNone(generation, out)
+        records = [dict(re.findall(r"^(\w+):\s*(.*?)\s*$", part, re.M))
+                   for part in out.split("=====Discovery Log Entry")[1:]]
+        self.assertEqual({r["trtype"] for r in records}, {self.trtype.lower()})
+        return generation.group(1), records
 
-    def refused(self, name):
-        """Word for word: every line that asks for what this build lacks, and nothing else."""
-        path = os.path.join(HERE, "scenarios", name)
-        said = self.start("-c", path)
-        self.assertEqual(re.findall(r"F\d\.\w+: (line.*)", said), WRONG[name])
-        self.end()
-        self.assertIsNone(self.start())
-        before = self.ctl("save_config")
-        said = self.ctl("load_config", "-j", path, status=1)
-        self.assertEqual(re.findall(r"F\d\.\w+: (line.*)", said), WRONG[name])
-        self.assertEqual(self.ctl("save_config"), before)
+
+@unittest.skipUnless(OWN_NETWORK, "network namespaces cannot be made here")
+class OverRdma(Flow):
+    """By software RoCE, with a cable to the host. Classes of flows follow in the list of bases."""
+    trtype = "RDMA"
+    options = ("--rnic", "soft")
+    here = there = ()  # addresses
+
+    def setUp(self):
+        far = network.Far(self.here, self.there)
+        self.addCleanup(far.close)
+        self.within = far.within
+        super().setUp()
+        self.port = "4420"
 
 
 class F0(Flow):
+    WRONG = ["line 2: " + NO_NVME, "line 3: " + NO_NVME]
+
     def check(self):
-        asked = [self.discover(addr) for addr in ADDRS]
+        asked = [self.discover(addr) for addr in self.addrs]
         self.assertEqual(asked[0], asked[1])
         records = asked[0][1]
         self.assertEqual([r["subnqn"] for r in records], [NQN] * 2)
-        self.assertEqual([r["traddr"] for r in records], list(ADDRS))
+        self.assertEqual([r["traddr"] for r in records], list(self.addrs))
         self.assertEqual([r["trsvcid"] for r in records], [self.port] * 2)
         self.assertNotEqual(records[0]["portid"], records[1]["portid"])
         [subsystem] = self.get("nvmf_get_subsystems", NQN)
@@ -106,7 +123,16 @@ class F0(Flow):
                          [(1, "Nvme0n1"), (2, "Nvme1n1")])
 
     def test_verbatim(self):
-        self.refused("F0.conf")
+        """Every line that asks for what this build lacks, and nothing else."""
+        path = os.path.join(HERE, "scenarios", "F0.conf")
+        said = self.start("-c", path)
+        self.assertEqual(re.findall(r"F0\.conf: (line.*)", said), self.WRONG)
+        self.end()
+        self.assertIsNone(self.start())
+        before = self.ctl("save_config")
+        said = self.ctl("load_config", "-j", path, status=1)
+        self.assertEqual(re.findall(r"F0\.conf: (line.*)", said), self.WRONG)
+        self.assertEqual(self.ctl("save_config"), before)
 
     def test_served(self):
         files = [self.file(name, "") for name in ("disk0", "disk1")]
@@ -114,12 +140,19 @@ class F0(Flow):
             os.truncate(path, 64 << 20)
         aio = "[AIO]\n" + "".join(f"  AIO {path} Nvme{i}n1 512\n" for i, path in enumerate(files))
         for devices in (NULL, aio):
-            path = self.file("nvmf.conf", scenarios.f0(devices, ADDRS, self.port))
+            path = self.file("nvmf.conf", scenarios.f0(devices, self.addrs, self.port,
+                                                           self.trtype))
             for how in ("-c", "load_config"):
                 with self.subTest(devices=devices, how=how):
                     self.served(how, path)
                     self.check()
                     self.end()
+
+
+class F0Rdma(OverRdma, F0):
+    addrs = ("192.168.11.11", "192.168.12.11")
+    here = [addr + "/24" for addr in addrs]
+    there = ("192.168.11.1/24", "192.168.12.1/24")
 
 
 class F2(Flow):
@@ -141,19 +174,20 @@ class F2(Flow):
         return self.ctl(*argv, status=status)
 
     def serve(self):
-        self.line("construct_nvmf_subsystem", ("RDMA", "TCP"), ("10.1.1.54", ADDRS[0]),
+        self.line("construct_nvmf_subsystem", ("RDMA", "TCP"), ("10.1.1.54", self.addrs[0]),
                   ("4421", self.port))
 
     def nsids(self, nqn):
         [subsystem] = [s for s in self.get("get_nvmf_subsystems") if s["nqn"] == nqn]
         return [(n["nsid"], n["bdev_name"]) for n in subsystem["namespaces"]]
 
-    def test_rdma(self):
-        """The transport that is not there, as SPDK says it; nothing is left of the call."""
+    def test_no_rdma(self):
+        """Nothing is left of the call."""
+        self.end()
+        self.assertIsNone(self.start("--rnic", "none"))
         before = self.ctl("save_config")
         said = self.line("construct_nvmf_subsystem", status=1)
-        self.assertIn("\"message\": \"Invalid transport type 'RDMA'\"", said)
-        self.assertIn("this build has TCP", said)
+        self.assertIn("there is no RDMA here", said)
         self.assertEqual(self.ctl("save_config"), before)
 
     def test_ceph(self):
@@ -190,8 +224,9 @@ class F2(Flow):
         discovery, subsystem = json.loads(self.line("get_nvmf_subsystems"))
         self.assertEqual((discovery["nqn"], discovery["subtype"]),
                          ("nqn.2014-08.org.nvmexpress.discovery", "Discovery"))
-        where = {"trtype": "TCP", "adrfam": "IPv4", "traddr": ADDRS[0], "trsvcid": self.port}
-        self.assertEqual(subsystem["listen_addresses"], [{**where, "transport": "TCP"}])
+        where = {"trtype": self.trtype, "adrfam": "IPv4", "traddr": self.addrs[0],
+                 "trsvcid": self.port}
+        self.assertEqual(subsystem["listen_addresses"], [{**where, "transport": self.trtype}])
         [ns] = subsystem["namespaces"]
         self.assertEqual((ns["nsid"], ns["bdev_name"], ns["name"]), (1, "Ceph4", "Ceph4"))
         [today] = self.get("nvmf_get_subsystems", CNODE2)
@@ -205,9 +240,41 @@ class F2(Flow):
                           "Ceph2": ("Null disk", 512, 2097152)})
         [transport] = json.loads(self.line("get_nvmf_transports"))
         self.assertEqual((transport["trtype"], transport["max_qpairs_per_ctrlr"]),
-                         ("TCP", transport["max_io_qpairs_per_ctrlr"] + 1))
+                         (self.trtype, transport["max_io_qpairs_per_ctrlr"] + 1))
         self.assertLessEqual({"max_queue_depth", "in_capsule_data_size", "max_io_size",
                               "io_unit_size", "max_aq_depth"}, set(transport))
+
+
+class F2Rdma(OverRdma, F2):
+    """The line that makes the subsystem is word for word."""
+    addrs = ("10.1.1.54",)
+    here = ("10.1.1.54/24",)
+    there = ("10.1.1.1/24",)
+
+    def setUp(self):
+        super().setUp()
+        self.port = "4421"
+
+    def serve(self):
+        self.assertEqual(self.line("construct_nvmf_subsystem"), "")
+
+    def test_io(self):
+        self.serve()
+        self.line("nvmf_subsystem_add_ns")
+        _, [record] = self.discover(self.addrs[0])
+        self.assertEqual((record["subnqn"], record["trsvcid"]), (CNODE2, self.port))
+        self.host("verify", self.addrs[0], "-n", CNODE2, "-T", "1")
+
+    def test_address(self):
+        """One that no device has: nothing is left but the transport, which has no way back."""
+        network.ip(f"addr del {self.here[0]} dev {network.NEAR}")
+        before = self.get("nvmf_get_subsystems")
+        said = self.line("construct_nvmf_subsystem", status=1)
+        self.assertIn("nvmf_subsystem_add_listener: cannot listen on 10.1.1.54:4421: no RDMA device"
+                      " has this address", said)
+        self.assertEqual(self.get("nvmf_get_subsystems"), before)
+        [transport] = self.get("nvmf_get_transports")
+        self.assertEqual(transport["trtype"], "RDMA")
 
 
 class F3(Flow):
@@ -216,8 +283,12 @@ class F3(Flow):
         self.disk = self.file("nullb0", "")
         os.truncate(self.disk, 2 << 30)
 
+    def config(self, portid):
+        return self.file("config.json", scenarios.f3(self.addrs[0], self.port, self.disk, portid,
+                                                     self.trtype.lower()))
+
     def check(self):
-        _, [record] = self.discover(ADDRS[0])
+        _, [record] = self.discover(self.addrs[0])
         self.assertEqual((record["subnqn"], record["portid"]), ("nvme-test-1", "1"))
         [subsystem] = self.get("nvmf_get_subsystems", "nvme-test-1")
         [ns] = subsystem["namespaces"]
@@ -226,12 +297,9 @@ class F3(Flow):
         self.assertEqual((bdev["name"], bdev["block_size"], bdev["num_blocks"]),
                          (self.disk, 4096, (2 << 30) // 4096))
 
-    def test_verbatim(self):
-        self.refused("F3.json")
-
     def test_served(self):
         """And what it became, saved, makes the same with the next weftd."""
-        path = self.file("config.json", scenarios.f3(ADDRS[0], self.port, self.disk))
+        path = self.config(1)
         for how in ("-c", "load_config"):
             with self.subTest(how=how):
                 self.served(how, path)
@@ -243,10 +311,37 @@ class F3(Flow):
 
     def test_port_id(self):
         """It is nvmet's, whatever it is."""
-        path = self.file("config.json", scenarios.f3(ADDRS[0], self.port, self.disk, 42))
+        path = self.config(42)
         self.served("-c", path)
-        _, [record] = self.discover(ADDRS[0])
+        _, [record] = self.discover(self.addrs[0])
         self.assertEqual(record["portid"], "42")
+
+
+class F3Rdma(OverRdma, F3):
+    addrs = ("192.168.11.100",)
+    here = ("192.168.11.100/24",)
+    there = ("192.168.11.1/24",)
+
+    def test_verbatim(self):
+        """All that is missing is the device; the transport has no way back."""
+        if os.path.exists("/dev/nullb0"):
+            self.skipTest("this machine has a /dev/nullb0")
+        path = os.path.join(HERE, "scenarios", "F3.json")
+        wrong = "line 59: subsystem nvme-test-1 (bdev_aio_create)"
+        missing = "/dev/nullb0 cannot be opened: No such file or directory"
+        said = self.start("-c", path)
+        self.assertEqual(re.findall(r"F3\.json: (line.*)", said),
+                         [f"{wrong}: No such file or directory: {missing}"])
+        self.end()
+        self.assertIsNone(self.start())
+        before = self.get("nvmf_get_subsystems")
+        said = self.ctl("load_config", "-j", path, status=1)
+        self.assertEqual([line for line in re.findall(r"F3\.json: (line.*)", said)
+                          if " has no effect" not in line], [wrong + " failed"])
+        self.assertIn("weftctl: " + missing, said)
+        self.assertIn("no way back: nvmf_create_transport\n", said)
+        self.assertEqual(self.get("nvmf_get_subsystems"), before)
+        self.assertEqual(self.get("bdev_get_bdevs"), [])
 
 
 if __name__ == "__main__":

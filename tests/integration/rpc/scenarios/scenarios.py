@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What users arrive with, word for word, in the files beside this one, and what a test
-changes of it: addresses, paths, and the transport and devices that this build lacks.
+changes of it: addresses, paths, the transport, and devices that this build lacks.
 
 F0.conf a file of 2018; F2.txt command lines, `/` between two names of one command and
 `->` before what it prints; F3.json what nvmetcli saved; F3.fio the tests of its users,
@@ -48,10 +48,10 @@ def f2():
     return found
 
 
-def f3(address, port="4420", device="/dev/nullb0", portid=1):
-    """F3.json over TCP."""
+def f3(address, port="4420", device="/dev/nullb0", portid=1, trtype="tcp"):
+    """F3.json, over TCP unless another is given."""
     return changed(words_of("F3.json"), [
-        ('"trtype": "rdma"', '"trtype": "tcp"'), ("192.168.11.100", address),
+        ('"trtype": "rdma"', f'"trtype": "{trtype}"'), ("192.168.11.100", address),
         ('"4420"', f'"{port}"'), ("/dev/nullb0", device), ('"portid": 1', f'"portid": {portid}')])
 
 
