@@ -152,18 +152,14 @@ static void tap(struct world_node *node, bool sent, const struct packet *p)
 		t->fn(t, node, sent, p->bytes, p->len, w->now);
 }
 
-static bool io_send(struct roce_binding *binding, unsigned index, const struct roce_tx *tx)
+static struct packet *frame_of(struct node_rnic *r, const struct roce_tx *tx)
 {
-	struct node_rnic *r = of_binding(binding);
 	struct world_node *node = r->node;
 	struct world *w = node->world;
 	const struct udp_header h = { tx->from, tx->to, tx->tos, tx->len };
+	struct packet *p = packet_udp(node, &h);
 	uint8_t *at;
-	struct packet *p;
 
-	if (r->cut)
-		return true;
-	p = packet_udp(node, &h);
 	at = p->bytes + p->data_off;
 	for (unsigned i = 0; i < tx->niov; i++) {
 		memcpy(at, tx->iov[i].iov_base, tx->iov[i].iov_len);
@@ -176,8 +172,29 @@ static bool io_send(struct roce_binding *binding, unsigned index, const struct r
 		    world_mix(world_hash_bytes(p->len, p->bytes + p->data_off, 12),
 			      world_hash_bytes(tx->tos, at - 4, 4)));
 	tap(node, true, p);
-	fabric_send(w, route_for(node, &r->shards[index], tx->from, tx->to), p);
+	return p;
+}
+
+static bool io_send(struct roce_binding *binding, unsigned index, const struct roce_tx *tx)
+{
+	struct node_rnic *r = of_binding(binding);
+	struct packet *p;
+
+	if (r->cut)
+		return true;
+	p = frame_of(r, tx);
+	fabric_send(r->node->world, route_for(r->node, &r->shards[index], tx->from, tx->to), p);
 	return true;
+}
+
+/* Who looks on must know of it: its PSN is used. */
+static void io_lost(struct roce_binding *binding, unsigned index, const struct roce_tx *tx)
+{
+	struct node_rnic *r = of_binding(binding);
+
+	(void)index;
+	if (!r->cut)
+		packet_drop(frame_of(r, tx), WORLD_DROP_PORT_DOWN);
 }
 
 static void io_flush(struct roce_binding *binding, unsigned index)
@@ -264,7 +281,8 @@ static unsigned io_poll(struct roce_io *io, unsigned index, unsigned budget)
 			s->last = &s->first;
 		s->n--;
 		packet_udp_addrs(p, &from, &to);
-		tap(r->node, false, p);
+		if (roce_device_port_active(roce_soft_device(r->rnic))) /* it looks at none without */
+			tap(r->node, false, p);
 		roce_shard_receive(s->shard, &from, &to, tos_of(p), p->bytes + p->data_off,
 				   p->len - p->data_off, s->reactor->now);
 		packet_free(p);
@@ -342,7 +360,7 @@ static int io_route(struct roce_io *io, const struct net_addr *dst, struct net_a
 	return params.unreachable ? -EHOSTUNREACH : 0;
 }
 
-static const struct roce_binding_ops binding_ops = { io_send, io_flush, io_wake };
+static const struct roce_binding_ops binding_ops = { io_send, io_flush, io_wake, io_lost };
 
 static const struct roce_io_ops io_ops = {
 	.open = io_open,

@@ -67,6 +67,8 @@ struct roce_binding_ops {
 	void (*flush)(struct roce_binding *binding, unsigned shard);
 	/* A CQ that was armed has got a completion, or an event waits: the reactor must run. */
 	void (*wake)(struct roce_binding *binding, unsigned shard);
+	/* Of one that is not sent, since there is no link; NULL: nobody wants to know. */
+	void (*lost)(struct roce_binding *binding, unsigned shard, const struct roce_tx *tx);
 };
 
 struct roce_binding {

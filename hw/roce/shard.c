@@ -83,8 +83,11 @@ static bool hand_over(struct roce_shard *shard, struct roce_tx *tx)
 	struct roce_binding *binding = shard->dev->binding;
 
 	/* Without a link it is as lost on the wire. */
-	if (!atomic_load_explicit(&shard->dev->active, memory_order_relaxed))
+	if (!atomic_load_explicit(&shard->dev->active, memory_order_relaxed)) {
+		if (binding->ops->lost)
+			binding->ops->lost(binding, shard->index, tx);
 		return true;
+	}
 	if (!binding->ops->send(binding, shard->index, tx))
 		return false;
 	roce_count(&shard->stats.sent, 1);
