@@ -56,12 +56,13 @@ static struct nvmf_subsystem *subsystem_of(const struct run_host *h)
 }
 
 static const struct nvmf_listener *listener_of(const struct nvmf_subsystem *s,
-					       const struct net_addr *addr)
+					       const struct run_host *h)
 {
 	for (unsigned i = 0; i < s->listeners->len; i++) {
 		const struct nvmf_listener *l = s->listeners->pdata[i];
 
-		if (net_addr_equal(&l->trid.addr, addr))
+		if (net_addr_equal(&l->trid.addr, &h->paths->addr) &&
+		    !strcmp(l->trid.trtype, h->s->trtype == HOST_RDMA ? "RDMA" : "TCP"))
 			return l;
 	}
 	return NULL;
@@ -71,7 +72,7 @@ static const struct nvmf_listener *listener_of(const struct nvmf_subsystem *s,
 static bool path_of(const struct run_host *h, const struct nvmf_subsystem *s, uint32_t nsid,
 		    uint32_t *path)
 {
-	const struct nvmf_listener *l = listener_of(s, &h->paths->addr);
+	const struct nvmf_listener *l = listener_of(s, h);
 	const struct nvmf_ns *ns = nsid <= s->max_namespaces ? s->nss[nsid - 1] : NULL;
 
 	*path = 0;
