@@ -187,6 +187,7 @@ enum {
 	RNIC_REJ_TIMEOUT = 4,
 	RNIC_REJ_INVALID_SERVICE_ID = 8, /* nobody listens there */
 	RNIC_REJ_STALE_CONN = 10,
+	RNIC_REJ_INVALID_MTU = 26, /* the peer's port has a smaller one */
 	RNIC_REJ_CONSUMER = 28, /* the peer's program: it says why in private data */
 };
 

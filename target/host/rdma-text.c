@@ -72,6 +72,10 @@ int host_rdma_rejected(const struct rnic_cm_event *event, const char **text)
 		*text = "the target's RNIC still has an old connection of this queue pair; the "
 			"next attempt uses another";
 		return -EACCES;
+	case RNIC_REJ_INVALID_MTU:
+		*text = "the path MTU of this machine's RNIC is above that of the target's: give "
+			"both ports the same MTU";
+		return -EACCES;
 	default:
 		*text = "the target's RNIC refused the connection";
 		return -EACCES;
