@@ -292,10 +292,6 @@ struct taking {
 	const char *take, *give, *params;
 };
 
-static const char listener_params[] =
-	"{\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "
-	"\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"4420\"}}";
-
 /* A host is denied, or the listener goes. */
 static struct taking some_taking(struct draw *d)
 {
@@ -305,7 +301,7 @@ static struct taking some_taking(struct draw *d)
 		return (struct taking){ "nvmf_subsystem_remove_host", "nvmf_subsystem_add_host",
 					draw_host_params(d, host) };
 	return (struct taking){ "nvmf_subsystem_remove_listener", "nvmf_subsystem_add_listener",
-				listener_params };
+				draw_listener(d, DRAW_NQN, "4420") };
 }
 
 /*

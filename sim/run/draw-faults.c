@@ -369,11 +369,7 @@ static void admin_listener(struct draw *d)
 {
 	struct world_rng *rng = &d->call;
 	const char *port = draw_chance(rng, 50) ? "4420" : "4421";
-	const char *params = scenario_printf(
-		d->s,
-		"{\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "
-		"\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"%s\"}}",
-		port);
+	const char *params = draw_listener(d, DRAW_NQN, port);
 	uint64_t at = world_rng_below(rng, d->s->heal_at);
 
 	call(d, at, "nvmf_subsystem_remove_listener", params)->reply = SCN_ANY;
@@ -392,8 +388,7 @@ static void admin_subsystem(struct draw *d)
 	     "{\"nqn\": \"" DRAW_NQN2 "\", \"allow_any_host\": true}")
 		->reply = SCN_ANY;
 	call(d, at + draw_log(rng, 1, 100) * WORLD_MS, "nvmf_subsystem_add_listener",
-	     "{\"nqn\": \"" DRAW_NQN2 "\", \"listen_address\": {\"trtype\": \"TCP\", \"adrfam\": "
-	     "\"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"4420\"}}")
+	     draw_listener(d, DRAW_NQN2, "4420"))
 		->reply = SCN_ANY;
 	call(d, at + draw_log(rng, 1, 300) * WORLD_MS, "nvmf_delete_subsystem",
 	     "{\"nqn\": \"" DRAW_NQN2 "\"}")
@@ -470,6 +465,8 @@ void draw_raws(struct draw *d)
 		     : d->faulty_nodes && draw_chance(rng, 25) ? 1
 							       : 0;
 
+	if (d->rdma)
+		return; /* they speak NVMe/TCP */
 	for (unsigned i = 0; i < n; i++) {
 		struct scn_raw *r = scenario_add_raw(d->s);
 

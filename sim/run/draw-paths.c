@@ -15,7 +15,7 @@
 static const char *const ports[] = { "4420", "4421" };
 
 #define LISTENER                                                                                   \
-	"\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "                    \
+	"\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"%s\", "                     \
 	"\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"%s\"}"
 
 /* --- who there is -------------------------------------------------------------------------- */
@@ -53,7 +53,7 @@ void draw_ways(struct draw *d)
 {
 	if (d->second)
 		draw_call(d, 0, "nvmf_subsystem_add_listener",
-			  scenario_printf(d->s, "{" LISTENER "}", ports[1]));
+			  scenario_printf(d->s, "{" LISTENER "}", d->trtype, ports[1]));
 	if (!d->hidden)
 		return;
 	draw_call(d, 0, "bdev_malloc_create",
@@ -84,12 +84,12 @@ static void set_state(struct draw *d, uint64_t at, const char *port, const char 
 		      unsigned group)
 {
 	draw_call(d, at, "nvmf_subsystem_listener_set_ana_state",
-		  group == 0 ? scenario_printf(d->s, "{" LISTENER ", \"ana_state\": \"%s\"}", port,
-					       state)
+		  group == 0 ? scenario_printf(d->s, "{" LISTENER ", \"ana_state\": \"%s\"}",
+					       d->trtype, port, state)
 			     : scenario_printf(d->s,
 					       "{" LISTENER
 					       ", \"ana_state\": \"%s\", \"anagrpid\": %u}",
-					       port, state, group));
+					       d->trtype, port, state, group));
 }
 
 static void flap(struct draw *d, uint64_t at)

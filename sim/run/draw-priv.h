@@ -10,7 +10,7 @@
 
 struct draw {
 	struct scenario *s;
-	struct world_rng topology, workload, network, fault, call, layers, aim, paths;
+	struct world_rng topology, workload, network, fault, call, layers, aim, paths, verbs;
 	unsigned hosts, namespaces;
 	unsigned block_size[2]; /* of the namespaces */
 	bool ana, second; /* paths have states; there is a second listener */
@@ -25,13 +25,16 @@ struct draw {
 	bool limited[8];	/* ... and its limits change */
 	uint64_t ios;	/* that each of two hosts does; 0: drawn, as is their number */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
-	bool faulty_network, faulty_nodes, admin, hostile, files;
+	bool faulty_network, faulty_nodes, admin, hostile, files, rdma;
+	const char *trtype; /* of the listeners that administrators know */
 };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n);
 bool draw_chance(struct world_rng *rng, unsigned percent);
 uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
 
+/* Of nvmf_subsystem_add_listener and the like. */
+const char *draw_listener(struct draw *d, const char *nqn, const char *port);
 /* Of nvmf_subsystem_add_host and the like. */
 const char *draw_host_params(struct draw *d, unsigned i);
 /*
@@ -53,6 +56,10 @@ const char *draw_ana_group(struct draw *d);
 void draw_ways(struct draw *d);
 void draw_way(struct draw *d, struct scn_host *h, unsigned i);
 void draw_path_calls(struct draw *d);
+/* draw-rdma.c: the profile "rdma". */
+void draw_rdma_transport(struct draw *d);
+/* Whose RNICs there are, and what they suffer: after all else has been drawn. */
+void draw_rdma(struct draw *d);
 void draw_admin(struct draw *d);
 void draw_aimed(struct draw *d);
 void draw_aimed_calls(struct draw *d);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char *const scenario_profiles[] = { "default", "calm",	  "network", "admin",
-					  "hostile", "two-hosts", "file",    NULL };
+					  "hostile", "two-hosts", "file",    "rdma",  NULL };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n)
 {
@@ -29,6 +29,15 @@ uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi)
 		bits++;
 	top = MIN(hi, lo << world_rng_below(rng, bits + 1));
 	return world_rng_range(rng, lo, MAX(lo, top));
+}
+
+const char *draw_listener(struct draw *d, const char *nqn, const char *port)
+{
+	return scenario_printf(d->s,
+			       "{\"nqn\": \"%s\", \"listen_address\": {\"trtype\": \"%s\", "
+			       "\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", "
+			       "\"trsvcid\": \"%s\"}}",
+			       nqn, d->trtype, port);
 }
 
 static struct scn_call *setup(struct draw *d, const char *method, const char *params)
@@ -123,7 +132,10 @@ static void draw_target(struct draw *d)
 	t->reactors = world_rng_range(rng, 1, 4);
 	if (draw_chance(rng, 30))
 		t->buf_limit = draw_log(rng, 1 << 20, 16 << 20);
-	draw_transport(d);
+	if (d->rdma)
+		draw_rdma_transport(d);
+	else
+		draw_transport(d);
 	d->closed = draw_chance(rng, 30);
 	setup(d, "nvmf_create_subsystem",
 	      scenario_printf(d->s,
@@ -139,9 +151,7 @@ static void draw_target(struct draw *d)
 			draw_file_namespace(d, t, i);
 		else
 			draw_namespace(d, i);
-	setup(d, "nvmf_subsystem_add_listener",
-	      "{\"nqn\": \"" DRAW_NQN "\", \"listen_address\": {\"trtype\": \"TCP\", "
-	      "\"adrfam\": \"IPv4\", \"traddr\": \"192.0.2.1\", \"trsvcid\": \"4420\"}}");
+	setup(d, "nvmf_subsystem_add_listener", draw_listener(d, DRAW_NQN, "4420"));
 	draw_ways(d);
 }
 
@@ -234,7 +244,7 @@ static void draw_all(struct draw *d)
 {
 	struct world_rng *rng = &d->topology;
 
-	d->corrupt = d->faulty_network && draw_chance(rng, 20);
+	d->corrupt = d->faulty_network && !d->rdma && draw_chance(rng, 20);
 	d->hosts = d->ios > 0 ? 2 : (unsigned)draw_log(rng, 1, 4);
 	d->s->heal_at = draw_log(rng, 50, 3000) * WORLD_MS;
 	d->s->bound = 300 * WORLD_SEC;
@@ -265,13 +275,17 @@ static void draw_all(struct draw *d)
 	draw_raws(d);
 	draw_layer_calls(d);
 	draw_path_calls(d);
+	if (d->rdma)
+		draw_rdma(d);
 }
 
 struct scenario *scenario_draw(uint64_t seed, const char *profile)
 {
 	/* Only for its random streams; the run has a world of its own. */
 	struct world *w;
-	struct draw d = { .faulty_network = true, .faulty_nodes = true, .admin = true };
+	struct draw d = {
+		.faulty_network = true, .faulty_nodes = true, .admin = true, .trtype = "TCP"
+	};
 
 	if (!strcmp(profile, "calm"))
 		d.faulty_network = d.faulty_nodes = d.admin = false;
@@ -283,6 +297,8 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 		d.faulty_network = d.faulty_nodes = false, d.hostile = true;
 	else if (!strcmp(profile, "file"))
 		d.faulty_nodes = d.admin = false, d.files = true;
+	else if (!strcmp(profile, "rdma"))
+		d.rdma = true, d.trtype = "RDMA";
 	else if (!strcmp(profile, "two-hosts"))
 		d.ios = 1000;
 	else if (strcmp(profile, "default") != 0)
@@ -296,6 +312,7 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 	world_rng_init(w, &d.layers, "draw.layers");
 	world_rng_init(w, &d.aim, "draw.aim");
 	world_rng_init(w, &d.paths, "draw.paths");
+	world_rng_init(w, &d.verbs, "draw.rdma");
 	d.s = scenario_new();
 	d.s->seed = seed;
 	d.s->name = scenario_printf(d.s, "seed-%s", profile);

@@ -604,6 +604,14 @@ struct scn_packet *scenario_packet_new(struct scenario *s)
 	return p;
 }
 
+struct scn_rnic *scenario_rnic_new(struct scenario *s)
+{
+	struct scn_rnic *r = codec_alloc(s->arena, sizeof(*r));
+
+	rnic_init(r);
+	return r;
+}
+
 struct scn_link *scenario_link_new(struct scenario *s)
 {
 	struct scn_link *l = codec_alloc(s->arena, sizeof(*l));

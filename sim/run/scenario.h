@@ -279,6 +279,7 @@ struct scn_load *scenario_add_load(struct scenario *s);
 struct scn_expect *scenario_add_expect(struct scenario *s);
 struct scn_link *scenario_link_new(struct scenario *s);
 struct scn_packet *scenario_packet_new(struct scenario *s);
+struct scn_rnic *scenario_rnic_new(struct scenario *s);
 const char *scenario_printf(struct scenario *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* NULL: error names file, line and key. */
