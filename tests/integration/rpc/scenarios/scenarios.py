@@ -28,8 +28,9 @@ def f0(devices, addresses, port, trtype="TCP"):
     """F0.conf; devices: the section that makes Nvme0n1 and Nvme1n1."""
     text = re.sub(r"\[Nvme\]\n( +.*\n)+", lambda _: devices, words_of("F0.conf"))
     assert devices in text
-    return changed(text, [("Listen RDMA 192.168.11.11:4420", f"Listen {trtype} {addresses[0]}:{port}"),
-                          ("Listen RDMA 192.168.12.11:4420", f"Listen {trtype} {addresses[1]}:{port}")])
+    old = ("192.168.11.11:4420", "192.168.12.11:4420")
+    return changed(text, [(f"Listen RDMA {there}", f"Listen {trtype} {here}:{port}")
+                          for there, here in zip(old, addresses)])
 
 
 def f2():
