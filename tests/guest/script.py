@@ -58,6 +58,14 @@ class Script:
                 self.check(f"{expect}, within {seconds} s", json.dumps(seen), False)
             time.sleep(0.1)
 
+    def modules(self, guest, links):
+        """What a guest needs for the target's transport over so many links."""
+        guest.must("modprobe", f"nvme-{self.t.trtype}")
+        if self.t.trtype == "rdma":
+            guest.must("modprobe", "rdma_rxe")
+            for n in range(links):
+                guest.must("rdma", "link", "add", f"rxe{n}", "type", "rxe", "netdev", f"eth{n}")
+
     def disk(self, seen, nsid):
         for name, d in seen["disks"].items():
             if d["subsysnqn"] == self.nqn and d["nsid"] == str(nsid) and d["size"] not in (None, "0"):

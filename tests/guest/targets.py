@@ -29,9 +29,9 @@ def programs():
     return os.environ.get("WEFT_BIN", f"{ROOT}/build/release/bin")
 
 
-def configuration(address, mib, port=PORT):
+def configuration(address, mib, port=PORT, trtype="TCP"):
     """weftd's configuration: one malloc namespace, reached at the address."""
-    where = {"trtype": "TCP", "adrfam": "IPv4", "traddr": address, "trsvcid": port}
+    where = {"trtype": trtype, "adrfam": "IPv4", "traddr": address, "trsvcid": port}
 
     def call(method, **params):
         return {"method": method, "params": params}
@@ -41,7 +41,7 @@ def configuration(address, mib, port=PORT):
             call("bdev_malloc_create", name="Malloc0", block_size=512, num_blocks=mib * 2048,
                  uuid=UUID)]},
         {"subsystem": "nvmf", "config": [
-            call("nvmf_create_transport", trtype="TCP"),
+            call("nvmf_create_transport", trtype=trtype),
             call("nvmf_subsystem_add_listener", nqn=DISCOVERY, listen_address=where),
             call("nvmf_create_subsystem", nqn=NQN, allow_any_host=True, serial_number=SERIAL,
                  model_number="weft guest test", max_namespaces=8),
@@ -63,7 +63,7 @@ class WeftTarget:
         self.pid = self.process = None
         self.dir = "/run/weft-test" if guest else tempfile.mkdtemp(prefix="weft-target-")
         text = text(self.dir) if callable(text) else text
-        text = text or json.dumps(configuration(address, mib, port), indent=1)
+        text = text or json.dumps(configuration(address, mib, port, trtype), indent=1)
         if guest:
             guest.must("mkdir", "-p", self.dir)
             guest.write(f"{self.dir}/config.json", text)
