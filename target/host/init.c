@@ -134,8 +134,7 @@ static void ask_queues(struct host_ctrlr *c)
 
 static void set_events(struct host_ctrlr *c)
 {
-	uint32_t want =
-		c->id->oaes & (NVME_OAES_NS_ATTR | NVME_OAES_ANA | NVME_OAES_DISCOVERY);
+	uint32_t want = c->id->oaes & (NVME_OAES_NS_ATTR | NVME_OAES_ANA | NVME_OAES_DISCOVERY);
 
 	if (want)
 		set_feature(c, NVME_FEAT_AEC, want, "Set Features (asynchronous events)",

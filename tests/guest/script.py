@@ -68,7 +68,8 @@ class Script:
 
     def disk(self, seen, nsid):
         for name, d in seen["disks"].items():
-            if d["subsysnqn"] == self.nqn and d["nsid"] == str(nsid) and d["size"] not in (None, "0"):
+            if (d["subsysnqn"] == self.nqn and d["nsid"] == str(nsid)
+                    and d["size"] not in (None, "0")):
                 return name, d
         return None
 

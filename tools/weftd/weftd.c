@@ -162,8 +162,7 @@ static bool load(struct weftd *d)
 	g_autofree char *text = NULL;
 	gsize len = 0;
 
-	if (d->options.config &&
-	    !g_file_get_contents(d->options.config, &text, &len, &error)) {
+	if (d->options.config && !g_file_get_contents(d->options.config, &text, &len, &error)) {
 		g_printerr("weftd: %s\n", error->message);
 		return false;
 	}

@@ -49,7 +49,8 @@ class Followed(unittest.TestCase):
                 "```output\nN\n```\n```ini a.conf\n[Null]\n```\n"
                 "```sh run\ngrep Null a.conf; weftctl log_get_level\n```\n"
                 "```output\n[...l]\n...NOTICE...\n```\n"
-                "```sh fails\nweftctl bdev_null_create N 1 512\n```\n```output\n...File exists...\n```\n")
+                "```sh fails\nweftctl bdev_null_create N 1 512\n```\n"
+                "```output\n...File exists...\n```\n")
         self.assertEqual(self.follow_text(good), 4)
         for old, new, said in ((" N 1 512\n   ", " N\n   ", "a command failed"),
                                ("output\nN", "output\nM", "no line"),
