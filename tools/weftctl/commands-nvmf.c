@@ -17,7 +17,7 @@ const struct command commands_nvmf[] = {
 		OPT(0, "crdt2", "crdt2", ARG_INT, "x 100 ms", .also = "-t2"),
 		OPT(0, "crdt3", "crdt3", ARG_INT, "x 100 ms", .also = "-t3"), END } },
 	{ "nvmf_create_transport", "Enable a transport", OUT_NONE, .args = ARGS {
-		REQ('t', "trtype", "trtype", ARG_STR, "transport: TCP or RDMA", .values = "TCP RDMA"),
+		REQ('t', "trtype", "trtype", ARG_STR, "transport", .values = "TCP RDMA"),
 		TGT('g'),
 		OPT('q', "max-queue-depth", "max_queue_depth", ARG_INT, "entries of an I/O queue"),
 		OPT('m', "max-io-qpairs-per-ctrlr", "max_io_qpairs_per_ctrlr", ARG_INT, "I/O queues of a controller"),
