@@ -216,7 +216,6 @@ static bool put_inside(struct rdma_qpair *t, struct host_slot *s, struct nvme_cm
 		n = 1;
 	}
 	cmd->sgl = (struct nvme_sgl){ .length = s->len, .type = NVME_SGL_OFFSET };
-	r->in_send = true;
 	*nsge = 1 + n;
 	return true;
 }
@@ -275,12 +274,14 @@ static bool put_command(struct rdma_qpair *t, struct host_slot *s, struct batch 
 		.lkey = t->lkey,
 	};
 	*wr = (struct ibv_send_wr){ .sg_list = sges, .num_sge = nsge, .opcode = IBV_WR_SEND };
-	if (account(t, index, r->in_send))
-		wr->send_flags |= IBV_SEND_SIGNALED;
 	if (t->inlined && nsge == 1) {
 		wr->send_flags |= IBV_SEND_INLINE;
 		sges[0].addr = (uintptr_t)cmd;
+	} else {
+		r->in_send = true; /* the RNIC may have to read the capsule again */
 	}
+	if (account(t, index, r->in_send))
+		wr->send_flags |= IBV_SEND_SIGNALED;
 	if (b->n > 0)
 		b->wrs[b->n - 1].next = wr;
 	b->n++;

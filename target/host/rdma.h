@@ -61,7 +61,7 @@ struct rdma_slot {
 	uint8_t *bounce;
 	uint32_t key;
 	bool bound;	 /* the key is the window's, valid */
-	bool in_send;	 /* the SEND under way refers to its data */
+	bool in_send;	 /* the SEND under way refers to its capsule in memory */
 	bool in_inv;	 /* the window is being invalidated by us */
 	bool to_inv;	 /* it is to be, when there is room */
 	uint16_t status; /* the response's */
