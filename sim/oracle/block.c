@@ -391,6 +391,7 @@ static void cut_cell(struct oracle_block *o, struct cell *cell)
 		v->ended = o->now;
 		v->last = v->begun;
 		v->acked = 0;
+		v->swapped = 0; /* which may have been undone */
 	}
 }
 

@@ -55,6 +55,11 @@ static struct nvmf_subsystem *subsystem_of(const struct run_host *h)
 	return h->target->down ? NULL : nvmf_subsystem_find(h->target->target->nvmf, h->s->subnqn);
 }
 
+const char *run_trtype(const struct scn_host *h)
+{
+	return h->trtype == HOST_RDMA ? "RDMA" : "TCP";
+}
+
 static const struct nvmf_listener *listener_of(const struct nvmf_subsystem *s,
 					       const struct run_host *h)
 {
@@ -62,7 +67,7 @@ static const struct nvmf_listener *listener_of(const struct nvmf_subsystem *s,
 		const struct nvmf_listener *l = s->listeners->pdata[i];
 
 		if (net_addr_equal(&l->trid.addr, &h->paths->addr) &&
-		    !strcmp(l->trid.trtype, h->s->trtype == HOST_RDMA ? "RDMA" : "TCP"))
+		    !strcmp(l->trid.trtype, run_trtype(h->s)))
 			return l;
 	}
 	return NULL;

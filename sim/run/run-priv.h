@@ -205,6 +205,8 @@ void run_fence_look(struct run *run, struct run_target *t, const char *method);
 /* paths.c */
 struct nvmf_ns;
 bool run_ns_allowed(const struct nvmf_ns *ns, const char *hostnqn);
+/* As the target calls it. */
+const char *run_trtype(const struct scn_host *h);
 /* An I/O by it is done, not refused. */
 bool run_path_usable(const struct run_host *h, uint32_t nsid);
 void run_paths_look(struct run *run);

@@ -93,7 +93,7 @@ void run_list_all(struct counts *counts)
  * least. */
 static uint64_t kato_of(const struct run_host *h)
 {
-	struct nvmf_transport *t = nvmf_transport_find(h->target->target->nvmf, "TCP");
+	struct nvmf_transport *t = nvmf_transport_find(h->target->target->nvmf, run_trtype(h->s));
 	const struct nvmf_transport_options *o = t != NULL ? nvmf_transport_get_options(t) : NULL;
 	uint64_t unit = o != NULL && o->kas > 0 ? o->kas * 100 * WORLD_MS : WORLD_MS;
 	uint64_t kato = MAX(h->s->kato, o != NULL ? o->min_kato_ms * WORLD_MS : 0);
@@ -333,7 +333,7 @@ static void check_vanished(struct run *run, uint64_t now)
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		const struct run_host *h = run->hosts->pdata[i];
 
-		if (h->gone && h->s->kato > 0 &&
+		if (h->gone && h->s->kato > 0 && !h->target->down &&
 		    MAX(h->gone_at, run->calm_since) + 2 * kato_of(h) + KATO_SLACK < now &&
 		    run->disturbed == 0 && run_ctrlrs_of_host(h) > 0)
 			run_fail(run, RUN_LIVENESS, "T",
