@@ -57,6 +57,7 @@ void draw_ways(struct draw *d);
 void draw_way(struct draw *d, struct scn_host *h, unsigned i);
 void draw_path_calls(struct draw *d);
 /* draw-rdma.c: the profile "rdma". */
+void draw_whether_power(struct draw *d);
 void draw_rdma_transport(struct draw *d);
 /* Whose RNICs there are, and what they suffer: after all else has been drawn. */
 void draw_rdma(struct draw *d);

@@ -12,6 +12,14 @@
 
 #define PICK(rng, array) (array)[world_rng_below(rng, G_N_ELEMENTS(array))]
 
+/* In some seeds data is in files, and the target's machine loses its power now and then. */
+void draw_whether_power(struct draw *d)
+{
+	d->files = draw_chance(&d->verbs, 15);
+	if (d->files)
+		d->admin = d->faulty_nodes = d->ana = d->second = d->hidden = d->starves = false;
+}
+
 /* --- the target ------------------------------------------------------------------------------ */
 
 void draw_rdma_transport(struct draw *d)
@@ -200,7 +208,7 @@ static void rdma_point(struct draw *d)
 	if (draw_chance(rng, 50))
 		f->node = scenario_printf(d->s, "host%" PRIu64, world_rng_below(rng, d->hosts));
 	f->name = *f->node == 't' ? PICK(rng, target_points) : PICK(rng, host_points);
-	f->nth = draw_log(rng, 1, 50);
+	f->nth = draw_log(rng, 1, 8);
 	f->count = draw_log(rng, 1, 20);
 	f->ppm = draw_chance(rng, 50) ? 0 : draw_log(rng, 1000, 500000);
 }
@@ -230,7 +238,7 @@ void draw_rdma(struct draw *d)
 		unsigned percent, most;
 	} kinds[] = { { rdma_packet, 60, 16 },
 		      { rdma_flip, 15, 3 },
-		      { rdma_point, 20, 4 },
+		      { rdma_point, 40, 8 },
 		      { rdma_gone, 8, 1 } };
 	struct scn_target *t = d->s->targets.items;
 

@@ -257,6 +257,8 @@ static void draw_all(struct draw *d)
 	}
 	d->bytes = 8 << 20;
 	draw_whether_ana(d);
+	if (d->rdma)
+		draw_whether_power(d);
 	draw_network(d);
 	draw_target(d);
 	for (unsigned i = 0; i < d->hosts; i++)

@@ -108,7 +108,9 @@ static int main_swarm(int argc, char **argv)
 	struct swarm o = { .jobs = 1 };
 	const GOptionEntry entries[] = {
 		{ "profile", 0, 0, G_OPTION_ARG_STRING, &o.profile,
-		  "what seeds draw from: default, calm, network, admin, hostile, two-hosts", "P" },
+		  "what seeds draw from: default, calm, network, admin, hostile, two-hosts, "
+		  "file, rdma",
+		  "P" },
 		{ "seeds", 0, 0, G_OPTION_ARG_STRING, &o.seeds,
 		  "these; A+N: N from A, which may be a commit hash", "A-B" },
 		{ "for", 0, 0, G_OPTION_ARG_STRING, &o.duration,
