@@ -202,8 +202,13 @@ static struct nvmf_transport *rdma_create(struct nvmf_tgt *tgt,
 		return NULL;
 	}
 	if (rc < 0) {
-		weft_error_set(error, RPC_INTERNAL_ERROR, NULL, "the RNIC cannot be opened: %s",
-			       g_strerror(-rc));
+		weft_error_set(error, RPC_INTERNAL_ERROR, NULL, "the RNIC cannot be opened: %s%s",
+			       g_strerror(-rc),
+			       rc == -EADDRINUSE
+				       ? "; software RoCE needs UDP port 4791 for itself, which "
+					 "the kernel's rdma_rxe (rdma link show) or another "
+					 "program has"
+				       : "; the log says more");
 		return NULL;
 	}
 	if (options->data_wr_pool_size == 0)
