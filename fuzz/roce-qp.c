@@ -81,7 +81,8 @@ static void connect_qp(struct fuzz *f)
 				.rq_psn = roce_qp_first_psn(f->qp),
 				.mtu = MTU,
 				.max_dest_rd_atomic = 2,
-				.min_rnr_timer = 1 };
+				.min_rnr_timer = 1,
+				.flow_control = true };
 	struct roce_rts rts = { .sq_psn = 0xfffff0,
 				.timeout = 4,
 				.retry_count = 3,

@@ -157,6 +157,7 @@ static void take_rep(struct rnic_id *id, const struct roce_cm *cm)
 	cm_stop_timer(id);
 	id->remote_id = rep->local_id;
 	id->remote_qpn = rep->qpn;
+	id->flow_control = id->req.flow_control && rep->flow_control;
 	if (cm_qp_connect(id, rep->qpn, rep->psn,
 			  MIN(id->req.responder_resources, rep->initiator_depth),
 			  MIN(id->req.initiator_depth, rep->responder_resources),

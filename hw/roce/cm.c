@@ -432,6 +432,7 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint
 		.mtu = roce_cm_mtu_bytes(id->req.mtu),
 		.max_dest_rd_atomic = responder,
 		.min_rnr_timer = RNR_TIMER,
+		.flow_control = id->flow_control,
 	};
 	struct roce_rts rts = {
 		.sq_psn = peer_psn,
@@ -571,6 +572,7 @@ int cm_accept(struct rnic_id *id, const struct rdma_conn_param *param)
 		return -EINVAL;
 	responder = MIN(param->responder_resources, id->req.initiator_depth);
 	initiator = MIN(param->initiator_depth, id->req.responder_resources);
+	id->flow_control = id->req.flow_control && param->flow_control;
 	rc = cm_qp_connect(id, id->req.qpn, id->req.psn, responder, initiator,
 			   id->req.rnr_retry_count);
 	if (rc < 0)

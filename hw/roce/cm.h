@@ -64,6 +64,7 @@ struct rnic_id {
 	struct rnic_id *listener; /* of a request that is not answered; NULL: it has gone */
 
 	uint32_t local_id, remote_id, remote_qpn;
+	bool flow_control; /* both want it: ACKs of ours tell of receives */
 	struct roce_cm_req req; /* as sent or received */
 	struct roce_rtr rtr;	/* active: kept for the REP */
 	uint64_t tid;

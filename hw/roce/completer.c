@@ -90,19 +90,27 @@ static bool acknowledged(struct roce_qp *qp, uint32_t psn, uint64_t now)
 
 /* --- ACKs and NAKs -------------------------------------------------------------------------- */
 
-/* The peer has completed msn messages and has receives for so many more. */
+/*
+ * The peer has completed msn messages and has receives for so many more. It tells a
+ * rounded number: what it promised before stays.
+ */
 static void take_credits(struct roce_qp *qp, const struct roce_packet *p)
 {
 	struct roce_requester *req = &qp->req;
 	uint8_t value = roce_aeth_value(p->syndrome);
 	uint32_t msn_now = req->done_ssn & 0xffffff;
 	int32_t ahead = (int32_t)((p->msn - msn_now) << 8) / 256;
+	uint32_t limit;
 
-	req->credits = value != ROCE_CREDITS_NONE;
-	if (req->credits) {
-		req->credit_ssn = req->done_ssn + (uint32_t)ahead + roce_credits(value);
-		roce_qp_ready(qp);
+	if (value == ROCE_CREDITS_NONE) {
+		req->credits = false;
+		return;
 	}
+	limit = req->done_ssn + (uint32_t)ahead + roce_credits(value);
+	if (!req->credits || (int32_t)(limit - req->credit_ssn) > 0)
+		req->credit_ssn = limit;
+	req->credits = true;
+	roce_qp_ready(qp);
 }
 
 static void receiver_not_ready(struct roce_qp *qp, uint32_t psn, uint8_t timer, uint64_t now)

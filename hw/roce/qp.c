@@ -174,6 +174,7 @@ int roce_qp_rtr(struct roce_qp *qp, const struct roce_rtr *rtr)
 	qp->rsp.max_reads = rtr->max_dest_rd_atomic;
 	qp->rsp.reads = g_new0(struct roce_read, MAX(rtr->max_dest_rd_atomic, 1));
 	qp->rsp.rnr_timer = rtr->min_rnr_timer;
+	qp->rsp.credits = rtr->flow_control && !qp->srq;
 	qp->state = IBV_QPS_RTR;
 	return 0;
 }

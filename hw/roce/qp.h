@@ -20,7 +20,7 @@
 #define ROCE_WINDOW 512
 #define ROCE_ACK_EVERY 32
 /* Packets of one queue pair in its turn. */
-#define ROCE_TURN 16
+#define ROCE_TURN 32
 
 enum roce_wqe_state {
 	ROCE_WQE_POSTED,  /* nothing of it has been sent */
@@ -104,6 +104,7 @@ struct roce_responder {
 	uint8_t syndrome;
 	uint32_t owed_psn;
 	uint8_t rnr_timer;
+	bool credits; /* are told in ACKs */
 };
 
 struct roce_dcqcn {
@@ -206,6 +207,9 @@ void roce_completer_receive(struct roce_qp *qp, const struct roce_packet *p, uin
 void roce_responder_receive(struct roce_qp *qp, const struct roce_packet *p);
 bool roce_reply_wants(const struct roce_qp *qp);
 unsigned roce_reply_run(struct roce_qp *qp, unsigned budget);
+/* The acknowledgement: last, since it is the shortest packet (a binding may cut one
+ * datagram into packets of a size and a shorter one), and so speaks of most. */
+unsigned roce_reply_ack(struct roce_qp *qp);
 /* Owes the peer an acknowledgement of all up to psn, or a NAK of psn. */
 void roce_owe_ack(struct roce_qp *qp, uint32_t psn);
 void roce_owe_nak(struct roce_qp *qp, uint32_t psn, uint8_t syndrome);

@@ -2,7 +2,7 @@
 /*
  * What the responder sends: READ responses, in the order of the requests, and one
  * acknowledgement or NAK for all that came after them. A READ response acknowledges
- * what was before it.
+ * what was before it; a NAK leaves before the requester's packets, an ACK behind them.
  */
 #include "hw/roce/qp.h"
 
@@ -46,8 +46,8 @@ void roce_owe_nak(struct roce_qp *qp, uint32_t psn, uint8_t syndrome)
 
 static uint8_t ack_syndrome(const struct roce_qp *qp)
 {
-	uint8_t value =
-		qp->srq ? ROCE_CREDITS_NONE : roce_credits_value(roce_recv_count(&qp->rsp.ring));
+	uint8_t value = qp->rsp.credits ? roce_credits_value(roce_recv_count(&qp->rsp.ring))
+					: ROCE_CREDITS_NONE;
 
 	return roce_aeth_syndrome(ROCE_AETH_ACK, value);
 }
@@ -145,11 +145,16 @@ unsigned roce_reply_run(struct roce_qp *qp, unsigned budget)
 
 		if (r && rsp->owed == ROCE_OWED_ACK && roce_psn_cmp(rsp->owed_psn, r->psn) < 0)
 			rsp->owed = ROCE_OWED_NOTHING;
-		if (!r && rsp->owed == ROCE_OWED_NOTHING)
+		if (!r && rsp->owed != ROCE_OWED_NAK)
 			break;
 		if (!(r ? send_response(qp, r) : send_owed(qp)))
 			break;
 		n++;
 	}
 	return n;
+}
+
+unsigned roce_reply_ack(struct roce_qp *qp)
+{
+	return qp->rsp.owed == ROCE_OWED_ACK && !next_read(&qp->rsp) && send_owed(qp);
 }

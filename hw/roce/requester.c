@@ -32,6 +32,12 @@ static bool takes_receive(const struct roce_wqe *wqe)
 	return wqe->opcode != IBV_WR_RDMA_WRITE && wqe->opcode != IBV_WR_RDMA_READ;
 }
 
+static bool has_credit(const struct roce_requester *req, const struct roce_wqe *wqe)
+{
+	return !req->credits || !takes_receive(wqe) || is_local(wqe) ||
+	       (int32_t)(wqe->ssn - req->credit_ssn) <= 0;
+}
+
 /* May the request at the place, of which nothing has been sent yet, begin? */
 static bool may_begin(const struct roce_qp *qp, const struct roce_wqe *wqe)
 {
@@ -42,10 +48,7 @@ static bool may_begin(const struct roce_qp *qp, const struct roce_wqe *wqe)
 	if (wqe->opcode == IBV_WR_RDMA_READ)
 		return req->reads < qp->max_rd_atomic;
 	/* Without a credit one is sent to ask for some, when nothing else is on its way. */
-	if (req->credits && takes_receive(wqe) && !is_local(wqe) &&
-	    (int32_t)(wqe->ssn - req->credit_ssn) > 0)
-		return req->una == req->psn;
-	return true;
+	return has_credit(req, wqe) || req->una == req->psn;
 }
 
 static enum what next_step(const struct roce_qp *qp, uint64_t now)
@@ -150,10 +153,20 @@ static enum roce_place place_in(const struct roce_wqe *wqe, uint32_t offset)
 	return offset + 1 == wqe->npsn ? ROCE_LAST : ROCE_MIDDLE;
 }
 
-/* An acknowledgement is asked for at the end of a message, and now and then within. */
-static bool asks_for_ack(const struct roce_requester *req, enum roce_place place)
+/* Does a packet of the next request follow the last one of this? */
+static bool goes_on(const struct roce_qp *qp)
 {
-	return place == ROCE_LAST || place == ROCE_ONLY || req->unasked + 1 >= ROCE_ACK_EVERY;
+	const struct roce_wqe *wqe = roce_wqe_at(qp, qp->req.next + 1);
+
+	return qp->req.next + 1 != qp->req.tail && !is_local(wqe) &&
+	       (wqe->state != ROCE_WQE_POSTED ||
+		(may_begin(qp, wqe) && has_credit(&qp->req, wqe)));
+}
+
+/* An acknowledgement is asked for by the last packet that there is to send, and now and then. */
+static bool asks_for_ack(const struct roce_qp *qp, bool end)
+{
+	return (end && !goes_on(qp)) || qp->req.unasked + 1 >= ROCE_ACK_EVERY;
 }
 
 static int pieces_of(struct roce_qp *qp, struct roce_wqe *wqe, uint32_t offset, uint32_t len,
@@ -179,7 +192,7 @@ static bool send_message(struct roce_qp *qp, struct roce_wqe *wqe)
 		.opcode = opcode_of(wqe, place),
 		.psn = req->psn,
 		.solicited = end && wqe->solicited,
-		.ack_request = asks_for_ack(req, place),
+		.ack_request = asks_for_ack(qp, end),
 		.va = wqe->va,
 		.rkey = wqe->opcode == IBV_WR_SEND_WITH_INV ? wqe->imm : wqe->rkey,
 		.dma_len = wqe->len,

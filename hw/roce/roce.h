@@ -195,6 +195,7 @@ struct roce_rtr {
 	unsigned mtu;		    /* bytes */
 	uint8_t max_dest_rd_atomic; /* READs that the peer may have outstanding here */
 	uint8_t min_rnr_timer;	    /* as in an RNR NAK */
+	bool flow_control;	    /* our ACKs tell how many receives there are (no SRQ) */
 };
 
 /* RTR to RTS. */

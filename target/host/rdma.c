@@ -225,7 +225,7 @@ static int send_request(struct rdma_qpair *t)
 		.private_data_len = sizeof(req),
 		.responder_resources =
 			(uint8_t)MIN(MAX(t->device->info.attr.max_qp_rd_atom, 0), 255),
-		.flow_control = 1,
+		.flow_control = 0, /* every command has its receive */
 		.retry_count = 7,
 		.rnr_retry_count = 7,
 	};

@@ -13,6 +13,8 @@
 #include "target/nvmf/rdma.h"
 
 #define CHAIN 64 /* work requests posted at once */
+/* Data of so many bytes goes before its responses: what software RoCE hands over at once. */
+#define GROUP_LEN 61440
 
 struct chain {
 	struct rdma_conn *c;
@@ -219,26 +221,48 @@ static void add_response(struct chain *ch, struct rdma_req *r)
 	make_signaled(c, wr, r, 0);
 }
 
-/* Data and responses. False: as move_piece(). */
+/* What there is room for of the request's data. False: as move_piece(). */
+static bool add_data(struct chain *ch, struct rdma_req *r)
+{
+	struct rdma_conn *c = ch->c;
+	struct ibv_send_wr *wr;
+
+	while (r->send_data && r->at < r->req.data_len && !is_full(ch)) {
+		if (!move_piece(ch, r, IBV_WR_RDMA_WRITE, &wr))
+			return false;
+		if (c->sq_used == c->sq_size)
+			make_signaled(c, wr, NULL, 0);
+	}
+	return true;
+}
+
+/*
+ * Data and responses, those of small requests in groups: packets of one size that
+ * follow each other cost least. False: as move_piece().
+ */
 static bool add_responses(struct chain *ch)
 {
 	struct rdma_conn *c = ch->c;
-	struct rdma_req *r;
 
-	while ((r = c->tx_head) != NULL && !is_full(ch)) {
-		if (r->send_data && r->at < r->req.data_len) {
-			struct ibv_send_wr *wr;
+	while (c->tx_head != NULL && !is_full(ch)) {
+		struct rdma_req *r = c->tx_head;
+		uint32_t len = 0;
 
-			if (!move_piece(ch, r, IBV_WR_RDMA_WRITE, &wr))
+		for (; r != NULL && len < GROUP_LEN && !is_full(ch); r = r->next) {
+			if (!add_data(ch, r))
 				return false;
-			if (c->sq_used == c->sq_size)
-				make_signaled(c, wr, NULL, 0);
-			continue;
+			if (r->send_data && r->at < r->req.data_len)
+				break;
+			len += r->send_data ? r->req.data_len : 0;
 		}
-		c->tx_head = r->next;
-		if (c->tx_head == NULL)
-			c->tx_last = &c->tx_head;
-		add_response(ch, r);
+		while (c->tx_head != r && !is_full(ch)) {
+			struct rdma_req *next = c->tx_head->next;
+
+			add_response(ch, c->tx_head);
+			c->tx_head = next;
+			if (next == NULL)
+				c->tx_last = &c->tx_head;
+		}
 	}
 	return true;
 }

@@ -222,7 +222,8 @@ static void side_connect(struct side *s, const struct side *peer)
 				.rq_psn = roce_qp_first_psn(s->qp),
 				.mtu = MTU,
 				.max_dest_rd_atomic = 4,
-				.min_rnr_timer = 1 };
+				.min_rnr_timer = 1,
+				.flow_control = true };
 	struct roce_rts rts = { .sq_psn = roce_qp_first_psn(peer->qp),
 				.timeout = 6,
 				.retry_count = 7,
