@@ -96,16 +96,46 @@ static void look_at(struct udp_machine *m, const struct ifaddrs *ifa, const stru
 		m->addrs[m->naddrs++] = addr;
 }
 
+static bool is_here(struct net_addr addr)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int fd = socket(addr.family == NET_INET ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool here;
+
+	addr.port = 0;
+	here = fd >= 0 && sockaddr_from_net(&addr, &ss, &len) == 0 &&
+	       bind(fd, (struct sockaddr *)&ss, len) == 0;
+	if (fd >= 0)
+		close(fd);
+	return here;
+}
+
+bool roce_udp_check_addrs(const struct net_addr *addrs, unsigned naddrs, GError **error)
+{
+	char text[NET_ADDR_STRLEN];
+
+	if (naddrs > UDP_ADDRS)
+		return weft_error_set(error, -EINVAL, NULL,
+				      "%u addresses for an RDMA device: at most %u", naddrs,
+				      UDP_ADDRS);
+	for (unsigned i = 0; i < naddrs; i++)
+		if (!is_here(addrs[i]))
+			return weft_error_set(error, -EADDRNOTAVAIL, NULL,
+					      "RDMA at %s: this machine does not have that address "
+					      "(ip addr show lists those it has)",
+					      net_addr_host(&addrs[i], text));
+	return true;
+}
+
 bool udp_machine_get(struct udp_machine *m, const struct net_addr *addrs, unsigned naddrs,
 		     GError **error)
 {
 	struct ifaddrs *all;
 
 	*m = (struct udp_machine){ .mtu = ROCE_MTU_MAX, .naddrs = naddrs };
-	if (naddrs > UDP_ADDRS)
-		return weft_error_set(error, -EINVAL, NULL,
-				      "%u addresses for an RDMA device: at most %u", naddrs,
-				      UDP_ADDRS);
+	if (!roce_udp_check_addrs(addrs, naddrs, error))
+		return false;
 	for (unsigned i = 0; i < naddrs; i++)
 		m->addrs[i] = addrs[i];
 	if (getifaddrs(&all) != 0)

@@ -48,6 +48,8 @@ struct roce_udp_options {
 	bool dcqcn;		     /* mark packets as ECN-capable and heed what comes of it */
 };
 
+/* At most 16, each an address that this machine has now; or error. */
+bool roce_udp_check_addrs(const struct net_addr *addrs, unsigned naddrs, GError **error);
 /*
  * NULL and error: no such address, or the port is in use. Sockets are open from now
  * on: nobody else can have the port.
