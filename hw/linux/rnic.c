@@ -17,6 +17,7 @@ struct lazy {
 	const struct hw *hw;
 	struct net_addr addrs[LINUX_RNIC_ADDRS]; /* the only ones of the software RNIC, */
 	unsigned naddrs;			 /* if there are any */
+	GMainContext *main_context;		 /* or NULL */
 	struct hw_rnic *real;			 /* NULL: not yet */
 };
 
@@ -48,6 +49,7 @@ static int open_real(struct lazy *lazy, const struct core *core)
 {
 	const struct roce_udp_options options = { .hw = lazy->hw,
 						  .nshards = core->nreactors,
+						  .main_context = lazy->main_context,
 						  .addrs = lazy->addrs,
 						  .naddrs = lazy->naddrs };
 	g_autoptr(GError) error = NULL;
@@ -92,6 +94,7 @@ bool linux_rnic_new(const struct linux_hw_options *options, const struct hw *hw,
 	lazy->rnic.ops = &lazy->ops;
 	lazy->ops.ctx_open = lazy_ctx_open;
 	lazy->hw = hw;
+	lazy->main_context = options->main_context;
 	lazy->naddrs = options->n_rnic_addrs;
 	for (unsigned i = 0; i < lazy->naddrs; i++)
 		lazy->addrs[i] = options->rnic_addrs[i];

@@ -38,10 +38,14 @@
 struct roce_udp_options {
 	const struct hw *hw; /* randomness, faults */
 	unsigned nshards;    /* reactors: 1..ROCE_MAX_SHARDS */
-	/* Addresses of the device, without ports; none: all that the machine has now (16 at most).
+	/*
+	 * Addresses of the device, without ports; none: all that the machine has, 16 at most.
+	 * It has them as long as the machine does.
 	 */
 	const struct net_addr *addrs;
 	unsigned naddrs;
+	/* Where the main reactor's runner lives; NULL: the default of the thread that opens it. */
+	GMainContext *main_context;
 	unsigned mtu;		     /* path MTU; 0: what fits all interfaces of the addresses */
 	struct ibv_device_attr attr; /* limits; max_qp 0: the usual ones */
 	bool plain;		     /* without UDP_SEGMENT and UDP_GRO */

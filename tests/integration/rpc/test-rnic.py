@@ -13,7 +13,7 @@ import network  # noqa: E402
 OWN_NETWORK = network.move(BIN, *sys.argv[1:])
 
 ONE, TWO, THREE = "192.168.11.11", "192.168.12.11", "192.168.13.11"
-THERE = ("192.168.11.1/24", "192.168.12.1/24", "192.168.13.1/24", "fd00:11::1/64")
+THERE = ("192.168.11.1/24", "192.168.12.1/24", "192.168.13.1/24", "fd00:11::1/64 nodad")
 
 
 @unittest.skipUnless(OWN_NETWORK, "network namespaces cannot be made here")
@@ -40,9 +40,20 @@ class Addresses(Running):
         self.ctl("nvmf_create_subsystem", NQN, "-a")
         self.ctl("nvmf_subsystem_add_ns", NQN, "M")
 
-    def listen(self, addr, status=0):
-        return self.ctl("nvmf_subsystem_add_listener", NQN, "-t", "rdma", "-a", addr, "-s", "4420",
+    def listen(self, addr, status=0, port="4420"):
+        return self.ctl("nvmf_subsystem_add_listener", NQN, "-t", "rdma", "-a", addr, "-s", port,
                         status=status)
+
+    def refused(self, addr):
+        said = self.listen(addr, status=1, port="4499")
+        self.assertIn(f"cannot listen on {addr}:4499: no RDMA device has this address",
+                      said.replace("[", "").replace("]", ""))
+
+    def log(self):
+        """All of it, of a weftd that ends now."""
+        self.daemon.terminate()
+        self.assertEqual(self.daemon.wait(30), 0)
+        return self.daemon.stderr.read()
 
     def host(self, addr, *args, status=0):
         out = subprocess.run([*self.far.within, BIN + "/weft-host", "identify", "-t", "rdma", "-a",
@@ -55,7 +66,7 @@ class Addresses(Running):
         self.serve("--rnic", "soft:" + ONE)
         self.listen(ONE)
         self.host(ONE)
-        self.assertIn("no RDMA device has this address", self.listen(TWO, status=1))
+        self.refused(TWO)
         first, self.daemon, self.path = self.daemon, None, self.path + "2"
         self.serve("--rnic", "soft:" + TWO)
         self.listen(TWO)
@@ -85,6 +96,71 @@ class Addresses(Running):
             self.assertEqual(self.daemon.returncode, 1)
             self.daemon.stderr.close()
         self.daemon = None
+
+    def test_later(self):
+        """An error before it is there, and none from then on."""
+        self.serve()
+        for addr, prefix, options in ((THREE, "/24", ""), ("fd00:11::11", "/64", " nodad")):
+            self.refused(addr)
+            network.ip(f"addr add {addr}{prefix} dev {network.NEAR}{options}")
+            self.listen(addr)
+            self.host(addr)
+        # With an interface, and without it again.
+        network.ip("link add weft2 type veth peer name weft3")
+        network.ip("addr add 198.51.100.7/24 dev weft2")
+        self.refused("198.51.100.7")
+        network.ip("link set weft2 up")
+        self.listen("198.51.100.7")
+        network.ip("link del weft2")
+        self.refused("198.51.100.7")
+        self.host(THREE)
+
+    def gone_and_back(self, *args):
+        self.serve(*args)
+        self.listen(ONE)
+        self.host(ONE)
+        network.ip(f"addr del {ONE}/24 dev {network.NEAR}")
+        self.refused(ONE)
+        network.ip(f"addr add {ONE}/24 dev {network.NEAR}")
+        self.host(ONE)
+        self.assertRegex(self.log(), f"address has gone.*{ONE}(.*\n)+.*address is used.*{ONE}")
+
+    def test_gone_and_back(self):
+        """What listens there serves again when it is back; nobody says so."""
+        self.gone_and_back()
+
+    def test_down_and_up(self):
+        self.serve()
+        self.listen(ONE)
+        network.ip(f"link set {network.NEAR} down")
+        self.refused(ONE)
+        network.ip(f"link set {network.NEAR} up")
+        self.host(ONE)
+
+    def test_chosen_gone_and_back(self):
+        self.gone_and_back("--rnic", "soft:" + ONE)
+
+    def test_mtu(self):
+        """Of connections made later; those that are there keep theirs."""
+        self.serve()
+        self.listen(ONE)
+        load = subprocess.Popen([*self.far.within, BIN + "/weft-host", "verify", "-t", "rdma",
+                                 "-a", ONE, "-n", NQN, "--host-traddr", "192.168.12.1", "-o",
+                                 "128k", "-T", "2"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(load.wait)
+        self.addCleanup(load.stdout.close)
+        while not self.get("nvmf_subsystem_get_controllers", NQN):
+            self.assertIsNone(load.poll())
+        network.ip(f"link set {network.NEAR} mtu 9000")
+        self.far.ip(f"link set {network.FAR} mtu 9000")
+        self.host(ONE, "--host-traddr", "192.168.11.1")
+        self.assertEqual(load.wait(60), 0)
+        network.ip(f"link set {network.NEAR} mtu 1500")
+        self.far.ip(f"link set {network.FAR} mtu 1500")
+        self.host(ONE)
+        said = self.log()
+        self.assertIn("before=1024 now=4096", said)
+        self.assertIn("before=4096 now=1024", said)
 
 
 if __name__ == "__main__":
