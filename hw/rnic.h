@@ -105,6 +105,17 @@ struct rnic_watcher {
 	struct rnic_watcher *next; /* the backend's */
 };
 
+/*
+ * What a device has counted of packets. Names are those of Linux's hw_counters where they
+ * mean the same ("sent_pkts", "local_ack_timeout_err"), constant, in an order of the device.
+ */
+struct rnic_counter {
+	const char *name;
+	uint64_t value;
+};
+
+#define RNIC_COUNTERS 24
+
 /* --- completion queues -------------------------------------------------------------- */
 
 /*
@@ -214,6 +225,9 @@ struct hw_rnic_ops {
 	bool (*device_port)(struct rnic_device *dev, unsigned port, struct rnic_port *out);
 	/* After removing: nobody uses it any more. */
 	void (*device_done)(struct rnic_device *dev);
+	/* What it has counted since it was made. Returns how many (0: it does not count). */
+	unsigned (*device_counters)(struct rnic_device *dev,
+				    struct rnic_counter out[RNIC_COUNTERS]);
 
 	/* --- protection domains and memory --- */
 	int (*pd_alloc)(struct rnic_device *dev, struct rnic_pd **out);

@@ -473,6 +473,13 @@ unsigned sim_rnic_ctxs(const struct world_node *node)
 	return n;
 }
 
+/* As struct roce_stats has them. */
+#define STATS(X)                                                                                   \
+	X(sent) X(received) X(bad_icrc) X(retransmissions) X(timeouts) X(duplicates)               \
+	X(out_of_sequence) X(naks_sent) X(naks_received) X(rnr_sent) X(rnr_received)               \
+	X(retry_exceeded) X(rnr_retry_exceeded) X(bad_key) X(ecn_marked) X(cnps_sent)              \
+	X(cnps_received)
+
 void world_rnic_stats(const struct world_node *node, struct world_rnic_stats *out)
 {
 	const struct node_rnic *r = node->rnic;
@@ -481,15 +488,30 @@ void world_rnic_stats(const struct world_node *node, struct world_rnic_stats *ou
 	for (unsigned i = 0; r && i < r->params.reactors; i++) {
 		const struct roce_stats *s = roce_shard_stats(r->shards[i].shard);
 
-		out->sent += s->sent;
-		out->received += s->received;
-		out->bad_icrc += s->bad_icrc;
-		out->retransmissions += s->retransmissions;
-		out->timeouts += s->timeouts;
-		out->rnr_sent += s->rnr_sent;
-		out->naks_sent += s->naks_sent;
-		out->duplicates += s->duplicates;
+#define X(name) out->name += s->name;
+		STATS(X)
+#undef X
 	}
+}
+
+bool world_rnic_stat(const struct world_rnic_stats *stats, const char *name, uint64_t *value)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} all[] = {
+#define X(name) { #name, offsetof(struct world_rnic_stats, name) },
+		STATS(X)
+#undef X
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
+		if (strcmp(all[i].name, name) != 0)
+			continue;
+		memcpy(value, (const char *)stats + all[i].offset, sizeof(*value));
+		return true;
+	}
+	return false;
 }
 
 void world_roce_tap_add(struct world *w, struct world_roce_tap *tap)

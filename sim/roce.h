@@ -40,10 +40,15 @@ void world_rnic_remove(struct world_node *node);
 struct world_rnic_stats {
 	uint64_t sent, received; /* packets */
 	uint64_t bad_icrc;
-	uint64_t retransmissions, timeouts, rnr_sent, naks_sent, duplicates;
+	uint64_t retransmissions, timeouts, duplicates, out_of_sequence;
+	uint64_t naks_sent, naks_received, rnr_sent, rnr_received;
+	uint64_t retry_exceeded, rnr_retry_exceeded, bad_key;
+	uint64_t ecn_marked, cnps_sent, cnps_received;
 };
 /* Of all of its reactors; zeros: there is none. */
 void world_rnic_stats(const struct world_node *node, struct world_rnic_stats *out);
+/* One of them by its name. False: there is none that is called so. */
+bool world_rnic_stat(const struct world_rnic_stats *stats, const char *name, uint64_t *value);
 
 /*
  * Sees every RoCE packet as a whole Ethernet frame: when an RNIC sends it, and when one

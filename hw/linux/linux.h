@@ -28,13 +28,20 @@ enum linux_rnic {
 	LINUX_RNIC_VERBS, /* not in this build: linux_hw_new() fails */
 };
 
+#define LINUX_RNIC_ADDRS 16
+
 struct linux_hw_options {
 	enum linux_net_engine net_engine;
 	enum linux_file_engine file_engine;
 	/* Nothing is opened before somebody opens an RDMA context. */
 	enum linux_rnic rnic;
-	/* The software RNIC has this address only, so that others can have theirs. NULL: all. */
-	const struct net_addr *rnic_addr;
+	/*
+	 * The software RNIC has these addresses of the machine only, so that others can have
+	 * theirs: without ports, each once. None: all. linux_hw_new() fails when one is not
+	 * there; later they may go and come back.
+	 */
+	const struct net_addr *rnic_addrs;
+	unsigned n_rnic_addrs;
 	/*
 	 * Where runners without a thread of their own live. NULL: the
 	 * thread-default context of the thread that starts the runner.

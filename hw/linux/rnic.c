@@ -15,9 +15,10 @@ struct lazy {
 	struct hw_rnic rnic;
 	struct hw_rnic_ops ops; /* of the real one, but for those that name it */
 	const struct hw *hw;
-	struct net_addr addr; /* the only one of the software RNIC, */
-	bool one_addr;	      /* if so */
-	struct hw_rnic *real; /* NULL: not yet */
+	struct net_addr addrs[LINUX_RNIC_ADDRS]; /* the only ones of the software RNIC, */
+	unsigned naddrs;			 /* if there are any */
+	GMainContext *main_context;		 /* or NULL */
+	struct hw_rnic *real;			 /* NULL: not yet */
 };
 
 static int lazy_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ctx **out);
@@ -48,8 +49,9 @@ static int open_real(struct lazy *lazy, const struct core *core)
 {
 	const struct roce_udp_options options = { .hw = lazy->hw,
 						  .nshards = core->nreactors,
-						  .addrs = &lazy->addr,
-						  .naddrs = lazy->one_addr ? 1 : 0 };
+						  .main_context = lazy->main_context,
+						  .addrs = lazy->addrs,
+						  .naddrs = lazy->naddrs };
 	g_autoptr(GError) error = NULL;
 	char quoted[512];
 
@@ -86,13 +88,16 @@ bool linux_rnic_new(const struct linux_hw_options *options, const struct hw *hw,
 		return weft_error_set(error, -EOPNOTSUPP, NULL,
 				      "RDMA with libibverbs is not in this build; software RoCE "
 				      "(soft) is");
+	if (!roce_udp_check_addrs(options->rnic_addrs, options->n_rnic_addrs, error))
+		return false;
 	lazy = g_new0(struct lazy, 1);
 	lazy->rnic.ops = &lazy->ops;
 	lazy->ops.ctx_open = lazy_ctx_open;
 	lazy->hw = hw;
-	lazy->one_addr = options->rnic_addr != NULL;
-	if (lazy->one_addr)
-		lazy->addr = *options->rnic_addr;
+	lazy->main_context = options->main_context;
+	lazy->naddrs = options->n_rnic_addrs;
+	for (unsigned i = 0; i < lazy->naddrs; i++)
+		lazy->addrs[i] = options->rnic_addrs[i];
 	*out = &lazy->rnic;
 	return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The parts of the binding to UDP: roce-udp.c (device, sockets, routes),
- * roce-udp-machine.c (what addresses there are), roce-udp-in.c, roce-udp-out.c (packets).
+ * roce-udp-machine.c (what addresses there are), roce-udp-watch.c (as they come and go),
+ * roce-udp-in.c, roce-udp-out.c (packets).
  */
 #pragma once
 
@@ -103,7 +104,13 @@ struct udp {
 	const struct hw *hw;
 	struct roce_icrc_ids *ids;
 	bool plain; /* every packet a datagram, to the kernel too */
-	bool any;   /* all addresses, by wildcards */
+	bool any;   /* all addresses, by wildcards; else those: */
+	struct net_addr wanted[UDP_ADDRS];
+	unsigned nwanted;
+	bool fixed_mtu;		    /* as asked for */
+	GMainContext *main_context; /* NULL: the thread's default one */
+	GSource *watch;		    /* of addresses; NULL: it is not open */
+	int watch_fd;
 	struct udp_shard *shards;
 	unsigned nshards;
 };
@@ -111,15 +118,26 @@ struct udp {
 /* --- roce-udp-machine.c --- */
 
 struct udp_machine {
-	struct net_addr addrs[UDP_ADDRS];
-	unsigned naddrs;
+	GArray *addrs;	/* struct net_addr */
 	unsigned mtu;	/* largest path MTU that fits */
 	uint8_t mac[6]; /* of the first interface that has one, else zeroes */
 };
 
-/* As asked for, or all there are. False and error: none, or they cannot be asked for. */
+/*
+ * Those of the asked for that are there, or all there are (naddrs 0). False and error: they
+ * cannot be asked for, and there is nothing to clear.
+ */
 bool udp_machine_get(struct udp_machine *machine, const struct net_addr *addrs, unsigned naddrs,
 		     GError **error);
+bool udp_machine_has(const struct udp_machine *machine, const struct net_addr *addr);
+void udp_machine_clear(struct udp_machine *machine);
+
+/* --- roce-udp-watch.c: main reactor, which is open --- */
+
+void udp_watch_open(struct udp *udp);
+void udp_watch_close(struct udp *udp);
+/* The device's addresses become those that are there now. */
+void udp_watch_look(struct udp *udp);
 
 /* --- roce-udp-in.c, roce-udp-out.c --- */
 

@@ -63,6 +63,16 @@ static bool serves(const struct ifaddrs *ifa, const struct net_addr *own,
 	return false;
 }
 
+bool udp_machine_has(const struct udp_machine *m, const struct net_addr *addr)
+{
+	return has((const struct net_addr *)m->addrs->data, m->addrs->len, addr);
+}
+
+void udp_machine_clear(struct udp_machine *m)
+{
+	g_array_unref(m->addrs);
+}
+
 static void look_at(struct udp_machine *m, const struct ifaddrs *ifa, const struct net_addr *wanted,
 		    unsigned nwanted)
 {
@@ -92,8 +102,40 @@ static void look_at(struct udp_machine *m, const struct ifaddrs *ifa, const stru
 	mtu = interface_mtu(ifa->ifa_name);
 	if (mtu > 0)
 		m->mtu = MIN(m->mtu, path_mtu(mtu));
-	if (nwanted == 0 && m->naddrs < UDP_ADDRS && !has(m->addrs, m->naddrs, &addr))
-		m->addrs[m->naddrs++] = addr;
+	if (nwanted == 0 && !udp_machine_has(m, &addr))
+		g_array_append_val(m->addrs, addr);
+}
+
+static bool is_here(struct net_addr addr)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int fd = socket(addr.family == NET_INET ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool here;
+
+	addr.port = 0;
+	here = fd >= 0 && sockaddr_from_net(&addr, &ss, &len) == 0 &&
+	       bind(fd, (struct sockaddr *)&ss, len) == 0;
+	if (fd >= 0)
+		close(fd);
+	return here;
+}
+
+bool roce_udp_check_addrs(const struct net_addr *addrs, unsigned naddrs, GError **error)
+{
+	char text[NET_ADDR_STRLEN];
+
+	if (naddrs > UDP_ADDRS)
+		return weft_error_set(error, -EINVAL, NULL,
+				      "%u addresses for an RDMA device: at most %u", naddrs,
+				      UDP_ADDRS);
+	for (unsigned i = 0; i < naddrs; i++)
+		if (!is_here(addrs[i]))
+			return weft_error_set(error, -EADDRNOTAVAIL, NULL,
+					      "RDMA at %s: this machine does not have that address "
+					      "(ip addr show lists those it has)",
+					      net_addr_host(&addrs[i], text));
+	return true;
 }
 
 bool udp_machine_get(struct udp_machine *m, const struct net_addr *addrs, unsigned naddrs,
@@ -101,22 +143,17 @@ bool udp_machine_get(struct udp_machine *m, const struct net_addr *addrs, unsign
 {
 	struct ifaddrs *all;
 
-	*m = (struct udp_machine){ .mtu = ROCE_MTU_MAX, .naddrs = naddrs };
-	if (naddrs > UDP_ADDRS)
-		return weft_error_set(error, -EINVAL, NULL,
-				      "%u addresses for an RDMA device: at most %u", naddrs,
-				      UDP_ADDRS);
-	for (unsigned i = 0; i < naddrs; i++)
-		m->addrs[i] = addrs[i];
 	if (getifaddrs(&all) != 0)
 		return weft_error_set(error, -errno, NULL,
 				      "the addresses of this machine cannot be listed: %s",
 				      g_strerror(errno));
+	*m = (struct udp_machine){ .mtu = ROCE_MTU_MAX,
+				   .addrs = g_array_new(FALSE, FALSE, sizeof(struct net_addr)) };
+	for (unsigned i = 0; i < naddrs; i++)
+		if (is_here(addrs[i]))
+			g_array_append_val(m->addrs, addrs[i]);
 	for (const struct ifaddrs *ifa = all; ifa != NULL; ifa = ifa->ifa_next)
 		look_at(m, ifa, addrs, naddrs);
 	freeifaddrs(all);
-	if (m->naddrs == 0)
-		return weft_error_set(error, -EADDRNOTAVAIL, NULL,
-				      "no interface of this machine that is up has an IP address");
 	return true;
 }

@@ -153,11 +153,11 @@ static bool refused(GError **error, int rc, const struct net_addr *addr)
 			      ROCE_UDP_PORT, buf, g_strerror(-rc));
 }
 
-static bool open_sockets(struct udp *udp, const struct udp_machine *machine, GError **error)
+static bool open_sockets(struct udp *udp, GError **error)
 {
 	struct net_addr any[] = { { .family = NET_INET }, { .family = NET_INET6 } };
-	const struct net_addr *addrs = udp->any ? any : machine->addrs;
-	unsigned n = udp->any ? G_N_ELEMENTS(any) : machine->naddrs;
+	const struct net_addr *addrs = udp->any ? any : udp->wanted;
+	unsigned n = udp->any ? G_N_ELEMENTS(any) : udp->nwanted;
 
 	for (unsigned i = 0; i < n; i++) {
 		int rc = open_group(udp, addrs[i]);
@@ -194,6 +194,8 @@ static int udp_open(struct roce_io *io, unsigned index, struct reactor *reactor,
 	s->reactor = reactor;
 	udp_rx_open(s);
 	udp_tx_open(s);
+	if (index == 0)
+		udp_watch_open((struct udp *)io);
 	return 0;
 }
 
@@ -201,6 +203,8 @@ static void udp_close(struct roce_io *io, unsigned index)
 {
 	struct udp_shard *s = &((struct udp *)io)->shards[index];
 
+	if (index == 0)
+		udp_watch_close((struct udp *)io);
 	udp_tx_close(s);
 	udp_rx_close(s);
 	s->reactor = NULL;
@@ -291,6 +295,11 @@ static const struct roce_binding_ops binding_ops = { .send = udp_send,
 						     .flush = udp_flush,
 						     .wake = udp_wake };
 
+static void udp_look(struct roce_io *io)
+{
+	udp_watch_look((struct udp *)io);
+}
+
 static const struct roce_io_ops io_ops = {
 	.open = udp_open,
 	.close = udp_close,
@@ -299,6 +308,7 @@ static const struct roce_io_ops io_ops = {
 	.disarm = udp_disarm,
 	.fd = udp_fd,
 	.route = udp_route,
+	.look = udp_look,
 };
 
 static struct udp *new_udp(const struct roce_udp_options *options)
@@ -310,6 +320,11 @@ static struct udp *new_udp(const struct roce_udp_options *options)
 	udp->io.source_port = ROCE_UDP_PORT;
 	udp->hw = options->hw;
 	udp->any = options->naddrs == 0;
+	udp->nwanted = options->naddrs;
+	for (unsigned i = 0; i < options->naddrs; i++)
+		udp->wanted[i] = options->addrs[i];
+	udp->fixed_mtu = options->mtu != 0;
+	udp->main_context = options->main_context;
 	udp->plain = options->plain;
 	udp->nshards = options->nshards;
 	udp->ids = roce_icrc_ids_new(UDP_PACKET);
@@ -333,7 +348,7 @@ static void free_udp(struct udp *udp)
 }
 
 static bool make_device(struct udp *udp, const struct roce_udp_options *options,
-			struct udp_machine *machine, GError **error)
+			const struct udp_machine *machine, GError **error)
 {
 	struct roce_params params = {
 		.name = "soft0",
@@ -351,8 +366,9 @@ static bool make_device(struct udp *udp, const struct roce_udp_options *options,
 	udp->rnic = roce_soft_new(&params, &udp->io, error);
 	if (!udp->rnic)
 		return false;
-	for (unsigned i = 0; i < machine->naddrs; i++)
-		roce_device_add_addr(roce_soft_device(udp->rnic), &machine->addrs[i]);
+	for (guint i = 0; i < MIN(machine->addrs->len, UDP_ADDRS); i++)
+		roce_device_add_addr(roce_soft_device(udp->rnic),
+				     &g_array_index(machine->addrs, struct net_addr, i));
 	return true;
 }
 
@@ -360,20 +376,23 @@ struct hw_rnic *roce_udp_new(const struct roce_udp_options *options, GError **er
 {
 	struct udp_machine machine;
 	struct udp *udp;
+	bool made;
 
 	if (options->nshards == 0 || options->nshards > ROCE_MAX_SHARDS) {
 		weft_error_set(error, -EINVAL, NULL, "RDMA on %u reactors: 1 to %d are possible",
 			       options->nshards, ROCE_MAX_SHARDS);
 		return NULL;
 	}
-	if (!udp_machine_get(&machine, options->addrs, options->naddrs, error))
+	if (!roce_udp_check_addrs(options->addrs, options->naddrs, error) ||
+	    !udp_machine_get(&machine, options->addrs, options->naddrs, error))
 		return NULL;
 	udp = new_udp(options);
-	if (!make_device(udp, options, &machine, error) || !open_sockets(udp, &machine, error)) {
-		free_udp(udp);
-		return NULL;
-	}
-	return udp->rnic;
+	made = make_device(udp, options, &machine, error) && open_sockets(udp, error);
+	udp_machine_clear(&machine);
+	if (made)
+		return udp->rnic;
+	free_udp(udp);
+	return NULL;
 }
 
 void roce_udp_free(struct hw_rnic *rnic)

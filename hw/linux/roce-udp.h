@@ -38,16 +38,22 @@
 struct roce_udp_options {
 	const struct hw *hw; /* randomness, faults */
 	unsigned nshards;    /* reactors: 1..ROCE_MAX_SHARDS */
-	/* Addresses of the device, without ports; none: all that the machine has now (16 at most).
+	/*
+	 * Addresses of the device, without ports; none: all that the machine has, 16 at most.
+	 * It has them as long as the machine does.
 	 */
 	const struct net_addr *addrs;
 	unsigned naddrs;
+	/* Where the main reactor's runner lives; NULL: the default of the thread that opens it. */
+	GMainContext *main_context;
 	unsigned mtu;		     /* path MTU; 0: what fits all interfaces of the addresses */
 	struct ibv_device_attr attr; /* limits; max_qp 0: the usual ones */
 	bool plain;		     /* without UDP_SEGMENT and UDP_GRO */
 	bool dcqcn;		     /* mark packets as ECN-capable and heed what comes of it */
 };
 
+/* At most 16, each an address that this machine has now; or error. */
+bool roce_udp_check_addrs(const struct net_addr *addrs, unsigned naddrs, GError **error);
 /*
  * NULL and error: no such address, or the port is in use. Sockets are open from now
  * on: nobody else can have the port.

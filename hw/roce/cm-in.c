@@ -72,7 +72,7 @@ static enum roce_cm_reason check_req(const struct soft *soft, const struct roce_
 	    !roce_cm_ip_decode(ip, cm->private_data, cm->private_len))
 		return ROCE_REJ_INVALID_SERVICE_ID;
 	if (roce_cm_mtu_bytes(cm->req.mtu) == 0 ||
-	    roce_cm_mtu_bytes(cm->req.mtu) > roce_device_params(soft->dev)->mtu)
+	    roce_cm_mtu_bytes(cm->req.mtu) > roce_device_mtu(soft->dev))
 		return ROCE_REJ_INVALID_MTU;
 	return 0;
 }

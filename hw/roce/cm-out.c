@@ -70,7 +70,7 @@ static void fill_req(struct rnic_id *id, const struct rdma_conn_param *param)
 		.local_response_timeout = RESPONSE_TIMEOUT,
 		.retry_count = MIN(param->retry_count, 7),
 		.pkey = ROCE_PKEY_DEFAULT,
-		.mtu = roce_cm_mtu_code(roce_device_params(id->ctx->soft->dev)->mtu),
+		.mtu = roce_cm_mtu_code(roce_device_mtu(id->ctx->soft->dev)),
 		.rnr_retry_count = MIN(param->rnr_retry_count, 7),
 		.max_cm_retries = MAX_RETRIES,
 		.srq = param->srq,
@@ -197,7 +197,7 @@ void cm_answer_rej(struct rnic_ctx *ctx, const struct net_addr *from, const stru
 		   const struct roce_cm *cm, enum roce_cm_about about, enum roce_cm_reason reason)
 {
 	struct roce_cm rej = { 0 };
-	uint8_t mtu = roce_cm_mtu_code(roce_device_params(ctx->soft->dev)->mtu);
+	uint8_t mtu = roce_cm_mtu_code(roce_device_mtu(ctx->soft->dev));
 
 	roce_cm_head(&rej, ROCE_CM_REJ, cm->mad.tid);
 	rej.rej = (struct roce_cm_rej){ .remote_id = about == ROCE_CM_ABOUT_REQ ? cm->req.local_id

@@ -506,8 +506,12 @@ int cm_listen(struct rnic_ctx *ctx, const struct net_addr *addr, int backlog,
 		return -EAFNOSUPPORT;
 	if (soft->gone)
 		return -ENODEV;
-	if (!net_addr_is_any(addr) && !is_ours(soft, addr))
-		return -EADDRNOTAVAIL;
+	if (!net_addr_is_any(addr) && !is_ours(soft, addr)) {
+		if (soft->io->ops->look)
+			soft->io->ops->look(soft->io);
+		if (!is_ours(soft, addr))
+			return -EADDRNOTAVAIL;
+	}
 	if (port == 0)
 		port = free_port(soft, addr, ctx->next_id / CM_ID_STEP);
 	if (port == 0 || in_use(soft, addr, port))

@@ -107,6 +107,7 @@ struct soft {
 	/* Of those that have ever been opened: others may post to them. */
 	struct reactor *_Atomic reactors[ROCE_MAX_SHARDS];
 	struct rnic_watcher *watchers;
+	struct task gid_task; /* tells them of addresses */
 	bool gone;
 	GHashTable *peers;    /* struct cm_peer*, a set */
 	uint32_t next_id;     /* of ids that came with a REQ */

@@ -15,6 +15,7 @@ static void progress(struct roce_qp *qp, uint32_t una, uint64_t now)
 	req->una = una;
 	req->retries = qp->retry_count;
 	req->rnr_retries = qp->rnr_retry;
+	req->early = 0;
 	req->gone_back = false;
 	/* What had to be sent again has arrived after all. */
 	if (roce_psn_cmp(req->psn, una) < 0) {

@@ -81,6 +81,8 @@ struct roce_device *roce_device_new(const struct roce_params *params, struct roc
 	dev->regions = g_malloc0_n(dev->nregions, sizeof(*dev->regions));
 	dev->variants = g_malloc0(dev->nregions);
 	atomic_init(&dev->active, true);
+	atomic_init(&dev->mtu, params->mtu);
+	g_mutex_init(&dev->addr_lock);
 	dev->shards = g_new0(struct roce_shard, params->nshards);
 	for (unsigned i = 0; i < params->nshards; i++)
 		roce_shard_init(&dev->shards[i], dev, i);
@@ -92,6 +94,7 @@ void roce_device_free(struct roce_device *dev)
 	for (unsigned i = 0; i < dev->params.nshards; i++)
 		roce_shard_clear(&dev->shards[i]);
 	g_free(dev->shards);
+	g_mutex_clear(&dev->addr_lock);
 	g_free(dev->regions);
 	g_free(dev->variants);
 	g_free(dev->name);
@@ -106,6 +109,16 @@ const struct roce_params *roce_device_params(const struct roce_device *dev)
 struct roce_shard *roce_device_shard(struct roce_device *dev, unsigned index)
 {
 	return &dev->shards[index];
+}
+
+void roce_device_set_mtu(struct roce_device *dev, unsigned mtu)
+{
+	atomic_store(&dev->mtu, mtu);
+}
+
+unsigned roce_device_mtu(const struct roce_device *dev)
+{
+	return atomic_load(&dev->mtu);
 }
 
 void roce_device_set_port(struct roce_device *dev, bool active)
@@ -131,33 +144,45 @@ static unsigned find_addr(const struct roce_device *dev, const struct net_addr *
 
 int roce_device_add_addr(struct roce_device *dev, const struct net_addr *addr)
 {
-	struct net_addr *slot;
+	int rc = 0;
 
-	if (find_addr(dev, addr) < dev->naddrs)
-		return -EEXIST;
-	if (dev->naddrs == G_N_ELEMENTS(dev->addrs))
-		return -ENOSPC;
-	slot = &dev->addrs[dev->naddrs++];
-	*slot = *addr;
-	slot->port = 0;
-	return 0;
+	g_mutex_lock(&dev->addr_lock);
+	if (find_addr(dev, addr) < dev->naddrs) {
+		rc = -EEXIST;
+	} else if (dev->naddrs == G_N_ELEMENTS(dev->addrs)) {
+		rc = -ENOSPC;
+	} else {
+		dev->addrs[dev->naddrs] = *addr;
+		dev->addrs[dev->naddrs++].port = 0;
+	}
+	g_mutex_unlock(&dev->addr_lock);
+	return rc;
 }
 
 int roce_device_remove_addr(struct roce_device *dev, const struct net_addr *addr)
 {
-	unsigned i = find_addr(dev, addr);
+	unsigned i;
+	bool found;
 
-	if (i == dev->naddrs)
-		return -ENOENT;
-	dev->naddrs--;
-	memmove(&dev->addrs[i], &dev->addrs[i + 1], (dev->naddrs - i) * sizeof(dev->addrs[0]));
-	return 0;
+	g_mutex_lock(&dev->addr_lock);
+	i = find_addr(dev, addr);
+	found = i < dev->naddrs;
+	if (found) {
+		dev->naddrs--;
+		memmove(&dev->addrs[i], &dev->addrs[i + 1],
+			(dev->naddrs - i) * sizeof(dev->addrs[0]));
+	}
+	g_mutex_unlock(&dev->addr_lock);
+	return found ? 0 : -ENOENT;
 }
 
-unsigned roce_device_addrs(const struct roce_device *dev, struct net_addr *out, unsigned max)
+unsigned roce_device_addrs(struct roce_device *dev, struct net_addr *out, unsigned max)
 {
-	unsigned n = MIN(max, dev->naddrs);
+	unsigned n;
 
+	g_mutex_lock(&dev->addr_lock);
+	n = MIN(max, dev->naddrs);
 	memcpy(out, dev->addrs, n * sizeof(*out));
+	g_mutex_unlock(&dev->addr_lock);
 	return n;
 }

@@ -4,6 +4,7 @@
  * queue pairs are more than the engine's: they know their id.
  */
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "hw/roce/cm.h"
 
@@ -55,6 +56,61 @@ static void mw_dealloc(struct rnic_mw *mw)
 static uint32_t mw_rkey(const struct rnic_mw *mw)
 {
 	return roce_mw_rkey((const struct roce_mw *)mw);
+}
+
+/* --- counters -------------------------------------------------------------------------------- */
+
+#define COUNTED(member) offsetof(struct roce_stats, member)
+
+static const struct {
+	const char *name;
+	size_t offset;
+} counted[] = {
+	{ "sent_pkts", COUNTED(sent) },
+	{ "rcvd_pkts", COUNTED(received) },
+	{ "sent_bytes", COUNTED(sent_bytes) },
+	{ "rcvd_bytes", COUNTED(received_bytes) },
+	{ "sent_acks", COUNTED(acks_sent) },
+	{ "sent_naks", COUNTED(naks_sent) },
+	{ "send_rnr_err", COUNTED(rnr_sent) },
+	{ "rcvd_naks", COUNTED(naks_received) },
+	{ "rcvd_rnr_err", COUNTED(rnr_received) },
+	{ "retransmitted_pkts", COUNTED(retransmissions) },
+	{ "local_ack_timeout_err", COUNTED(timeouts) },
+	{ "retry_exceeded_err", COUNTED(retry_exceeded) },
+	{ "retry_rnr_exceeded_err", COUNTED(rnr_retry_exceeded) },
+	{ "duplicate_pkts", COUNTED(duplicates) },
+	{ "out_of_seq_pkts", COUNTED(out_of_sequence) },
+	{ "rx_icrc_encapsulated", COUNTED(bad_icrc) },
+	{ "malformed_pkts", COUNTED(bad_packets) },
+	{ "unknown_qp_pkts", COUNTED(no_qp) },
+	{ "wrong_state_pkts", COUNTED(wrong_state) },
+	{ "key_violations", COUNTED(bad_key) },
+	{ "np_ecn_marked_roce_packets", COUNTED(ecn_marked) },
+	{ "np_cnp_sent", COUNTED(cnps_sent) },
+	{ "rp_cnp_handled", COUNTED(cnps_received) },
+};
+
+G_STATIC_ASSERT(G_N_ELEMENTS(counted) <= RNIC_COUNTERS);
+
+static unsigned device_counters(struct rnic_device *rnic_dev,
+				struct rnic_counter out[RNIC_COUNTERS])
+{
+	struct roce_device *dev = ((struct soft *)rnic_dev)->dev;
+	unsigned n = roce_device_params(dev)->nshards;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(counted); i++)
+		out[i] = (struct rnic_counter){ .name = counted[i].name };
+	for (unsigned shard = 0; shard < n; shard++) {
+		const uint8_t *stats =
+			(const uint8_t *)roce_shard_stats(roce_device_shard(dev, shard));
+
+		for (unsigned i = 0; i < G_N_ELEMENTS(counted); i++)
+			out[i].value += atomic_load_explicit(
+				(const _Atomic uint64_t *)(stats + counted[i].offset),
+				memory_order_relaxed);
+	}
+	return G_N_ELEMENTS(counted);
 }
 
 /* --- completion queues, SRQs ------------------------------------------------------------------ */
@@ -283,6 +339,7 @@ const struct hw_rnic_ops soft_ops = {
 	.device_info = soft_device_info,
 	.device_port = soft_device_port,
 	.device_done = soft_device_done,
+	.device_counters = device_counters,
 	.pd_alloc = pd_alloc,
 	.pd_dealloc = pd_dealloc,
 	.mr_reg = mr_reg,

@@ -145,6 +145,8 @@ struct roce_device {
 	struct roce_binding *binding;
 	struct roce_shard *shards; /* [params.nshards] */
 	_Atomic bool active;
+	_Atomic unsigned mtu;
+	GMutex addr_lock; /* seldom taken: nothing on the way of a packet looks at them */
 	struct net_addr addrs[16];
 	unsigned naddrs;
 	/* mr.c */

@@ -160,7 +160,7 @@ int roce_qp_rtr(struct roce_qp *qp, const struct roce_rtr *rtr)
 {
 	const struct roce_params *params = &qp->shard->dev->params;
 
-	if (qp->state != IBV_QPS_INIT || rtr->mtu < ROCE_MTU_MIN || rtr->mtu > params->mtu ||
+	if (qp->state != IBV_QPS_INIT || rtr->mtu < ROCE_MTU_MIN || rtr->mtu > ROCE_MTU_MAX ||
 	    (rtr->mtu & (rtr->mtu - 1)) || rtr->dest_qpn > ROCE_QPN_MASK ||
 	    rtr->max_dest_rd_atomic > params->attr.max_qp_rd_atom)
 		return -EINVAL;

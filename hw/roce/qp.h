@@ -19,6 +19,11 @@
 /* Packets on the way without an acknowledgement, and how often one is asked for. */
 #define ROCE_WINDOW 512
 #define ROCE_ACK_EVERY 32
+/*
+ * The first timeout, when longer ones were agreed on, which are seconds with Linux: 67 ms.
+ * It doubles until it is as long as those; only they are counted as retries.
+ */
+#define ROCE_EARLY_NS (UINT64_C(4096) << 14)
 /* Packets of one queue pair in its turn. */
 #define ROCE_TURN 32
 
@@ -82,6 +87,7 @@ struct roce_requester {
 	bool credits;		      /* the peer reports them */
 	uint8_t reads;		      /* READs on the way */
 	uint8_t retries, rnr_retries; /* left */
+	uint8_t early;		      /* early timeouts since una has moved */
 	bool gone_back;	     /* a gap is being made up for: until una moves, no more is inferred */
 	uint32_t unasked;    /* packets since the last that asked for an ACK */
 	uint64_t timeout_at; /* HW_NEVER: nothing is on the way */

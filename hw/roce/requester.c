@@ -308,9 +308,18 @@ void roce_requester_back(struct roce_qp *qp, uint32_t psn)
 	}
 }
 
+/* The next timeout if it is an early one, else 0. */
+static uint64_t early_timeout(const struct roce_qp *qp)
+{
+	uint64_t ns = ROCE_EARLY_NS << qp->req.early;
+
+	return ns < qp->timeout_ns ? ns : 0;
+}
+
 void roce_requester_clock(struct roce_qp *qp, uint64_t now)
 {
 	struct roce_requester *req = &qp->req;
+	uint64_t early = early_timeout(qp);
 	bool waiting = qp->timeout_ns > 0 && req->una != req->max_psn;
 	/*
 	 * Between once and four times what was agreed on is allowed: once at first, so that
@@ -319,7 +328,7 @@ void roce_requester_clock(struct roce_qp *qp, uint64_t now)
 	 */
 	unsigned longer = MIN(qp->retry_count - req->retries, 2u);
 
-	req->timeout_at = waiting ? now + (qp->timeout_ns << longer) : HW_NEVER;
+	req->timeout_at = waiting ? now + (early > 0 ? early : qp->timeout_ns << longer) : HW_NEVER;
 }
 
 static void timed_out(struct roce_qp *qp, uint64_t now)
@@ -327,12 +336,15 @@ static void timed_out(struct roce_qp *qp, uint64_t now)
 	struct roce_requester *req = &qp->req;
 
 	roce_count(&qp->shard->stats.timeouts, 1);
-	if (req->retries == 0) {
+	if (early_timeout(qp) > 0) {
+		req->early++;
+	} else if (req->retries > 0) {
+		req->retries--;
+	} else {
 		roce_count(&qp->shard->stats.retry_exceeded, 1);
 		roce_qp_fail(qp, req->head, IBV_WC_RETRY_EXC_ERR);
 		return;
 	}
-	req->retries--;
 	roce_requester_back(qp, req->una);
 	roce_requester_clock(qp, now);
 }

@@ -98,10 +98,15 @@ void roce_device_free(struct roce_device *dev); /* all of its objects are gone *
 const struct roce_params *roce_device_params(const struct roce_device *dev);
 struct roce_shard *roce_device_shard(struct roce_device *dev, unsigned index);
 
-/* Addresses of the port (its GIDs). At most 16. -ENOSPC, -EEXIST, -ENOENT. Main reactor. */
+/* Addresses of the port (its GIDs). At most 16. -ENOSPC, -EEXIST, -ENOENT. They change on
+ * the main reactor, and are asked for on any. */
 int roce_device_add_addr(struct roce_device *dev, const struct net_addr *addr);
 int roce_device_remove_addr(struct roce_device *dev, const struct net_addr *addr);
-unsigned roce_device_addrs(const struct roce_device *dev, struct net_addr *out, unsigned max);
+unsigned roce_device_addrs(struct roce_device *dev, struct net_addr *out, unsigned max);
+
+/* The path MTU of connections that are made from now on: as params.mtu, which it is at first. */
+void roce_device_set_mtu(struct roce_device *dev, unsigned mtu);
+unsigned roce_device_mtu(const struct roce_device *dev);
 
 /* The link is there or not: while it is not nothing is sent, timers go on. */
 void roce_device_set_port(struct roce_device *dev, bool active);

@@ -106,6 +106,8 @@ void soft_ctx_close(struct rnic_ctx *ctx)
 	/* What was said last, to leave. */
 	roce_shard_run(ctx->shard, ctx->reactor->now, BUDGET);
 	reactor_timer_cancel(ctx->reactor, &ctx->timer);
+	if (ctx->index == 0)
+		reactor_cancel_task(ctx->reactor, &soft->gid_task);
 	reactor_remove_engine(ctx->reactor, &ctx->engine);
 	soft->io->ops->close(soft->io, ctx->index);
 	soft->ctxs[ctx->index] = NULL;
@@ -193,7 +195,15 @@ void roce_soft_address(struct hw_rnic *rnic, const struct net_addr *addr, bool t
 	int rc = there ? roce_device_add_addr(soft->dev, addr)
 		       : roce_device_remove_addr(soft->dev, addr);
 
-	if (rc == 0)
+	if (rc == 0 && soft->ctxs[0])
+		reactor_run_soon(soft->ctxs[0]->reactor, &soft->gid_task);
+}
+
+static void tell_gids(struct task *task)
+{
+	struct soft *soft = (struct soft *)((char *)task - offsetof(struct soft, gid_task));
+
+	if (!soft->gone)
 		tell_watchers(soft, IBV_EVENT_GID_CHANGE, 1);
 }
 
@@ -231,8 +241,7 @@ void soft_device_info(struct rnic_device *dev, struct rnic_info *info)
 bool soft_device_port(struct rnic_device *dev, unsigned port, struct rnic_port *out)
 {
 	const struct soft *soft = (struct soft *)dev;
-	const struct roce_params *params = roce_device_params(soft->dev);
-	enum ibv_mtu mtu = (enum ibv_mtu)roce_cm_mtu_code(params->mtu);
+	enum ibv_mtu mtu = (enum ibv_mtu)roce_cm_mtu_code(roce_device_mtu(soft->dev));
 
 	if (port != 1)
 		return false;
@@ -287,6 +296,7 @@ struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *
 	soft->rnic.ops = &soft_ops;
 	soft->io = io;
 	soft->dev = dev;
+	soft->gid_task.fn = tell_gids;
 	soft->next_id = (uint32_t)params->seed & ~(CM_ID_STEP - 1);
 	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
 		soft->next_ids[i] = (uint32_t)(params->seed >> 32) & ~(CM_ID_STEP - 1);

@@ -28,6 +28,11 @@ struct roce_io_ops {
 	int (*fd)(struct roce_io *io, unsigned index);
 	/* Our address (no port) for packets to dst. -EHOSTUNREACH, -ENETUNREACH, ... */
 	int (*route)(struct roce_io *io, const struct net_addr *dst, struct net_addr *src);
+	/*
+	 * Main reactor: somebody asks for an address that the device does not have; if there
+	 * are others now they are made known (roce_soft_address). NULL: they are, always.
+	 */
+	void (*look)(struct roce_io *io);
 };
 
 struct roce_io {
@@ -50,8 +55,8 @@ void roce_soft_free(struct hw_rnic *rnic);
 struct roce_device *roce_soft_device(struct hw_rnic *rnic);
 struct roce_io *roce_soft_io(struct hw_rnic *rnic);
 /*
- * An address came or went (main reactor, contexts open): listeners on it go on as they
- * are, its GID is shown or not, watchers hear of IBV_EVENT_GID_CHANGE.
+ * An address came or went (main reactor): listeners on it go on as they are, its GID is
+ * shown or not; watchers hear of IBV_EVENT_GID_CHANGE, from a pass.
  */
 void roce_soft_address(struct hw_rnic *rnic, const struct net_addr *addr, bool there);
 /* The port: IBV_EVENT_PORT_ACTIVE or PORT_ERR follows. Main reactor. */

@@ -178,6 +178,13 @@ static void device_done(struct rnic_device *rdev)
 	OPS(dev)->device_done(dev->in);
 }
 
+static unsigned device_counters(struct rnic_device *rdev, struct rnic_counter out[RNIC_COUNTERS])
+{
+	struct shim_dev *dev = (struct shim_dev *)rdev;
+
+	return OPS(dev)->device_counters(dev->in, out);
+}
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 static int pd_alloc(struct rnic_device *rdev, struct rnic_pd **out)
@@ -656,6 +663,7 @@ const struct hw_rnic_ops ledger_ops = {
 	.device_info = device_info,
 	.device_port = device_port,
 	.device_done = device_done,
+	.device_counters = device_counters,
 	.pd_alloc = pd_alloc,
 	.pd_dealloc = pd_dealloc,
 	.mr_reg = mr_reg,

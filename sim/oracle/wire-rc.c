@@ -15,7 +15,11 @@
 #define KEEP 4096 /* positions behind the last one that are remembered */
 #define RESTARTS 8
 
-enum { CM_REQ = 0x10, CM_REP = 0x13, CM_DREQ = 0x15 };
+enum { CM_REQ = 0x10, CM_REJ = 0x12, CM_REP = 0x13, CM_DREQ = 0x15 };
+
+#define REASON_CONSUMER 28
+#define NAK_ACCESS 0x62
+#define CNP 0x81
 
 /* A request packet that was sent; of a READ, all of its responses. */
 struct asked {
@@ -209,6 +213,15 @@ static void end(struct rc_qp *qp, const char *why)
 	qp->why = why;
 }
 
+static void rejected(struct oracle_rc *o, const uint8_t *cm)
+{
+	uint32_t reason = get(cm + 10, 2), status = cm[86] | (uint32_t)cm[87] << 8;
+
+	o->counts.rejects[MIN(reason, ORACLE_RC_REASONS - 1)]++;
+	if (reason == REASON_CONSUMER)
+		o->counts.refused[MIN(status, ORACLE_RC_STATUSES - 1)]++;
+}
+
 static void cm_sent(struct oracle_rc *o)
 {
 	const uint8_t *cm = o->p->cm;
@@ -218,6 +231,8 @@ static void cm_sent(struct oracle_rc *o)
 		connect_request(o, cm);
 	else if (o->p->opcode == CM_REP)
 		connect_reply(o, cm);
+	else if (o->p->opcode == CM_REJ)
+		rejected(o, cm);
 	else if (o->p->opcode == CM_DREQ && (qp = find(o->by_comm_id, o->p->src, 0, get(cm, 4))))
 		end(qp, "a disconnect request");
 }
@@ -570,6 +585,7 @@ static void ack_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_pack
 		refused(qp, pos);
 	} else if (kind == 3) {
 		o->counts.naks++;
+		o->counts.access_naks += p->syndrome == NAK_ACCESS;
 		refused(qp, pos);
 		if ((p->syndrome & 31) != 0)
 			end(qp, "its own NAK that ends the connection");
@@ -660,6 +676,7 @@ void oracle_rc_frame(struct oracle_rc *o, bool is_sent, const uint8_t *frame, ui
 	}
 	if (p.what == RC_CM && is_sent)
 		cm_sent(o);
+	o->counts.cnps += is_sent && p.what == RC_OTHER && p.opcode == CNP;
 	if (p.what == RC_CM || p.what == RC_OTHER)
 		return;
 	dest = find(o->by_qpn, p.dst, p.dest, 0);

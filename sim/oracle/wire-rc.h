@@ -24,10 +24,16 @@
 
 struct oracle_rc;
 
+#define ORACLE_RC_REASONS 64
+#define ORACLE_RC_STATUSES 16
+
 struct oracle_rc_counts {
 	uint64_t frames, strangers; /* of no connection that was seen */
 	uint64_t requests, repeated, backs;
 	uint64_t acks, naks, rnrs, responses, connections;
+	uint64_t access_naks, cnps;
+	uint64_t rejects[ORACLE_RC_REASONS];  /* sent, by reason, */
+	uint64_t refused[ORACLE_RC_STATUSES]; /* by NVMe/RDMA's status in private data */
 };
 
 /* told: of each violation, with a text that is its own afterwards (g_free). */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/roce.h"
 #include "sim/run/run-priv.h"
 
 struct moment {
@@ -179,10 +180,36 @@ static void host_expect(struct run *run, const struct scn_expect *x, const struc
 	}
 }
 
+static void at_most(struct run *run, const char *of, uint64_t n, uint64_t value)
+{
+	if (n > value)
+		run_fail(run, RUN_SAFETY, "E",
+			 "%s: %" G_GUINT64_FORMAT ", expected at most %" G_GUINT64_FORMAT, of, n,
+			 value);
+}
+
+static void number_expect(struct run *run, const struct scn_expect *x)
+{
+	struct world_rnic_stats stats;
+	uint64_t n = 0;
+
+	if (x->that == SCN_X_RNIC || x->that == SCN_X_RNIC_AT_MOST) {
+		world_rnic_stats(run_node_find(run, x->node), &stats);
+		world_rnic_stat(&stats, x->name, &n);
+	} else {
+		n = counts_get(run->counts, x->name);
+	}
+	if (x->that == SCN_X_RNIC || x->that == SCN_X_COUNTED)
+		at_least(run, "number", x->name, n, x->value);
+	else
+		at_most(run, x->name, n, x->value);
+}
+
 void run_expect_end(struct run *run)
 {
 	const struct scn_expect *x = run->s->expect.items;
 
+	run_rdma_counts(run);
 	for (unsigned i = 0; i < run->s->expect.n && !run->failed; i++) {
 		if (x[i].that == SCN_X_FAULT_TAKEN)
 			at_least(run, "times", x[i].name, fault_count(run, &x[i]), x[i].value);
@@ -190,6 +217,8 @@ void run_expect_end(struct run *run)
 			at_least(run, "PDUs", x[i].name, pdus(run, x[i].name), x[i].value);
 		else if (x[i].that == SCN_X_LOG)
 			at_least(run, "log lines", x[i].name, log_lines(run, &x[i]), x[i].value);
+		else if (x[i].host == NULL)
+			number_expect(run, &x[i]);
 		else if (run_host_find(run, x[i].host) != NULL)
 			host_expect(run, &x[i], run_host_find(run, x[i].host));
 	}

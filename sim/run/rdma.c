@@ -145,27 +145,50 @@ void run_rnic_boot(struct run *run, struct world_node *node, const char *const *
 	world_rnic_wrap(node, oracle_rdma_rnic(l->oracle));
 }
 
+/* What it is now; asked again it may have grown. */
+static void set_count(struct run *run, const char *name, uint64_t value)
+{
+	counts_add(run->counts, name, value - counts_get(run->counts, name));
+}
+
+static void count_refusals(struct run *run, const char *what, const uint64_t *n, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++) {
+		g_autofree char *name = g_strdup_printf("rdma.%s.%u", what, i);
+
+		if (n[i] > 0)
+			set_count(run, name, n[i]);
+	}
+}
+
 void run_rdma_counts(struct run *run)
 {
 	struct run_rdma *r = run->rdma;
 	struct oracle_rc_counts c;
+	uint64_t posted = 0, flushed = 0;
 
 	if (r == NULL)
 		return;
 	oracle_rc_counts(r->monitor, &c);
-	counts_add(run->counts, "rdma.frames", c.frames);
-	counts_add(run->counts, "rdma.connections", c.connections);
-	counts_add(run->counts, "rdma.requests", c.requests);
-	counts_add(run->counts, "rdma.repeated", c.repeated);
-	counts_add(run->counts, "rdma.naks", c.naks);
-	counts_add(run->counts, "rdma.rnrs", c.rnrs);
+	set_count(run, "rdma.frames", c.frames);
+	set_count(run, "rdma.connections", c.connections);
+	set_count(run, "rdma.requests", c.requests);
+	set_count(run, "rdma.repeated", c.repeated);
+	set_count(run, "rdma.naks", c.naks);
+	set_count(run, "rdma.access_naks", c.access_naks);
+	set_count(run, "rdma.rnrs", c.rnrs);
+	set_count(run, "rdma.cnps", c.cnps);
+	count_refusals(run, "reject", c.rejects, ORACLE_RC_REASONS);
+	count_refusals(run, "refused", c.refused, ORACLE_RC_STATUSES);
 	for (guint i = 0; i < r->ledgers->len; i++) {
 		struct oracle_rdma_counts books;
 
 		oracle_rdma_counts(((struct ledger *)r->ledgers->pdata[i])->oracle, &books);
-		counts_add(run->counts, "rdma.work", books.posted);
-		counts_add(run->counts, "rdma.flushed", books.flushed);
+		posted += books.posted;
+		flushed += books.flushed;
 	}
+	set_count(run, "rdma.work", posted);
+	set_count(run, "rdma.flushed", flushed);
 }
 
 void run_rdma_free(struct run *run)

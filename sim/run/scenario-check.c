@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hw/net.h"
+#include "sim/roce.h"
 #include "sim/run/scenario.h"
 #include "sim/run/trigger.h"
 #include "sim/world.h"
@@ -286,18 +287,38 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 	return true;
 }
 
+static bool about_rnic(uint64_t that)
+{
+	return that == SCN_X_RNIC || that == SCN_X_RNIC_AT_MOST;
+}
+
+/* Of something that has a name, and not of a host. */
+static bool about_name(uint64_t that)
+{
+	return about_rnic(that) || that == SCN_X_FAULT_TAKEN || that == SCN_X_PDUS ||
+	       that == SCN_X_LOG || that == SCN_X_COUNTED || that == SCN_X_COUNTED_AT_MOST;
+}
+
 static bool check_expect(const struct check *c, unsigned i, const struct scn_expect *x)
 {
+	uint64_t value;
+
 	if (x->host != NULL && !is_host(c->s, x->host) && !is_raw(c->s, x->host))
 		return bad(c, "expect", i, "host: no host or raw is called \"%s\"", x->host);
 	if (!node_good(c, "expect", i, "node", x->node))
 		return false;
-	if (x->host == NULL && x->that != SCN_X_FAULT_TAKEN && x->that != SCN_X_PDUS &&
-	    x->that != SCN_X_LOG)
+	if (x->host == NULL && !about_name(x->that))
 		return bad(c, "expect", i, "the key host is missing");
-	if (x->name == NULL &&
-	    (x->that == SCN_X_FAULT_TAKEN || x->that == SCN_X_PDUS || x->that == SCN_X_LOG))
+	if (x->name == NULL && about_name(x->that))
 		return bad(c, "expect", i, "the key name is missing");
+	if (!about_rnic(x->that))
+		return true;
+	if (x->node == NULL)
+		return bad(c, "expect", i, "the key node is missing");
+	if (!has_rnic(c->s, x->node))
+		return bad(c, "expect", i, "node: %s has no rnic", x->node);
+	if (!world_rnic_stat(&(const struct world_rnic_stats){ 0 }, x->name, &value))
+		return bad(c, "expect", i, "name: RNICs do not count \"%s\"", x->name);
 	return true;
 }
 

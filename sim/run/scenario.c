@@ -29,7 +29,8 @@ G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",
 	"lost",		 "lost_at_most", "gone_by",   "kept_till",   "pdus",
-	"log",		 "reconnected",	 NULL
+	"log",		 "reconnected",	 "rnic",      "rnic_at_most", "counted",
+	"counted_at_most", NULL
 };
 
 #define X(name, str) str,

@@ -236,6 +236,10 @@ enum scn_expect_kind {
 			C2HTermReq:4 (of that status), C2HTermReq:1:10 (and field) */
 	SCN_X_LOG,  /* node has logged a line with `name` in it */
 	SCN_X_RECONNECTED, /* host connected again at least `value` times */
+	SCN_X_RNIC,	   /* the RNIC of node counted at least `value` of `name` */
+	SCN_X_RNIC_AT_MOST,
+	SCN_X_COUNTED, /* those who look on counted at least `value` of `name` */
+	SCN_X_COUNTED_AT_MOST,
 };
 
 struct scn_expect {

@@ -355,6 +355,9 @@ void nvmf_subsystem_get_connected(struct nvmf_subsystem *s,
 					       unsigned nqpairs),
 				  void *arg);
 
+#define NVMF_STATS_DEVICES 8
+#define NVMF_RNIC_COUNTERS 24
+
 /* A reactor's part of an RDMA device. */
 struct nvmf_device_stats {
 	char name[64];
@@ -369,7 +372,15 @@ struct nvmf_device_stats {
 	uint64_t total_recv_wrs, recv_doorbell_updates;
 };
 
-#define NVMF_STATS_DEVICES 8
+/* An RNIC's own counters, of all reactors; names as hw/rnic.h has them. */
+struct nvmf_rnic_stats {
+	char name[64];
+	struct {
+		const char *name;
+		uint64_t value;
+	} counters[NVMF_RNIC_COUNTERS];
+	unsigned ncounters;
+};
 
 struct nvmf_group_stats {
 	uint64_t admin_qpairs, io_qpairs;                 /* ever */
@@ -379,6 +390,8 @@ struct nvmf_group_stats {
 	uint64_t pending_bdev_io; /* commands waiting for a buffer */
 	struct nvmf_device_stats devices[NVMF_STATS_DEVICES]; /* of RDMA, filled in when asked */
 	unsigned ndevices;
+	struct nvmf_rnic_stats rnics[NVMF_STATS_DEVICES]; /* the first reactor's only */
+	unsigned nrnics;
 };
 
 /* One element a reactor. */

@@ -143,6 +143,8 @@ void rdma_capsule(struct rdma_conn *c, struct rdma_recv *recv)
 		take(c, recv);
 		return;
 	}
+	if (c->state == RDMA_ACCEPTED)
+		hw_mark(c->q.reactor->hw, "rdma.early");
 	recv->next = NULL;
 	*c->held_last = recv;
 	c->held_last = &recv->next;

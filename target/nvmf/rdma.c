@@ -272,11 +272,33 @@ static void rdma_stop(struct nvmf_transport *t, void (*done)(void *arg), void *a
 
 /* --- statistics ------------------------------------------------------------------------------- */
 
+G_STATIC_ASSERT(NVMF_RNIC_COUNTERS >= RNIC_COUNTERS);
+
+static void get_counters(const struct rdma_transport *rt, struct nvmf_group_stats *out)
+{
+	for (const struct rdma_dev *d = rt->devs; d != NULL; d = d->next) {
+		struct nvmf_rnic_stats *rnic = &out->rnics[out->nrnics];
+		struct rnic_counter counters[RNIC_COUNTERS];
+
+		if (out->nrnics == NVMF_STATS_DEVICES)
+			break;
+		out->nrnics++;
+		g_strlcpy(rnic->name, d->info.name, sizeof(rnic->name));
+		rnic->ncounters = rt->rnic->ops->device_counters(d->dev, counters);
+		for (unsigned i = 0; i < rnic->ncounters; i++) {
+			rnic->counters[i].name = counters[i].name;
+			rnic->counters[i].value = counters[i].value;
+		}
+	}
+}
+
 static void rdma_get_stats(struct nvmf_transport *t, struct reactor *r,
 			   struct nvmf_group_stats *out)
 {
 	const struct rdma_poller *p = rdma_transport_of(t)->pollers[r->index];
 
+	if (r->index == 0)
+		get_counters(rdma_transport_of(t), out);
 	for (; p != NULL && out->ndevices < NVMF_STATS_DEVICES; p = p->next) {
 		struct nvmf_device_stats *d = &out->devices[out->ndevices++];
 

@@ -543,6 +543,23 @@ static JsonObject *group_json(struct nvmf_tgt *tgt, unsigned i, const struct nvm
 	return o;
 }
 
+static JsonArray *rnics_json(const struct nvmf_group_stats *first)
+{
+	JsonArray *array = json_array_new();
+
+	for (unsigned i = 0; i < first->nrnics; i++) {
+		const struct nvmf_rnic_stats *rnic = &first->rnics[i];
+		JsonObject *o = json_object_new(), *counters = json_object_new();
+
+		json_object_set_string_member(o, "name", rnic->name);
+		for (unsigned c = 0; c < rnic->ncounters; c++)
+			set_u(counters, rnic->counters[c].name, rnic->counters[c].value);
+		json_object_set_object_member(o, "counters", counters);
+		json_array_add_object_element(array, o);
+	}
+	return array;
+}
+
 static void reply_stats(void *arg, const struct nvmf_group_stats *stats, unsigned n)
 {
 	struct rpc_request *req = arg;
@@ -553,6 +570,8 @@ static void reply_stats(void *arg, const struct nvmf_group_stats *stats, unsigne
 	for (unsigned i = 0; i < n; i++)
 		json_array_add_object_element(groups, group_json(req->scratch, i, &stats[i]));
 	json_object_set_array_member(o, "poll_groups", groups);
+	if (stats[0].nrnics > 0)
+		json_object_set_array_member(o, "rdma_devices", rnics_json(&stats[0]));
 	rpc_reply_object(req, o);
 }
 

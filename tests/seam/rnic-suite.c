@@ -215,6 +215,31 @@ static void test_immediate(void)
 	conn_down(&c);
 }
 
+static uint64_t counter(struct side *s, const char *name)
+{
+	struct rnic_counter counters[RNIC_COUNTERS];
+	unsigned n = CALL(s, device_counters, s->dev, counters);
+
+	g_assert_cmpuint(n, <=, RNIC_COUNTERS);
+	for (unsigned i = 0; i < n; i++)
+		if (g_str_equal(counters[i].name, name))
+			return counters[i].value;
+	return 0;
+}
+
+/* A device that counts at all knows of what went to and fro. */
+static void check_counted(struct pair *p)
+{
+	struct rnic_counter counters[RNIC_COUNTERS];
+
+	if (CALL(&p->host, device_counters, p->host.dev, counters) == 0)
+		return;
+	g_assert_cmpuint(counter(&p->host, "sent_pkts"), >, 0);
+	g_assert_cmpuint(counter(&p->host, "rcvd_pkts"), >, 0);
+	g_assert_cmpuint(counter(&p->target, "sent_bytes"), >, 0);
+	g_assert_cmpuint(counter(&p->target, "rcvd_bytes"), >=, 9000);
+}
+
 /* One chain: unsignaled WRITE of two SGEs, inline SEND; the data is there before the receive. */
 static void test_chain(void)
 {
@@ -249,6 +274,7 @@ static void test_chain(void)
 	g_assert_cmpstr((char *)p.target.mem, ==, "inline");
 	side_expect(&p.host, 6, IBV_WC_SUCCESS);
 	side_quiet(&p.host);
+	check_counted(&p);
 	cover("flag", "INLINE");
 	cover("flag", "SOLICITED");
 	cover("flag", "SIGNALED");
@@ -705,7 +731,8 @@ static const char *const slots[] = {
 	"qp_destroy",  "qp_num",      "qp_state",	"qp_error",	 "post_send",
 	"post_recv",   "post_bind",   "post_local_inv", "id_listen",	 "id_resolve",
 	"id_move",     "id_device",   "id_local",	"id_remote",	 "connect",
-	"accept",      "reject",      "disconnect",	"id_destroy",	 NULL
+	"accept",      "reject",      "disconnect",	"id_destroy",	 "device_counters",
+	NULL
 };
 static const char *const opcodes[] = { "SEND",	     "SEND_WITH_IMM",	    "SEND_WITH_INV",
 				       "RDMA_WRITE", "RDMA_WRITE_WITH_IMM", "RDMA_READ",

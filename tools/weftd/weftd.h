@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "hw/linux/linux.h"
+#include "hw/net.h"
 #include "target/core/core.h"
 
 #define WEFTD_DEFAULT_SOCKET "/run/weft.sock"
@@ -28,6 +29,8 @@ struct weftd_options {
 	enum linux_net_engine net_engine;
 	enum linux_file_engine file_engine;
 	enum linux_rnic rnic;
+	struct net_addr rnic_addrs[LINUX_RNIC_ADDRS]; /* of soft; none: all */
+	unsigned n_rnic_addrs;
 	enum log_level log_level;
 };
 
@@ -40,6 +43,8 @@ void weftd_options_clear(struct weftd_options *options);
  * and error. Caller frees.
  */
 int *weftd_parse_cpus(const char *text, unsigned *n, GError **error);
+/* "auto", "none", "verbs", "soft", "soft:ADDRESS,...": of o, rnic and its addresses. */
+bool weftd_parse_rnic(const char *text, struct weftd_options *o, GError **error);
 /* "adaptive", "always", nanoseconds. */
 bool weftd_parse_spin(const char *text, uint64_t *spin_ns);
 

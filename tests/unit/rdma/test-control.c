@@ -114,6 +114,24 @@ static void take_stats(void *arg, const struct nvmf_group_stats *stats, unsigned
 	*(struct nvmf_group_stats *)arg = stats[0];
 }
 
+/* Of what the RNIC counts: 16 capsules and 16 responses at least, nothing of it wrong. */
+static void check_counters(const struct nvmf_group_stats *before,
+			   const struct nvmf_group_stats *after)
+{
+	g_assert_cmpuint(after->nrnics, ==, 1);
+	g_assert_cmpstr(after->rnics[0].name, ==, "soft0");
+	g_assert_cmpuint(after->rnics[0].ncounters, >, 0);
+	for (unsigned i = 0; i < after->rnics[0].ncounters; i++) {
+		const char *name = after->rnics[0].counters[i].name;
+		uint64_t n = after->rnics[0].counters[i].value - before->rnics[0].counters[i].value;
+
+		if (g_str_equal(name, "sent_pkts") || g_str_equal(name, "rcvd_pkts"))
+			g_assert_cmpuint(n, >=, 16);
+		else if (!strstr(name, "_bytes") && !g_str_equal(name, "sent_acks"))
+			g_assert_cmpuint(n, ==, 0);
+	}
+}
+
 /* Chains and receives are counted as posted: few doorbells for many requests. */
 static void test_stats(gconstpointer no_batching)
 {
@@ -149,6 +167,7 @@ static void test_stats(gconstpointer no_batching)
 		g_assert_cmpuint(d->send_doorbell_updates - before.devices[0].send_doorbell_updates,
 				 <, 8);
 	g_assert_cmpuint(d->total_recv_wrs - before.devices[0].total_recv_wrs, ==, 16);
+	check_counters(&before, &after);
 	g_assert_cmpuint(d->pending_free_request, ==, 0);
 	g_assert_cmpuint(d->pending_rdma_read, ==, 0);
 	g_assert_cmpuint(d->polls, >, d->idle_polls);

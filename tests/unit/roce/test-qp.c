@@ -45,7 +45,8 @@ struct wire {
 	uint64_t now;
 	GRand *rand;
 	unsigned loss, twice, late; /* of 1000 */
-	unsigned drop_next;	    /* so many, of whatever comes */
+	uint32_t drops;		    /* bit n: packet n of all, from 0 */
+	uint8_t timeout;	    /* local ACK timeout, exponent */
 	uint64_t sent;
 };
 
@@ -78,11 +79,8 @@ static bool wire_send(struct roce_binding *binding, unsigned shard, const struct
 	struct wire *w = s->wire;
 
 	(void)shard;
-	w->sent++;
-	if (w->drop_next > 0) {
-		w->drop_next--;
+	if (w->sent++ < 32 && w->drops >> (w->sent - 1) & 1)
 		return true;
-	}
 	if (chance(w, w->loss))
 		return true;
 	launch(w, !s->index, tx, chance(w, w->late) ? 20000 : 1000);
@@ -225,7 +223,7 @@ static void side_connect(struct side *s, const struct side *peer)
 				.min_rnr_timer = 1,
 				.flow_control = true };
 	struct roce_rts rts = { .sq_psn = roce_qp_first_psn(peer->qp),
-				.timeout = 6,
+				.timeout = s->wire->timeout,
 				.retry_count = 7,
 				.rnr_retry = 7,
 				.max_rd_atomic = 4 };
@@ -234,13 +232,18 @@ static void side_connect(struct side *s, const struct side *peer)
 	g_assert_cmpint(roce_qp_rts(s->qp, &rts), ==, 0);
 }
 
-static void open_wire(struct wire *w, uint32_t seed, bool srq)
+static void open_slow(struct wire *w, uint32_t seed, bool srq, uint8_t timeout)
 {
-	*w = (struct wire){ .rand = g_rand_new_with_seed(seed) };
+	*w = (struct wire){ .rand = g_rand_new_with_seed(seed), .timeout = timeout };
 	side_open(w, 0, srq);
 	side_open(w, 1, srq);
 	side_connect(&w->sides[0], &w->sides[1]);
 	side_connect(&w->sides[1], &w->sides[0]);
+}
+
+static void open_wire(struct wire *w, uint32_t seed, bool srq)
+{
+	open_slow(w, seed, srq, 6);
 }
 
 static void close_wire(struct wire *w)
@@ -498,6 +501,60 @@ static void test_gone(void)
 	close_wire(&w);
 }
 
+#define LINUX_TIMEOUT 19 /* 2.1 s, as Linux's CM asks for */
+
+/* What nothing comes behind of is missed early, whatever long time was agreed on. */
+static void test_lost_tail(void)
+{
+	/* Three packets; the last, the ACK of all, then the first and what it is sent again as. */
+	static const struct {
+		uint32_t drops;
+		unsigned timeouts, naks;
+	} cases[] = { { 1u << 2, 1, 0 }, { 1u << 3, 1, 0 }, { 1u << 0 | 1u << 4, 1, 1 } };
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct wire w;
+		struct side *a = &w.sides[0], *b = &w.sides[1];
+		const struct roce_stats *stats;
+		struct ibv_wc wc;
+		uint64_t ended;
+
+		open_slow(&w, 8, false, LINUX_TIMEOUT);
+		w.drops = cases[i].drops;
+		stats = roce_shard_stats(roce_device_shard(a->dev, 0));
+		fill(a->memory, 3000, 1);
+		receive(b, 5, 8192, 4096);
+		post(a, IBV_WR_SEND, 1, 0, 3000, 0, 0);
+		for (ended = 0; roce_cq_poll(a->cq, 1, &wc) == 0;) {
+			ended = w.now;
+			g_assert_true(step(&w));
+		}
+		g_assert_cmpint(wc.status, ==, IBV_WC_SUCCESS);
+		expect(b, 5, IBV_WC_SUCCESS);
+		g_assert_cmpmem(b->memory + 8192, 3000, a->memory, 3000);
+		g_assert_cmpuint(stats->timeouts, ==, cases[i].timeouts);
+		g_assert_cmpuint(stats->naks_received, ==, cases[i].naks);
+		g_assert_cmpuint(ended, <, 100 * UINT64_C(1000000));
+		close_wire(&w);
+	}
+}
+
+/* Early timeouts are no retries: a peer that is away is waited for as long as was agreed on. */
+static void test_gone_slow(void)
+{
+	struct wire w;
+	struct side *a = &w.sides[0];
+
+	open_slow(&w, 9, false, LINUX_TIMEOUT);
+	w.loss = 1000;
+	post(a, IBV_WR_SEND, 1, 0, 3000, 0, 0);
+	settle(&w);
+	expect(a, 1, IBV_WC_RETRY_EXC_ERR);
+	g_assert_cmpuint(roce_shard_stats(roce_device_shard(a->dev, 0))->timeouts, ==, 5 + 8);
+	g_assert_cmpuint(w.now, >, 8 * (UINT64_C(4096) << LINUX_TIMEOUT));
+	close_wire(&w);
+}
+
 /*
  * Both ways at once, everything mixed, on a wire that loses, doubles and overtakes: each
  * request completes once, in order, and both memories are what they would be without.
@@ -563,6 +620,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/roce/qp/local-errors", test_local_errors);
 	g_test_add_func("/roce/qp/rnr", test_rnr);
 	g_test_add_func("/roce/qp/gone", test_gone);
+	g_test_add_func("/roce/qp/gone-slow", test_gone_slow);
+	g_test_add_func("/roce/qp/lost-tail", test_lost_tail);
 	for (unsigned i = 1; i <= 60; i++) {
 		g_autofree char *name = g_strdup_printf("/roce/qp/faults/%u", i);
 

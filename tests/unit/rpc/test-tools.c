@@ -60,10 +60,54 @@ static void test_spin(void)
 	g_assert_false(weftd_parse_spin("", &ns));
 }
 
+static void test_rnic(void)
+{
+	static const struct {
+		const char *text;
+		enum linux_rnic rnic;
+		unsigned naddrs;
+		const char *why; /* NULL: taken */
+	} cases[] = {
+		{ "none", LINUX_RNIC_NONE, 0, NULL },
+		{ "auto", LINUX_RNIC_AUTO, 0, NULL },
+		{ "verbs", LINUX_RNIC_VERBS, 0, NULL },
+		{ "soft", LINUX_RNIC_SOFT, 0, NULL },
+		{ "soft:192.0.2.1", LINUX_RNIC_SOFT, 1, NULL },
+		{ "soft:192.0.2.1,2001:db8::1,fe80::1", LINUX_RNIC_SOFT, 3, NULL },
+		{ "", 0, 0, "auto, soft, soft:ADDRESS,... or none expected" },
+		{ "soft,192.0.2.1", 0, 0, "auto, soft, soft:ADDRESS,... or none expected" },
+		{ "soft:", 0, 0, "(nothing): the address of an interface" },
+		{ "soft:192.0.2.1,", 0, 0, "(nothing): the address of an interface" },
+		{ "soft:eth0", 0, 0, "eth0: the address of an interface" },
+		{ "soft:192.0.2.1:4791", 0, 0, "192.0.2.1:4791: the address of an interface" },
+		{ "soft:0.0.0.0", 0, 0, "--rnic soft alone is for all" },
+		{ "soft:::", 0, 0, "--rnic soft alone is for all" },
+		{ "soft:::1,192.0.2.1,::1", 0, 0, "::1: it is named twice" },
+		{ "soft:::1,::2,::3,::4,::5,::6,::7,::8,::9,::a,::b,::c,::d,::e,::f,::10,::11", 0,
+		  0, "::11: at most 16 addresses" },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		struct weftd_options o = { .n_rnic_addrs = 7 };
+		bool taken = weftd_parse_rnic(cases[i].text, &o, &error);
+
+		if (cases[i].why) {
+			g_assert_false(taken);
+			g_assert_nonnull(strstr(error->message, cases[i].why));
+			continue;
+		}
+		g_assert_no_error(error);
+		g_assert_cmpint(o.rnic, ==, cases[i].rnic);
+		g_assert_cmpuint(o.n_rnic_addrs, ==, cases[i].naddrs);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/weftd/cpus", test_cpus);
 	g_test_add_func("/weftd/spin", test_spin);
+	g_test_add_func("/weftd/rnic", test_rnic);
 	return g_test_run();
 }

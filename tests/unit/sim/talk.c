@@ -49,6 +49,7 @@ static void post_one(struct talk *t, unsigned i)
 {
 	static const enum ibv_wr_opcode opcodes[] = { IBV_WR_SEND, IBV_WR_RDMA_WRITE,
 						      IBV_WR_RDMA_READ };
+	static const char *const names[] = { "SEND", "WRITE", "READ" };
 	struct talker *c = &t->client, *s = &t->server;
 	struct ibv_sge sge = { .addr = iova(c) + place(i, false), .lkey = OPS(c)->mr_lkey(c->mr) };
 	struct ibv_send_wr wr = { .wr_id = i, .sg_list = &sge, .num_sge = 1 }, *bad;
@@ -58,6 +59,8 @@ static void post_one(struct talk *t, unsigned i)
 	t->number[i] = t->what[i] == 0 ? t->nsends++ : t->posted;
 	t->slot_busy[i] = true;
 	t->posted++;
+	if (t->log)
+		fprintf(t->log, "posted %s %u\n", names[t->what[i]], t->len[i]);
 	wr.opcode = opcodes[t->what[i]];
 	wr.send_flags = IBV_SEND_SIGNALED;
 	sge.length = t->len[i];

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdio.h>
 
 #include "sim/oracle/rdma-ledger.h"
 #include "sim/oracle/wire-rc.h"
@@ -55,6 +56,7 @@ struct talk {
 	unsigned number[TALK_DEPTH];
 	bool slot_busy[TALK_DEPTH];
 	enum ibv_wc_status first_failure;
+	FILE *log; /* what is posted, a line each; NULL: nobody reads it */
 	struct world_rng rng;
 };
 
