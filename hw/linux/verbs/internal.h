@@ -229,6 +229,8 @@ void verbs_unwatch(struct hw_rnic *rnic, struct rnic_watcher *w);
 void verbs_device_info(struct rnic_device *dev, struct rnic_info *info);
 bool verbs_device_port(struct rnic_device *dev, unsigned port, struct rnic_port *out);
 void verbs_device_done(struct rnic_device *dev);
+/* counters.c */
+unsigned verbs_device_counters(struct rnic_device *dev, struct rnic_counter out[RNIC_COUNTERS]);
 
 /* --- memory.c --- */
 

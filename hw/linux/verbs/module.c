@@ -12,6 +12,7 @@ const struct hw_rnic_ops verbs_ops = {
 	.device_info = verbs_device_info,
 	.device_port = verbs_device_port,
 	.device_done = verbs_device_done,
+	.device_counters = verbs_device_counters,
 	.pd_alloc = verbs_pd_alloc,
 	.pd_dealloc = verbs_pd_dealloc,
 	.mr_reg = verbs_mr_reg,
