@@ -23,9 +23,9 @@ enum linux_file_engine {
 
 enum linux_rnic {
 	LINUX_RNIC_NONE,
-	LINUX_RNIC_AUTO,  /* what there is: RoCEv2 in this process */
+	LINUX_RNIC_AUTO,  /* RNICs if there are any that can be used, else RoCEv2 in this process */
 	LINUX_RNIC_SOFT,  /* RoCEv2 in this process, over UDP (roce-udp.h) */
-	LINUX_RNIC_VERBS, /* not in this build: linux_hw_new() fails */
+	LINUX_RNIC_VERBS, /* RNICs, by libibverbs (verbs/verbs.h) */
 };
 
 #define LINUX_RNIC_ADDRS 16

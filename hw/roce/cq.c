@@ -51,24 +51,40 @@ int roce_cq_destroy(struct roce_cq *cq)
 	return 0;
 }
 
+static void notify(struct roce_cq *cq)
+{
+	struct roce_binding *binding = cq->shard->dev->binding;
+
+	if (!cq->armed)
+		return;
+	cq->armed = false;
+	cq->notified = true;
+	binding->ops->wake(binding, cq->shard->index);
+}
+
 bool roce_cq_push(struct roce_cq *cq, const struct ibv_wc *wc)
 {
 	if (cq->overflown)
 		return false;
-	if (cq->tail - cq->head == cq->cqe) {
+	if (cq->tail - cq->head == cq->cqe ||
+	    hw_fault(cq->shard->dev->params.hw, "roce.cq.overrun")) {
 		cq->overflown = true;
 		hw_mark(cq->shard->dev->params.hw, "roce.cq.overflow");
 		roce_event_queue(cq->shard, &cq->event);
 		return false;
 	}
 	cq->ring[cq->tail++ & cq->mask] = *wc;
-	if (cq->armed) {
-		struct roce_binding *binding = cq->shard->dev->binding;
+	notify(cq);
+	return true;
+}
 
-		cq->armed = false;
-		cq->notified = true;
-		binding->ops->wake(binding, cq->shard->index);
-	}
+/* As if what is in it came a moment after this poll: an armed one tells of it then. */
+static bool comes_later(struct roce_cq *cq)
+{
+	if (cq->head == cq->tail || cq->shown ||
+	    !hw_fault(cq->shard->dev->params.hw, "roce.cq.later"))
+		return false;
+	notify(cq);
 	return true;
 }
 
@@ -76,8 +92,11 @@ int roce_cq_poll(struct roce_cq *cq, int n, struct ibv_wc *wc)
 {
 	int got = 0;
 
+	if (comes_later(cq))
+		return 0;
 	while (got < n && cq->head != cq->tail)
 		wc[got++] = cq->ring[cq->head++ & cq->mask];
+	cq->shown &= cq->head != cq->tail;
 	return got;
 }
 

@@ -227,8 +227,13 @@ static void qp_event(struct roce_qp *roce, enum ibv_event_type type, void *user)
 	struct rnic_qp *qp = user;
 
 	(void)roce;
-	/* Known already to who asked for the connection, or when the RTU came first. */
-	if (type == IBV_EVENT_COMM_EST && !cm_established(qp->id))
+	/*
+	 * Known already to who asked for the connection, or when the RTU came first. Others
+	 * (fault point) leave it to the RTU alone, which may have to be repeated.
+	 */
+	if (type == IBV_EVENT_COMM_EST &&
+	    (hw_fault(roce_device_params(qp->id->ctx->soft->dev)->hw, "roce.comm_est") ||
+	     !cm_established(qp->id)))
 		return;
 	if (qp->cb && qp->cb->event)
 		qp->cb->event(qp, type, qp->user);

@@ -75,6 +75,7 @@ struct roce_cq {
 	uint32_t cqe;		   /* at most so many */
 	unsigned qps;
 	bool armed, notified, overflown;
+	bool shown; /* what is in it must be: somebody was told of it */
 	struct roce_event event;
 	void (*error)(struct roce_cq *cq, void *user);
 	void *user;

@@ -282,6 +282,7 @@ static void flush_receives(struct roce_qp *qp)
 						     .opcode = IBV_WC_RECV });
 	if (qp->srq && !qp->last_told) {
 		qp->last_told = true;
+		qp->recv_cq->shown = true;
 		roce_qp_tell(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
 	}
 }

@@ -4,84 +4,19 @@
  * request. Each queue pair has two halves: what it asks its peer for, and what it
  * answers its peer.
  */
-#include "sim/oracle/wire-rc.h"
-
-#include <glib.h>
 #include <string.h>
 
-#include "sim/oracle/rc-packet.h"
+#include "sim/oracle/wire-rc-priv.h"
 
 #define RNR_FOR_EVER 7
 #define KEEP 4096 /* positions behind the last one that are remembered */
-#define RESTARTS 8
 
-enum { CM_REQ = 0x10, CM_REJ = 0x12, CM_REP = 0x13, CM_DREQ = 0x15 };
+enum { CM_REQ = 0x10, CM_REJ = 0x12, CM_REP = 0x13, CM_DREQ = 0x15, CM_DREP = 0x16 };
 
 #define REASON_CONSUMER 28
-#define NAK_ACCESS 0x62
 #define CNP 0x81
 
-/* A request packet that was sent; of a READ, all of its responses. */
-struct asked {
-	uint64_t pos, n;
-	uint8_t message;
-	uint32_t hash;
-	uint64_t va;
-	uint32_t rkey, len, got;
-};
-
-/* One that was taken. */
-struct taken {
-	uint64_t pos, n;
-	uint32_t msn; /* with it */
-	bool read;
-	uint32_t len, rkey;
-	uint64_t va;
-	uint64_t from[RESTARTS]; /* where answers to a READ have been asked to begin */
-	unsigned nfrom;
-};
-
-struct rc_qp {
-	uint8_t host[16];
-	uint32_t qpn, comm_id;
-	uint32_t first; /* PSN of the first request to it */
-	struct rc_qp *peer;
-	uint32_t mtu;
-	unsigned retries, rnr_retries, reads; /* that it may do */
-	bool over;			      /* it has ended, or has been told so */
-	const char *why;
-	/* asking */
-	GArray *asked;
-	uint64_t una, next, cursor;
-	unsigned backs, rnrs, naks; /* since una moved */
-	uint64_t rnr_pos, rnr_until;
-	enum rc_message message;
-	bool in_message;
-	uint64_t message_len, message_got;
-	/* answering */
-	GArray *taken;
-	uint64_t hi; /* all below has come */
-	uint64_t acked;
-	uint32_t msn, told_msn;
-	uint64_t forbidden; /* a WRITE that no key allowed */
-	bool has_forbidden;
-};
-
-struct oracle_rc {
-	void (*told)(void *arg, char *text);
-	void *arg;
-	GHashTable *by_qpn, *by_comm_id;
-	GPtrArray *all;
-	struct oracle_rc_counts counts;
-	bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va,
-			  uint32_t len, bool write);
-	void *reachable_arg;
-	const struct rc_packet *p; /* under examination */
-	uint64_t now;
-};
-
-static void G_GNUC_PRINTF(3, 4)
-	violation(struct oracle_rc *o, const struct rc_qp *qp, const char *format, ...)
+void rc_violation(struct oracle_rc *o, const struct rc_qp *qp, const char *format, ...)
 {
 	va_list args;
 
@@ -93,7 +28,14 @@ static void G_GNUC_PRINTF(3, 4)
 					qp->qpn, o->now, o->p->opcode, o->p->psn, what));
 }
 
-static uint64_t at(uint64_t near, uint32_t first, uint32_t psn)
+void rc_omission(struct oracle_rc *o, const struct rc_qp *qp, char *text)
+{
+	if (text != NULL)
+		rc_violation(o, qp, "%s", text);
+	g_free(text);
+}
+
+uint64_t rc_at(uint64_t near, uint32_t first, uint32_t psn)
 {
 	uint32_t ahead = (psn - first - (uint32_t)near) & 0xffffff;
 
@@ -207,7 +149,7 @@ static void connect_reply(struct oracle_rc *o, const uint8_t *cm)
 	qp->reads = cm[25];
 }
 
-static void end(struct rc_qp *qp, const char *why)
+void rc_end(struct rc_qp *qp, const char *why)
 {
 	qp->over = true;
 	qp->why = why;
@@ -234,7 +176,18 @@ static void cm_sent(struct oracle_rc *o)
 	else if (o->p->opcode == CM_REJ)
 		rejected(o, cm);
 	else if (o->p->opcode == CM_DREQ && (qp = find(o->by_comm_id, o->p->src, 0, get(cm, 4))))
-		end(qp, "a disconnect request");
+		rc_end(qp, "a disconnect request");
+	else if (o->p->opcode == CM_DREP &&
+		 (qp = find(o->by_comm_id, o->p->dst, 0, get(cm + 4, 4))))
+		rc_duty_drep(&qp->duty);
+}
+
+static void cm_taken(struct oracle_rc *o)
+{
+	struct rc_qp *qp = find(o->by_comm_id, o->p->src, 0, get(o->p->cm, 4));
+
+	if (o->p->opcode == CM_DREQ && qp != NULL)
+		rc_omission(o, qp, rc_duty_dreq(&qp->duty, o->now, o->awake));
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -286,14 +239,15 @@ static void check_parts(struct oracle_rc *o, struct rc_qp *qp, const struct rc_p
 	bool begins = p->part == RC_FIRST || p->part == RC_ONLY;
 
 	if (begins == qp->in_message)
-		violation(o, qp, begins ? "a message begins within another" : "it never began");
+		rc_violation(o, qp, begins ? "a message begins within another" : "it never began");
 	else if (!begins && p->message != qp->message)
-		violation(o, qp, "a part of another kind of message");
+		rc_violation(o, qp, "a part of another kind of message");
 	if ((p->part == RC_FIRST || p->part == RC_MIDDLE) ? p->payload != qp->mtu
 							  : p->payload > qp->mtu)
-		violation(o, qp, "%u bytes in a packet; the path MTU is %u", p->payload, qp->mtu);
+		rc_violation(o, qp, "%u bytes in a packet; the path MTU is %u", p->payload,
+			     qp->mtu);
 	if (p->part == RC_LAST && p->payload == 0)
-		violation(o, qp, "a last packet without a byte");
+		rc_violation(o, qp, "a last packet without a byte");
 	if (begins) {
 		qp->message = p->message;
 		qp->message_len = p->dma_len;
@@ -302,8 +256,8 @@ static void check_parts(struct oracle_rc *o, struct rc_qp *qp, const struct rc_p
 	qp->message_got += p->payload;
 	qp->in_message = p->part == RC_FIRST || p->part == RC_MIDDLE;
 	if (!qp->in_message && qp->message == RC_WRITE && qp->message_got != qp->message_len)
-		violation(o, qp, "a WRITE of %u bytes that said %u", (unsigned)qp->message_got,
-			  (unsigned)qp->message_len);
+		rc_violation(o, qp, "a WRITE of %u bytes that said %u", (unsigned)qp->message_got,
+			     (unsigned)qp->message_len);
 }
 
 static void new_request(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
@@ -317,7 +271,7 @@ static void new_request(struct oracle_rc *o, struct rc_qp *qp, const struct rc_p
 	if (p->message == RC_READ) {
 		a.n = MAX(1, (p->dma_len + qp->mtu - 1) / qp->mtu);
 		if (reads_open(qp) >= qp->reads)
-			violation(o, qp, "more than %u READs at a time", qp->reads);
+			rc_violation(o, qp, "more than %u READs at a time", qp->reads);
 	} else {
 		a.hash = hash_packet(p);
 	}
@@ -334,14 +288,14 @@ static uint64_t repeated(struct oracle_rc *o, struct rc_qp *qp, const struct rc_
 
 	o->counts.repeated++;
 	if (a == NULL) {
-		violation(o, qp, "it sends again what it has never sent");
+		rc_violation(o, qp, "it sends again what it has never sent");
 		return 1;
 	}
 	gone = (pos - a->pos) * qp->mtu;
 	if (a->message == RC_READ ? p->message != RC_READ || p->va != a->va + gone ||
 					    p->rkey != a->rkey || p->dma_len != a->len - gone
 				  : hash_packet(p) != a->hash)
-		violation(o, qp, "it is not what was sent with this PSN at first");
+		rc_violation(o, qp, "it is not what was sent with this PSN at first");
 	return a->pos + a->n - pos;
 }
 
@@ -351,29 +305,31 @@ static void went_back(struct oracle_rc *o, struct rc_qp *qp)
 
 	o->counts.backs++;
 	if (++qp->backs > qp->retries + rnrs + qp->naks)
-		violation(o, qp,
-			  "the %u. retry without progress: %u are allowed, %u NAKs and %u RNR NAKs "
-			  "have come",
-			  qp->backs, qp->retries, qp->naks, qp->rnrs);
+		rc_violation(
+			o, qp,
+			"the %u. retry without progress: %u are allowed, %u NAKs and %u RNR NAKs "
+			"have come",
+			qp->backs, qp->retries, qp->naks, qp->rnrs);
 }
 
 static void request_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
-	uint64_t pos = at(qp->una, qp->peer->first, p->psn), n;
+	uint64_t pos = rc_at(qp->una, qp->peer->first, p->psn), n;
 
 	o->counts.requests++;
 	qp->cursor = MAX(qp->cursor, qp->una);
 	if ((int64_t)pos < (int64_t)qp->una) {
-		violation(o, qp, "it has been acknowledged");
+		rc_violation(o, qp, "it has been acknowledged");
 		return;
 	}
 	if (pos > qp->cursor)
-		violation(o, qp, "%" G_GUINT64_FORMAT " PSNs are left out", pos - qp->cursor);
+		rc_violation(o, qp, "%" G_GUINT64_FORMAT " PSNs are left out", pos - qp->cursor);
 	if (pos >= qp->rnr_pos && o->now < qp->rnr_until)
-		violation(o, qp, "%" G_GUINT64_FORMAT " ns too soon after an RNR NAK",
-			  qp->rnr_until - o->now);
+		rc_violation(o, qp, "%" G_GUINT64_FORMAT " ns too soon after an RNR NAK",
+			     qp->rnr_until - o->now);
 	if (pos < qp->cursor)
 		went_back(o, qp);
+	rc_omission(o, qp, rc_duty_request(&qp->duty, pos, o->now, o->awake));
 	if (pos > qp->next)
 		return; /* told */
 	if (pos == qp->next) {
@@ -389,6 +345,7 @@ static void request_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_
 
 static void progress(struct rc_qp *qp)
 {
+	rc_duty_progress(&qp->duty, qp->una);
 	qp->backs = qp->rnrs = qp->naks = 0;
 }
 
@@ -437,7 +394,7 @@ static uint64_t rnr_time(unsigned value)
 
 static void answer_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
-	uint64_t pos = at(qp->una, qp->peer->first, p->psn);
+	uint64_t pos = rc_at(qp->una, qp->peer->first, p->psn);
 
 	if ((int64_t)pos < (int64_t)qp->una || pos >= qp->next)
 		return;
@@ -455,12 +412,14 @@ static void answer_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_
 		qp->rnr_pos = pos;
 		/* Clocks may run at another rate than the world's. */
 		qp->rnr_until = o->now + rnr_time(p->syndrome) / 2;
+		if (qp->una == pos)
+			rc_duty_not_ready(&qp->duty, pos, rnr_time(p->syndrome), o->now);
 		break;
 	case 3:
 		done_below(qp, pos);
 		qp->naks++;
 		if ((p->syndrome & 31) != 0 && qp->una == pos)
-			end(qp, "a NAK that ends the connection");
+			rc_end(qp, "a NAK that ends the connection");
 		break;
 	default:
 		break;
@@ -470,7 +429,7 @@ static void answer_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_
 /* ---- requests that are taken -------------------------------------------------------------------
  */
 
-static struct taken *find_taken(struct rc_qp *qp, uint64_t pos)
+struct taken *rc_find_taken(struct rc_qp *qp, uint64_t pos)
 {
 	for (guint i = qp->taken->len; i-- > 0;) {
 		struct taken *t = &g_array_index(qp->taken, struct taken, i);
@@ -481,8 +440,8 @@ static struct taken *find_taken(struct rc_qp *qp, uint64_t pos)
 	return NULL;
 }
 
-static bool is_allowed(const struct oracle_rc *o, const struct rc_qp *qp, uint32_t rkey,
-		       uint64_t va, uint32_t len, bool write)
+bool rc_is_allowed(const struct oracle_rc *o, const struct rc_qp *qp, uint32_t rkey, uint64_t va,
+		   uint32_t len, bool write)
 {
 	return o->reachable == NULL ||
 	       o->reachable(o->reachable_arg, qp->host, rkey, va, len, write);
@@ -491,26 +450,39 @@ static bool is_allowed(const struct oracle_rc *o, const struct rc_qp *qp, uint32
 static void write_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
 	if (p->message != RC_WRITE || (p->part != RC_FIRST && p->part != RC_ONLY) ||
-	    qp->has_forbidden || is_allowed(o, qp, p->rkey, p->va, p->dma_len, true))
+	    qp->has_forbidden || rc_is_allowed(o, qp, p->rkey, p->va, p->dma_len, true))
 		return;
 	qp->has_forbidden = true;
 	qp->forbidden = qp->hi;
 }
 
+/* What its sender has an answer to, a late copy is of; and a READ's key may be gone. */
+static void taken_again(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p,
+			uint64_t pos)
+{
+	if (pos < qp->peer->una || qp->over || qp->dead || qp->peer->over ||
+	    (p->message == RC_READ && !rc_is_allowed(o, qp, p->rkey, p->va, p->dma_len, false)))
+		return;
+	rc_omission(o, qp, rc_duty_again(&qp->duty, pos, o->now, o->awake));
+}
+
 static void request_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
-	uint64_t pos = at(qp->hi, qp->first, p->psn);
+	uint64_t pos = rc_at(qp->hi, qp->first, p->psn);
 	struct taken t = { .pos = pos, .n = 1, .read = p->message == RC_READ, .len = p->dma_len };
 	struct taken *old;
 
 	t.va = p->va;
 	t.rkey = p->rkey;
 	if ((int64_t)pos < (int64_t)qp->hi) {
-		old = t.read ? find_taken(qp, pos) : NULL;
+		old = t.read ? rc_find_taken(qp, pos) : NULL;
 		if (old != NULL && old->read)
 			old->from[old->nfrom++ % RESTARTS] = pos;
+		taken_again(o, qp, p, pos);
 		return;
 	}
+	if (!qp->over && !qp->dead)
+		rc_omission(o, qp, rc_duty_taken(&qp->duty, pos, qp->hi, o->now, o->awake));
 	if (pos > qp->hi)
 		return;
 	if (t.read) {
@@ -527,113 +499,6 @@ static void request_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc
 		g_array_remove_range(qp->taken, 0, KEEP);
 }
 
-/* It said that it has not taken that one, nor what came after it. */
-static void refused(struct rc_qp *qp, uint64_t pos)
-{
-	while (qp->taken->len > 0 &&
-	       g_array_index(qp->taken, struct taken, qp->taken->len - 1).pos >= pos)
-		g_array_set_size(qp->taken, qp->taken->len - 1);
-	qp->hi = pos;
-	qp->has_forbidden &= qp->forbidden < pos;
-	qp->msn = qp->taken->len > 0
-			  ? g_array_index(qp->taken, struct taken, qp->taken->len - 1).msn
-			  : 0;
-}
-
-/* ---- answers that are sent
- * ------------------------------------------------------------------------ */
-
-static void check_msn(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
-{
-	if (((qp->msn - p->msn) & 0xffffff) >= 0x800000)
-		violation(o, qp, "MSN %u, but only %u messages have come", p->msn, qp->msn);
-	/* An answer to a READ may tell the MSN that it had when it was asked. */
-	if (p->what != RC_ACK)
-		return;
-	if (((p->msn - qp->told_msn) & 0xffffff) >= 0x800000)
-		violation(o, qp, "MSN %u after %u", p->msn, qp->told_msn);
-	qp->told_msn = p->msn;
-}
-
-static void ack_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
-{
-	uint64_t pos = at(qp->hi, qp->first, p->psn);
-	unsigned kind = p->syndrome >> 5;
-
-	check_msn(o, qp, p);
-	if (kind == 0) {
-		o->counts.acks++;
-		if ((int64_t)pos >= (int64_t)qp->hi)
-			violation(o, qp, "it acknowledges what has not come");
-		else if ((int64_t)(pos + 1) < (int64_t)qp->acked)
-			violation(o, qp, "it acknowledges less than before");
-		else
-			qp->acked = pos + 1;
-		if (qp->has_forbidden && pos >= qp->forbidden)
-			violation(o, qp, "it has taken a WRITE that no key of its memory allows");
-		return;
-	}
-	if ((int64_t)pos > (int64_t)qp->hi)
-		violation(o, qp, "a NAK of what has not come, behind a gap");
-	else if ((int64_t)pos < (int64_t)qp->acked)
-		violation(o, qp,
-			  "a NAK (syndrome 0x%02x) of %" G_GUINT64_FORMAT
-			  ", where it has acknowledged all below %" G_GUINT64_FORMAT,
-			  p->syndrome, pos, qp->acked);
-	if (kind == 1) {
-		o->counts.rnrs++;
-		refused(qp, pos);
-	} else if (kind == 3) {
-		o->counts.naks++;
-		o->counts.access_naks += p->syndrome == NAK_ACCESS;
-		refused(qp, pos);
-		if ((p->syndrome & 31) != 0)
-			end(qp, "its own NAK that ends the connection");
-	} else {
-		violation(o, qp, "a reserved syndrome");
-	}
-}
-
-static bool part_fits(const struct rc_packet *p, const struct taken *t, uint64_t pos)
-{
-	bool last = pos == t->pos + t->n - 1;
-
-	for (unsigned i = 0; i < MIN(t->nfrom, RESTARTS); i++) {
-		bool first = pos == t->from[i];
-		enum rc_part part = first  ? (last ? RC_ONLY : RC_FIRST)
-				    : last ? RC_LAST
-					   : RC_MIDDLE;
-
-		if (pos >= t->from[i] && p->part == part)
-			return true;
-	}
-	return false;
-}
-
-static void response_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
-{
-	uint64_t pos = at(qp->hi, qp->first, p->psn), k;
-	const struct taken *t = find_taken(qp, pos);
-	uint32_t len;
-
-	o->counts.responses++;
-	if (p->part != RC_MIDDLE)
-		check_msn(o, qp, p);
-	if (t == NULL || !t->read) {
-		violation(o, qp, "nobody has asked for it");
-		return;
-	}
-	k = pos - t->pos;
-	len = k + 1 < t->n ? qp->mtu : t->len - (uint32_t)(k * qp->mtu);
-	if (p->payload != len)
-		violation(o, qp, "%u bytes of a READ where %u are due", p->payload, len);
-	if (len > 0 && !is_allowed(o, qp, t->rkey, t->va + k * qp->mtu, len, false))
-		violation(o, qp, "it lets memory be read that no key allows");
-	if (!part_fits(p, t, pos))
-		violation(o, qp, "it is another part of the answer");
-	qp->acked = MAX(qp->acked, t->pos);
-}
-
 /* ---- frames ------------------------------------------------------------------------------------
  */
 
@@ -648,15 +513,15 @@ static void taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet 
 static void sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
 	if (qp->over) {
-		violation(o, qp, "it speaks after %s", qp->why);
+		rc_violation(o, qp, "it speaks after %s", qp->why);
 		return;
 	}
 	if (p->what == RC_REQUEST)
 		request_sent(o, qp, p);
 	else if (p->what == RC_RESPONSE)
-		response_sent(o, qp, p);
+		rc_response_sent(o, qp, p);
 	else
-		ack_sent(o, qp, p);
+		rc_ack_sent(o, qp, p);
 }
 
 void oracle_rc_frame(struct oracle_rc *o, bool is_sent, const uint8_t *frame, uint32_t len,
@@ -676,6 +541,8 @@ void oracle_rc_frame(struct oracle_rc *o, bool is_sent, const uint8_t *frame, ui
 	}
 	if (p.what == RC_CM && is_sent)
 		cm_sent(o);
+	else if (p.what == RC_CM)
+		cm_taken(o);
 	o->counts.cnps += is_sent && p.what == RC_OTHER && p.opcode == CNP;
 	if (p.what == RC_CM || p.what == RC_OTHER)
 		return;
@@ -717,6 +584,20 @@ void oracle_rc_memory(struct oracle_rc *o,
 {
 	o->reachable = reachable;
 	o->reachable_arg = arg;
+}
+
+void oracle_rc_awake(struct oracle_rc *o, uint64_t since)
+{
+	o->awake = since;
+}
+
+void oracle_rc_booted(struct oracle_rc *o, const uint8_t host[16])
+{
+	for (guint i = 0; i < o->all->len; i++) {
+		struct rc_qp *qp = o->all->pdata[i];
+
+		qp->dead |= memcmp(qp->host, host, sizeof(qp->host)) == 0;
+	}
 }
 
 void oracle_rc_counts(const struct oracle_rc *o, struct oracle_rc_counts *out)

@@ -8,9 +8,11 @@
  *                 the connection allows; messages have their parts in order and of the
  *                 right lengths; no more READs than agreed; nothing sooner than a
  *                 receiver that was not ready has asked for; nothing after the end
+ *   of duties     wire-rc-duty.h
  *   of answers    only what has come without a gap is acknowledged, never less than
- *                 before; MSNs count messages that have come; READ responses are parts
- *                 of what was asked for
+ *                 before, and nothing behind a READ that is not answered; MSNs count messages
+ *                 that have come; READ responses are parts of what was asked for; no READ
+ *                 or WRITE is refused that may be
  *   of memory     nothing is read or written that no key allows (oracle_rc_memory)
  *   of all        headers, lengths, ICRC
  *
@@ -47,6 +49,10 @@ void oracle_rc_memory(struct oracle_rc *o,
 		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey,
 					uint64_t va, uint32_t len, bool write),
 		      void *arg);
+/* No machine has been kept from its work since then. Who was away owes no answers in time. */
+void oracle_rc_awake(struct oracle_rc *o, uint64_t since);
+/* The machine of that address has begun anew: it knows nothing of queue pairs from before. */
+void oracle_rc_booted(struct oracle_rc *o, const uint8_t host[16]);
 /* sent: by an RNIC; not: taken by one. frame: from the Ethernet header on, without FCS. */
 void oracle_rc_frame(struct oracle_rc *o, bool sent, const uint8_t *frame, uint32_t len,
 		     uint64_t now);

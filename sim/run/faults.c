@@ -36,6 +36,13 @@ static bool disturbs(const struct scn_fault *f)
 	}
 }
 
+/* Faults that keep processors from their work. */
+static bool keeps_away(const struct scn_fault *f)
+{
+	return f->kind == SCN_F_PAUSE || f->kind == SCN_F_HOLD || f->kind == SCN_F_STARVE ||
+	       f->kind == SCN_F_POWER;
+}
+
 static uint64_t end_of(const struct rule *rule)
 {
 	const struct run *run = rule->run;
@@ -363,6 +370,8 @@ static void once(void *arg)
 			run->disturbed_since = world_now(run->world);
 		run_watch_hears(run);
 	}
+	if (keeps_away(f))
+		run_rdma_away(run, until);
 	ending = g_new(struct rule, 1);
 	*ending = *rule;
 	act(run, f, until, ending);

@@ -22,6 +22,7 @@ struct run_rdma {
 	struct world_roce_tap tap;
 	struct oracle_rc *monitor;
 	GPtrArray *ledgers; /* oldest first */
+	uint64_t awake;	    /* since when no machine is kept from its work */
 };
 
 static void ledger_free(void *data)
@@ -140,6 +141,8 @@ void run_rnic_boot(struct run *run, struct world_node *node, const char *const *
 	l = g_new0(struct ledger, 1);
 	for (unsigned i = 0; i < MIN(naddrs, G_N_ELEMENTS(l->addrs)); i++)
 		net_addr_parse(&l->addrs[l->naddrs++], addrs[i], NULL, NULL);
+	for (unsigned i = 0; i < l->naddrs; i++)
+		oracle_rc_booted(rdma_of(run)->monitor, l->addrs[i].ip);
 	l->oracle = oracle_rdma_new(rnic, misdeed, run);
 	g_ptr_array_add(rdma_of(run)->ledgers, l);
 	world_rnic_wrap(node, oracle_rdma_rnic(l->oracle));
@@ -189,6 +192,16 @@ void run_rdma_counts(struct run *run)
 	}
 	set_count(run, "rdma.work", posted);
 	set_count(run, "rdma.flushed", flushed);
+}
+
+void run_rdma_away(struct run *run, uint64_t until)
+{
+	struct run_rdma *r = run->rdma;
+
+	if (r == NULL)
+		return;
+	r->awake = MAX(r->awake, until);
+	oracle_rc_awake(r->monitor, r->awake);
 }
 
 void run_rdma_free(struct run *run)

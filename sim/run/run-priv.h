@@ -149,6 +149,8 @@ void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rni
 void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
 		   unsigned naddrs);
 void run_rdma_counts(struct run *run);
+/* Some machine, or a reactor, does nothing until then. */
+void run_rdma_away(struct run *run, uint64_t until);
 void run_rdma_free(struct run *run);
 
 /* nodes.c */

@@ -506,7 +506,7 @@ static void close_conn(struct rdma_conn *c)
 		rdma_poller_remove(c->p, c);
 	}
 	if (c->cq != NULL)
-		c->cq->room += c->cq_room;
+		rdma_cq_put(c->cq, c->cq_room);
 	ops->id_destroy(c->id);
 	c->state = RDMA_CLOSED;
 	for (unsigned i = 0; i < c->nreqs; i++) {

@@ -159,6 +159,7 @@ static void cq_error(struct rnic_cq *cq, void *user)
 	struct rdma_cq *mine = user;
 
 	(void)cq;
+	mine->broken = true;
 	log_error(mine->p->reactor->core->log, "nvmf.rdma",
 		  "completion queue overflowed: its connections end", "device=%s",
 		  mine->p->dev->info.name);
@@ -178,8 +179,9 @@ struct rdma_cq *rdma_cq_get(struct rdma_poller *p, unsigned n)
 	struct rdma_cq *cq;
 
 	for (cq = p->cqs; cq != NULL; cq = cq->next) {
-		if (cq->room >= n) {
+		if (cq->room >= n && !cq->broken) {
 			cq->room -= n;
+			cq->users++;
 			return cq;
 		}
 	}
@@ -194,9 +196,24 @@ struct rdma_cq *rdma_cq_get(struct rdma_poller *p, unsigned n)
 		return NULL;
 	}
 	cq->room = cqe - p->rq.n - n;
+	cq->users = 1;
 	cq->next = p->cqs;
 	p->cqs = cq;
 	return cq;
+}
+
+void rdma_cq_put(struct rdma_cq *cq, unsigned n)
+{
+	struct rdma_cq **at = &cq->p->cqs;
+
+	cq->room += n;
+	if (--cq->users > 0 || !cq->broken)
+		return;
+	while (*at != cq)
+		at = &(*at)->next;
+	*at = cq->next;
+	rdma_ops(cq->p->dev)->cq_destroy(cq->cq);
+	g_free(cq);
 }
 
 static unsigned poll_cq(struct rdma_poller *p, struct rdma_cq *cq, unsigned budget)

@@ -141,7 +141,8 @@ struct rdma_cq {
 	struct rnic_cq *cq;
 	struct rdma_cq *next;
 	struct rdma_poller *p;
-	unsigned room;
+	unsigned room, users;
+	bool broken; /* nothing comes out of it any more; it goes with its last user */
 };
 
 #define RDMA_BATCH 32 /* completions taken at once */
@@ -220,6 +221,8 @@ void rdma_poller_remove(struct rdma_poller *p, struct rdma_conn *c);
 void rdma_poller_put(struct rdma_poller *p);
 /* A CQ with room for so many completions more, or NULL. */
 struct rdma_cq *rdma_cq_get(struct rdma_poller *p, unsigned n);
+/* Its queue pair has gone, and that room is free again. */
+void rdma_cq_put(struct rdma_cq *cq, unsigned n);
 
 /* --- connections (rdma-conn.c) -------------------------------------------------------------------
  */

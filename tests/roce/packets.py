@@ -195,13 +195,14 @@ class Connection:
         self.client_expects = int.from_bytes(body[44:47], "big")
         self.mtu = 128 << (body[50] >> 4)
         self.private = body[140 + 36:]
-        self.server_qp = self.server_expects = self.reply_private = None
+        self.server_qp = self.server_expects = self.reply_private = self.replied = None
 
     @property
     def qid(self):
         return struct.unpack_from("<H", self.private, 2)[0]
 
-    def reply(self, body):
+    def reply(self, p, body):
+        self.replied = p
         self.server_qp = int.from_bytes(body[12:15], "big")
         self.server_expects = int.from_bytes(body[20:23], "big")
         self.reply_private = body[36:]
@@ -223,7 +224,7 @@ def connections(all_packets):
         elif name == "ConnectReply":
             c = asked.get((p.dst, body[4:8]))
             if c and c.server_qp is None:
-                c.reply(body)
+                c.reply(p, body)
                 made.append(c)
     return made
 

@@ -194,7 +194,8 @@ bool weftd_parse_rnic(const char *text, struct weftd_options *o, GError **error)
 	if (pick(text, names, G_N_ELEMENTS(names), &o->rnic))
 		return true;
 	if (!g_str_has_prefix(text, "soft:"))
-		return bad(error, "--rnic %s: auto, soft, soft:ADDRESS,... or none expected", text);
+		return bad(error, "--rnic %s: auto, verbs, soft, soft:ADDRESS,... or none expected",
+			   text);
 	o->rnic = LINUX_RNIC_SOFT;
 	addrs = g_strsplit(text + strlen("soft:"), ",", -1);
 	if (!addrs[0])
@@ -305,7 +306,8 @@ static bool parse(struct weftd_options *o, struct raw *raw, int *argc, char ***a
 		{ "files", 0, 0, G_OPTION_ARG_STRING, &raw->files,
 		  "File I/O engine: auto, io_uring, threads", "ENGINE" },
 		{ "rnic", 0, 0, G_OPTION_ARG_STRING, &raw->rnic,
-		  "RDMA with: auto, soft (RoCEv2 over UDP), soft:ADDR,... (there only), none",
+		  "RDMA with: auto, verbs (RNICs), soft (RoCEv2 over UDP), soft:ADDR,... (there "
+		  "only), none",
 		  "WHAT" },
 		{ "log-level", 'L', 0, G_OPTION_ARG_STRING, &raw->level,
 		  "error, warning, notice, info, debug", "LEVEL" },

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw/roce/icrc.h"
+#include "sim/oracle/wire-rc-duty.h"
 #include "tests/unit/sim/talk.h"
 
 #define AT (14 + 20 + 8) /* of the BTH */
@@ -260,6 +261,95 @@ static void after_end(struct script *s)
 	seal(nak);
 }
 
+/* An answer of that syndrome to the request of frame i, by more PSNs. */
+static struct frame *answer(struct script *s, unsigned i, uint8_t syndrome, int by)
+{
+	struct frame *a = again(s, frame_at(s, find(s, ACK, ACK, 0)), i + 1);
+	const struct frame *request = frame_at(s, i);
+
+	a->sent = true;
+	a->now = request->now;
+	a->bytes[AT + 12] = syndrome;
+	memcpy(a->bytes + AT + 9, request->bytes + AT + 9, 3);
+	memset(a->bytes + AT + 13, 0, 3);
+	add(a, 9, by);
+	return a;
+}
+
+/* Its receiver was not ready for the first request, and what follows comes all the same. */
+static void goes_on(struct script *s)
+{
+	answer(s, find(s, 0, 0x0b, 0), 0x20, 0)->sent = false;
+}
+
+/* The nth request with that opcode as it is taken. */
+static unsigned find_taken(const struct script *s, uint8_t opcode, unsigned nth)
+{
+	for (unsigned i = 0; i < s->frames->len; i++) {
+		const struct frame *f = frame_at(s, i);
+
+		if (!f->sent && f->bytes[AT] == opcode && nth-- == 0)
+			return i;
+	}
+	g_assert_not_reached();
+}
+
+static void read_refused(struct script *s)
+{
+	answer(s, find_taken(s, 0x0c, 0), 0x61, 0);
+}
+
+static void access_refused(struct script *s)
+{
+	answer(s, find_taken(s, 0x0c, 0), 0x62, 0);
+}
+
+static void read_not_answered(struct script *s)
+{
+	answer(s, find_taken(s, 0x0c, 0), 0x1f, 0);
+}
+
+static void gap_twice(struct script *s)
+{
+	unsigned i = find_taken(s, 0x01, 1);
+
+	answer(s, i, 0x60, 1);
+	answer(s, i + 1, 0x60, 0);
+}
+
+/* It comes again, and again, 30 ms after the other; answers are those that come no more. */
+static void never_answered(struct script *s)
+{
+	unsigned i = find_taken(s, 0x01, 1);
+
+	for (unsigned n = 4; n > 0; n--)
+		again(s, frame_at(s, i), i + 1)->now += n * 30 * WORLD_MS;
+}
+
+static void gap_not_told(struct script *s)
+{
+	unsigned i = find_taken(s, 0x01, 1);
+
+	for (unsigned n = 3; n > 0; n--) {
+		struct frame *f = again(s, frame_at(s, i), i + 1);
+
+		f->now += n * 30 * WORLD_MS;
+		add(f, 9, 5);
+	}
+}
+
+/* Its RTU becomes a DREQ, which comes twice. */
+static void dreq_twice(struct script *s)
+{
+	unsigned i = find_taken(s, 0x64, 0);
+
+	while (frame_at(s, i)->sent || frame_at(s, i)->bytes[AT] != 0x64 ||
+	       frame_at(s, i)->bytes[AT + 20 + 17] != 0x14)
+		i++;
+	put(frame_at(s, i), 20 + 17, 0x15);
+	again(s, frame_at(s, i), i + 1)->now += 30 * WORLD_MS;
+}
+
 static void broken(struct script *s)
 {
 	frame_at(s, find(s, 0x01, 0x01, 0))->bytes[AT + 60] ^= 4;
@@ -284,6 +374,14 @@ static const struct {
 	{ "short-answer", short_answer, "are due" },
 	{ "wrong-answer", wrong_answer, "another part of the answer" },
 	{ "not-ready", not_ready, "too soon after an RNR NAK" },
+	{ "goes-on", goes_on, "goes on behind what its receiver was not ready for" },
+	{ "read-refused", read_refused, "it refuses a READ, where 0 of" },
+	{ "access-refused", access_refused, "it refuses a READ that a key allows" },
+	{ "read-not-answered", read_not_answered, "it answers what came after a READ" },
+	{ "gap-twice", gap_twice, "tells the same gap once more" },
+	{ "never-answered", never_answered, "times without an answer" },
+	{ "gap-not-told", gap_not_told, "a gap before it has not been told" },
+	{ "dreq-twice", dreq_twice, "a disconnect request comes again" },
 	{ "after-end", after_end, "it speaks after its own NAK" },
 	{ "broken", broken, "a wrong ICRC" },
 };
@@ -322,9 +420,72 @@ static void test_memory(void)
 	script_close(&s);
 }
 
+/* Duties of time: what is late, and who was away. */
+static void test_duties(void)
+{
+	struct rc_duty d = { 0 };
+	g_autofree char *late = NULL;
+
+	rc_duty_not_ready(&d, 7, WORLD_MS, WORLD_SEC);
+	g_assert_null(rc_duty_request(&d, 7, WORLD_SEC + 2 * WORLD_MS, 0));
+	rc_duty_not_ready(&d, 7, WORLD_MS, WORLD_SEC);
+	late = rc_duty_request(&d, 7, WORLD_SEC + 67 * WORLD_MS, 0);
+	g_assert_nonnull(strstr(late, "too late"));
+	rc_duty_not_ready(&d, 7, WORLD_MS, WORLD_SEC);
+	g_assert_null(rc_duty_request(&d, 7, WORLD_SEC + 67 * WORLD_MS, WORLD_SEC + WORLD_MS));
+	rc_duty_not_ready(&d, 7, WORLD_MS, WORLD_SEC);
+	rc_duty_progress(&d, 8); /* it had come after all */
+	g_assert_null(rc_duty_request(&d, 9, WORLD_SEC, 0));
+
+	for (unsigned i = 0; i < 20; i++) {
+		g_assert_null(rc_duty_again(&d, 3, i * WORLD_SEC, 0));
+		rc_duty_answered(&d);
+	}
+	for (unsigned i = 0; i < 20; i++)
+		g_assert_null(rc_duty_again(&d, 3, i * WORLD_MS, 0)); /* all at once */
+	for (unsigned i = 1; i < 20; i++)
+		g_assert_null(rc_duty_again(&d, 3, i * WORLD_SEC, i * WORLD_SEC));
+	for (unsigned i = 0; i < 20; i++) {
+		g_assert_null(rc_duty_dreq(&d, i * WORLD_SEC, 0));
+		rc_duty_drep(&d);
+	}
+	g_assert_null(rc_duty_nak(&d, 5, true));
+	g_assert_null(rc_duty_taken(&d, 9, 5, 50 * WORLD_SEC, 0)); /* it has been told */
+	g_assert_null(rc_duty_taken(&d, 9, 5, 51 * WORLD_SEC, 0));
+	g_assert_null(rc_duty_taken(&d, 5, 5, 52 * WORLD_SEC, 0));
+	g_assert_null(rc_duty_nak(&d, 6, true));
+}
+
+/* Who begins anew answers nothing from before. */
+static void test_booted(void)
+{
+	struct script s;
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	struct oracle_rc *o = oracle_rc_new(hears, texts);
+	unsigned last;
+
+	script_open(&s);
+	last = find_taken(&s, 0x01, 1);
+	never_answered(&s);
+	for (unsigned i = 0; i <= last + 4; i++) {
+		const struct frame *f = frame_at(&s, i);
+		uint8_t host[16] = { 0 };
+
+		memcpy(host, f->bytes + 14 + 16, 4);
+		if (i == last + 1)
+			oracle_rc_booted(o, host);
+		oracle_rc_frame(o, f->sent, f->bytes, f->len, f->now);
+	}
+	g_assert_cmpuint(texts->len, ==, 0);
+	oracle_rc_free(o);
+	script_close(&s);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/oracle/rc/duties", test_duties);
+	g_test_add_func("/oracle/rc/booted", test_booted);
 	g_test_add_func("/oracle/rc/good", test_good);
 	g_test_add_func("/oracle/rc/memory", test_memory);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {

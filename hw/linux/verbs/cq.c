@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Completion queues. Those of a context and a device share one completion channel; a
+ * notification wakes the reactor and says no more than that.
+ */
+#include <errno.h>
+
+#include "hw/linux/verbs/internal.h"
+
+/* Acknowledging takes a lock: many at a time, and all before the CQ is destroyed. */
+#define ACK_BATCH 64
+
+/* --- channels -------------------------------------------------------------------------- */
+
+static void channel_ready(struct verbs_source *source)
+{
+	struct verbs_channel *ch = (struct verbs_channel *)source;
+	struct ibv_cq *ibv;
+	void *arg;
+
+	while (ibv_get_cq_event(ch->channel, &ibv, &arg) == 0) {
+		struct rnic_cq *cq =
+			(struct rnic_cq *)((char *)arg - offsetof(struct rnic_cq, object));
+
+		cq->armed = false;
+		if (++cq->unacked == ACK_BATCH) {
+			ibv_ack_cq_events(ibv, cq->unacked);
+			cq->unacked = 0;
+		}
+	}
+	/* Readable for ever, of a device that was torn out: nothing comes from it any more. */
+	if (errno != EAGAIN && errno != EINTR)
+		verbs_source_remove(ch->ctx, source);
+}
+
+static void channel_put(struct verbs_channel *ch)
+{
+	struct verbs_channel **at = &ch->ctx->channels;
+
+	if (--ch->users > 0)
+		return;
+	while (*at != ch)
+		at = &(*at)->next;
+	*at = ch->next;
+	verbs_source_remove(ch->ctx, &ch->source);
+	ibv_destroy_comp_channel(ch->channel);
+	g_free(ch);
+}
+
+static int channel_get(struct rnic_ctx *ctx, struct rnic_device *dev, struct verbs_channel **out)
+{
+	struct ibv_comp_channel *ibv;
+	struct verbs_channel *ch;
+
+	for (ch = ctx->channels; ch; ch = ch->next) {
+		if (ch->dev == dev) {
+			ch->users++;
+			*out = ch;
+			return 0;
+		}
+	}
+	ibv = ibv_create_comp_channel(dev->context);
+	if (!ibv)
+		return verbs_errno();
+	ch = g_new0(struct verbs_channel, 1);
+	ch->ctx = ctx;
+	ch->dev = dev;
+	ch->channel = ibv;
+	ch->users = 1;
+	ch->source = (struct verbs_source){ channel_ready, ibv->fd };
+	ch->next = ctx->channels;
+	ctx->channels = ch;
+	*out = ch;
+	if (verbs_source_add(ctx, &ch->source) == 0)
+		return 0;
+	channel_put(ch);
+	return -ENOMEM;
+}
+
+/* --- queues ------------------------------------------------------------------------------ */
+
+static void cq_event(struct verbs_object *object, enum ibv_event_type type)
+{
+	struct rnic_cq *cq = (struct rnic_cq *)object;
+
+	if (type == IBV_EVENT_CQ_ERR && cq->cb && cq->cb->error)
+		cq->cb->error(cq, cq->user);
+}
+
+int verbs_cq_create(struct rnic_ctx *ctx, struct rnic_device *dev, unsigned cqe,
+		    const struct rnic_cq_cb *cb, void *user, struct rnic_cq **out)
+{
+	struct rnic_cq *cq;
+	int rc;
+
+	if (atomic_load(&dev->gone))
+		return -ENODEV;
+	if (cqe == 0 || cqe > (unsigned)dev->info.attr.max_cqe)
+		return -EINVAL;
+	cq = g_new0(struct rnic_cq, 1);
+	rc = channel_get(ctx, dev, &cq->channel);
+	if (rc < 0) {
+		g_free(cq);
+		return rc;
+	}
+	/* Interrupts of reactors on different processors, where the device has several. */
+	cq->cq =
+		ibv_create_cq(dev->context, (int)cqe, &cq->object, cq->channel->channel,
+			      (int)(ctx->index % (unsigned)MAX(dev->context->num_comp_vectors, 1)));
+	if (!cq->cq) {
+		rc = verbs_no_memory(ctx->verbs, verbs_errno(), "a completion queue");
+		channel_put(cq->channel);
+		g_free(cq);
+		return rc;
+	}
+	cq->cb = cb;
+	cq->user = user;
+	cq->object.event = cq_event;
+	verbs_object_add(ctx, &cq->object);
+	*out = cq;
+	return 0;
+}
+
+int verbs_cq_destroy(struct rnic_cq *cq)
+{
+	int rc;
+
+	if (cq->unacked > 0)
+		ibv_ack_cq_events(cq->cq, cq->unacked);
+	cq->unacked = 0;
+	rc = verbs_rc(ibv_destroy_cq(cq->cq));
+	if (rc < 0 && !(cq->channel->dev->gone && rc != -EBUSY))
+		return rc;
+	verbs_object_remove(&cq->object);
+	channel_put(cq->channel);
+	g_free(cq);
+	return 0;
+}
+
+int verbs_cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
+{
+	int got = ibv_poll_cq(cq->cq, n, wc);
+
+	return MAX(got, 0);
+}
+
+/* One that has been armed and has not told yet still is: that is no system call, no doorbell. */
+int verbs_cq_arm(struct rnic_cq *cq)
+{
+	if (cq->armed)
+		return 0;
+	if (atomic_load(&cq->channel->dev->gone) || ibv_req_notify_cq(cq->cq, 0) != 0)
+		return -ENODEV;
+	cq->armed = true;
+	return 0;
+}
