@@ -183,7 +183,9 @@ static void rdma_flip(struct draw *d)
 {
 	struct scn_fault *f = fault(d, SCN_F_LINK);
 	struct world_rng *rng = &d->verbs;
+	const struct scn_host *host0 = d->s->hosts.items;
 	bool out = draw_chance(rng, 50);
+	uint64_t corrupt;
 
 	f->link = scenario_link_new(d->s);
 	*f->link = *d->s->network;
@@ -191,7 +193,9 @@ static void rdma_flip(struct draw *d)
 	f->to = out ? "host0" : "target";
 	f->during = draw_log(rng, 10, 2000) * WORLD_MS;
 	f->link->flip_ppm = draw_log(rng, 100, 50000);
-	f->link->corrupt_ppm = draw_log(rng, 100, 20000);
+	corrupt = draw_log(rng, 100, 20000);
+	/* Over TCP without digests nobody would notice. */
+	f->link->corrupt_ppm = host0->trtype == HOST_RDMA ? corrupt : 0;
 }
 
 static void rdma_point(struct draw *d)
