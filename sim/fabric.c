@@ -199,6 +199,17 @@ static bool queue_full(const struct world *w, uint64_t free_at, uint64_t rate, u
 	return (unsigned __int128)(free_at - w->now) * rate / WORLD_SEC + len > limit;
 }
 
+/* Whether the switch sees congestion; it tells those that want to hear of it. */
+static bool is_congested(struct link *link, const struct packet *p)
+{
+	const struct world_link_params *lp = &link->params;
+
+	if (!packet_is_ecn_capable(p))
+		return false;
+	return world_rng_chance(&link->rng, lp->ecn_ppm) ||
+	       queue_full(p->world, link->free_at, lp->bytes_per_sec, lp->ecn_bytes, p->len);
+}
+
 /* An answer from the middle of the network, to who sent p. */
 static void answer(struct packet *p, uint32_t mtu)
 {
@@ -340,6 +351,11 @@ static void onto_link(struct packet *p, uint64_t start)
 			answer(p, f.why == WORLD_DROP_MTU ? mtu : 0);
 		packet_drop(p, f.why);
 		return;
+	}
+	if (is_congested(link, p)) {
+		packet_mark(p);
+		link->stats.marked++;
+		w->net_stats.marked++;
 	}
 	if (lp->bytes_per_sec > 0) {
 		link->free_at = MAX(link->free_at, start);

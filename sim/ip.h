@@ -99,6 +99,9 @@ struct udp_header {
 /* As packet_tcp(). Over IPv4 without a checksum, as RNICs send. */
 struct packet *packet_udp(struct world_node *node, const struct udp_header *h);
 bool packet_is_udp(const struct packet *p);
+/* Its sender listens to marks of congestion (ECN); it gets one. */
+bool packet_is_ecn_capable(const struct packet *p);
+void packet_mark(struct packet *p);
 void packet_udp_addrs(const struct packet *p, struct net_addr *src, struct net_addr *dst);
 /* The answer of a router to p: it is unreachable (mtu 0), or larger than mtu. */
 struct packet *packet_icmp(const struct packet *p, uint32_t mtu);

@@ -408,6 +408,33 @@ bool packet_check(const struct packet *p)
 	return sum_payload(p, proto_of(p)) == 0;
 }
 
+/* The type of service, in which ECN is. */
+static unsigned tos_of(const struct packet *p)
+{
+	const uint8_t *ip = p->bytes + ETH_LEN;
+
+	return is_v6(p) ? (ip[0] & 15u) << 4 | ip[1] >> 4 : ip[1];
+}
+
+bool packet_is_ecn_capable(const struct packet *p)
+{
+	unsigned ecn = tos_of(p) & 3;
+
+	return ecn == 1 || ecn == 2;
+}
+
+/* The ICRC does not cover it; an IPv4 header's checksum does. */
+void packet_mark(struct packet *p)
+{
+	uint8_t *ip = p->bytes + ETH_LEN;
+
+	if (is_v6(p))
+		ip[1] |= 0x30;
+	else
+		ip[1] |= 3;
+	p->summed = false;
+}
+
 void packet_flip(struct packet *p, uint64_t bit)
 {
 	packet_sum(p);

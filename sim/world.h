@@ -480,6 +480,8 @@ struct world_link_params {
 	uint32_t reorder_ppm; /* come up to reorder_ns later, others overtake them */
 	uint64_t reorder_ns;
 	uint32_t flip_ppm;    /* one bit flipped anywhere: a checksum finds it */
+	uint32_t ecn_ppm;     /* ECN-capable packets that get the mark of congestion */
+	uint32_t ecn_bytes;   /* with so many waiting for the wire all of them get it; 0: none */
 	uint32_t queue_bytes; /* that wait for the wire; more are lost (tail drop); 0: no limit */
 	uint32_t mtu;	      /* of IP packets, 576..65535; default 9000; 0: default */
 	bool mtu_silent;      /* what is too big vanishes, without ICMP */
@@ -530,7 +532,7 @@ struct world_link_stats {
 	uint64_t packets, bytes; /* given to the link's sender */
 	uint64_t delivered;
 	uint64_t dropped[WORLD_DROP_COUNT];
-	uint64_t duplicated, delayed, reordered, flipped, corrupted;
+	uint64_t duplicated, delayed, reordered, flipped, corrupted, marked;
 };
 void world_link_stats(struct world_node *from, struct world_node *to, struct world_link_stats *out);
 /* Of all links together. */

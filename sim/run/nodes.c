@@ -116,6 +116,8 @@ void run_link_params(const struct scn_link *l, struct world_link_params *p)
 	p->reorder_ns = l->reorder;
 	p->flip_ppm = (uint32_t)l->flip_ppm;
 	p->queue_bytes = (uint32_t)l->queue_bytes;
+	p->ecn_ppm = (uint32_t)l->ecn_ppm;
+	p->ecn_bytes = (uint32_t)l->ecn_bytes;
 	p->mtu = (uint32_t)l->mtu;
 	p->mtu_silent = l->mtu_silent;
 	p->down = l->down;

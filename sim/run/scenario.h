@@ -24,6 +24,7 @@ struct scn_link {
 	uint64_t bytes_per_sec, seg_min, seg_max, sndbuf, rcvbuf;
 	uint64_t short_send_ppm, short_recv_ppm, corrupt_ppm, stall_ppm, refuse_ppm;
 	uint64_t loss_ppm, dup_ppm, reorder_ppm, reorder, flip_ppm, queue_bytes, mtu;
+	uint64_t ecn_ppm, ecn_bytes;
 	bool unreachable, mtu_silent, down;
 };
 

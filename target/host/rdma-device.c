@@ -110,17 +110,19 @@ static int alloc_memory(struct rdma_qpair *t)
 	struct hw_mem *mem = t->device->hw->mem;
 	size_t cmds = round_up(t->q.size * sizeof(struct nvme_cmd));
 	size_t cpls = round_up(t->q.size * sizeof(struct nvme_cpl));
+	size_t lists = t->q.id ? round_up(t->q.size * RDMA_PIECES * sizeof(struct nvme_sgl)) : 0;
 	size_t bounce = t->q.id ? RDMA_BOUNCE : RDMA_BOUNCE_ADMIN;
 	uint8_t *base;
-	int rc = mem->ops->alloc(mem, cmds + cpls + bounce, &t->chunk);
+	int rc = mem->ops->alloc(mem, cmds + cpls + lists + bounce, &t->chunk);
 
 	if (rc < 0)
 		return rc;
 	base = t->chunk->base;
 	t->cmds = (struct nvme_cmd *)base;
 	t->cpls = (struct nvme_cpl *)(base + cmds);
+	t->lists = t->q.id ? (struct nvme_sgl *)(base + cmds + cpls) : NULL;
 	t->lkey = rnic_mem_find(&t->device->mem, 0, base, 1)->lkey;
-	rdma_bounce_init(&t->bounce, base + cmds + cpls, bounce);
+	rdma_bounce_init(&t->bounce, base + cmds + cpls + lists, bounce);
 	return 0;
 }
 
@@ -141,8 +143,24 @@ static int alloc_windows(struct rdma_qpair *t)
 	return 0;
 }
 
+/* As many as there are, of a device that has plenty: without them data is copied. */
+static void alloc_spare(struct rdma_qpair *t)
+{
+	int most = MIN(RDMA_SPARE, t->device->info.attr.max_mw / 64);
+
+	t->nwindows = t->nspare = 0;
+	if (!t->device->windows || t->q.id == 0)
+		return;
+	while (t->nwindows < most &&
+	       t->device->hw->rnic->ops->mw_alloc(t->device->pd, &t->windows[t->nwindows]) == 0)
+		t->spare[t->nspare++] = t->windows[t->nwindows++];
+}
+
 void host_rdma_free_windows(struct rdma_qpair *t)
 {
+	while (t->nwindows > 0)
+		host_rdma_ops(t)->mw_dealloc(t->windows[--t->nwindows]);
+	t->nspare = 0;
 	for (unsigned i = 0; i < t->q.size; i++) {
 		if (t->slots[i].mw)
 			host_rdma_ops(t)->mw_dealloc(t->slots[i].mw);
@@ -163,7 +181,11 @@ int host_rdma_open(struct rdma_qpair *t)
 		return -EXDEV;
 	if (rc == 0)
 		rc = alloc_memory(t);
-	return rc < 0 ? rc : alloc_windows(t);
+	if (rc == 0)
+		rc = alloc_windows(t);
+	if (rc == 0)
+		alloc_spare(t);
+	return rc;
 }
 
 /* --- release -------------------------------------------------------------------------------------

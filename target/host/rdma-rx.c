@@ -96,7 +96,7 @@ static void on_response(struct rdma_qpair *t, const struct nvme_cpl *cpl, const 
 	s->late = true;
 	r->status = cpl->status >> 1;
 	t->outstanding--;
-	if (r->bound)
+	if (r->bound || r->nmore > 0)
 		host_rdma_invalidate(t, r);
 	if (!t->failed)
 		finish(t, s);
@@ -113,10 +113,12 @@ static void on_sent(struct rdma_qpair *t)
 	if (sig.slot == RDMA_NO_SLOT)
 		return;
 	r = &t->slots[sig.slot];
-	if (r->in_inv)
+	if (r->in_inv) {
 		r->in_inv = r->bound = false;
-	else
+		host_rdma_give_back(t, r);
+	} else {
 		r->in_send = false;
+	}
 	finish(t, &t->q.slots[sig.slot]);
 }
 

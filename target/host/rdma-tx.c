@@ -23,17 +23,12 @@ void host_rdma_tx_reset(struct rdma_qpair *t)
 /* --- the send queue -----------------------------------------------------------------------------
  */
 
-static bool room(const struct rdma_qpair *t, unsigned n)
-{
-	return t->sq_used + n <= t->sq_size;
-}
-
 /* A work request is posted: whether it is to be signaled. must: its slot waits for it. */
 static bool account(struct rdma_qpair *t, uint16_t slot, bool must)
 {
 	t->sq_used++;
 	t->quiet++;
-	if (!must && t->quiet < MAX(t->sq_size / 4, 1) && room(t, 1))
+	if (!must && t->quiet < MAX(t->sq_size / 4, 1) && host_rdma_room(t, 1))
 		return false;
 	t->signals[(t->sig_head + t->sig_count++) % t->sq_size] =
 		(struct rdma_signal){ .wrs = t->quiet, .slot = must ? slot : RDMA_NO_SLOT };
@@ -52,36 +47,33 @@ static bool post_failed(struct rdma_qpair *t, int rc)
 /* --- windows
  * --------------------------------------------------------------------------------------- */
 
-static int bind_window(struct rdma_qpair *t, struct host_slot *s, struct rdma_slot *r,
-		       const struct rnic_region *region, uint64_t iova)
+static unsigned to_invalidate(const struct rdma_slot *r)
 {
-	int access = s->xfer == NVME_XFER_H2C ? IBV_ACCESS_REMOTE_READ : IBV_ACCESS_REMOTE_WRITE;
-	int rc;
-
-	/* Never signaled: those of a batch are posted before its SENDs, which say when. */
-	t->sq_used++;
-	t->quiet++;
-	if (s->xfer == NVME_XFER_BIDIR)
-		access |= IBV_ACCESS_REMOTE_READ;
-	rc = host_rdma_ops(t)->post_bind(t->qp, r->mw, region->mr, iova, s->len, access, 0, 0);
-	r->key = host_rdma_ops(t)->mw_rkey(r->mw);
-	r->bound = true;
-	return rc;
+	return r->bound + (unsigned)r->nmore;
 }
 
+/* All that are bound; the last one says when. */
 static bool post_invalidate(struct rdma_qpair *t, struct rdma_slot *r)
 {
-	bool signaled = account(t, host_rdma_index(t, r), true);
+	const struct hw_rnic_ops *ops = host_rdma_ops(t);
+	unsigned n = to_invalidate(r), more = 0;
 
 	r->to_inv = false;
 	r->in_inv = true;
-	return !post_failed(t, host_rdma_ops(t)->post_local_inv(t->qp, r->key, 0,
-								signaled ? IBV_SEND_SIGNALED : 0));
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t key = i == 0 && r->bound ? r->key : ops->mw_rkey(r->more[more++]);
+		bool signaled = account(t, host_rdma_index(t, r), i + 1 == n);
+
+		if (post_failed(t, ops->post_local_inv(t->qp, key, 0,
+						       signaled ? IBV_SEND_SIGNALED : 0)))
+			return false;
+	}
+	return true;
 }
 
 void host_rdma_invalidate(struct rdma_qpair *t, struct rdma_slot *r)
 {
-	if (room(t, 1)) {
+	if (host_rdma_room(t, to_invalidate(r))) {
 		post_invalidate(t, r);
 		return;
 	}
@@ -93,7 +85,7 @@ void host_rdma_invalidate(struct rdma_qpair *t, struct rdma_slot *r)
 
 static bool invalidate_waiting(struct rdma_qpair *t)
 {
-	while (t->inv && room(t, 1)) {
+	while (t->inv && host_rdma_room(t, to_invalidate(t->inv))) {
 		struct rdma_slot *r = t->inv;
 
 		t->inv = r->next;
@@ -107,23 +99,6 @@ static bool invalidate_waiting(struct rdma_qpair *t)
 
 /* --- data
  * ------------------------------------------------------------------------------------------- */
-
-/* Where the data is if it is in one piece, or NULL. */
-static uint8_t *one_piece(const struct host_io *io)
-{
-	uint8_t *base = NULL, *end = NULL;
-
-	for (unsigned i = 0; i < io->niov; i++) {
-		if (io->iov[i].iov_len == 0)
-			continue;
-		if (base && io->iov[i].iov_base != end)
-			return NULL;
-		if (!base)
-			base = io->iov[i].iov_base;
-		end = (uint8_t *)io->iov[i].iov_base + io->iov[i].iov_len;
-	}
-	return base;
-}
 
 static void copy_in(const struct host_io *io, uint8_t *to)
 {
@@ -145,13 +120,10 @@ void host_rdma_copy_out(struct rdma_qpair *t, struct host_slot *s)
 	}
 }
 
-static const struct rnic_region *region_of(struct rdma_qpair *t, const uint8_t *p, size_t len)
+bool host_rdma_bounce(struct rdma_qpair *t, struct host_slot *s)
 {
-	return rnic_mem_find(&t->device->mem, t->q.reactor->index, p, len);
-}
+	struct rdma_slot *r = &t->slots[s - t->q.slots];
 
-static bool bounce(struct rdma_qpair *t, struct host_slot *s, struct rdma_slot *r)
-{
 	r->bounce = rdma_bounce_get(&t->bounce, s->len);
 	if (!r->bounce)
 		return false;
@@ -171,7 +143,8 @@ static int gather(struct rdma_qpair *t, const struct host_io *io, struct ibv_sge
 
 		if (iov->iov_len == 0)
 			continue;
-		region = n + 1 < t->max_sge ? region_of(t, iov->iov_base, iov->iov_len) : NULL;
+		region = n + 1 < t->max_sge ? host_rdma_region(t, iov->iov_base, iov->iov_len)
+					    : NULL;
 		if (!region)
 			return 0;
 		sges[n++] = (struct ibv_sge){
@@ -206,7 +179,7 @@ static bool put_inside(struct rdma_qpair *t, struct host_slot *s, struct nvme_cm
 	int n = gather(t, s->io, sges + 1);
 
 	if (n == 0) {
-		if (!bounce(t, s, r))
+		if (!host_rdma_bounce(t, s))
 			return false;
 		sges[1] = (struct ibv_sge){
 			.addr = t->chunk->iova + (uint64_t)(r->bounce - (uint8_t *)t->chunk->base),
@@ -220,33 +193,24 @@ static bool put_inside(struct rdma_qpair *t, struct host_slot *s, struct nvme_cm
 	return true;
 }
 
-/* False: no room in the bounce buffer now. */
-static bool put_keyed(struct rdma_qpair *t, struct host_slot *s, struct nvme_cmd *cmd, int *rc)
+/* Behind the command: its list, if it has one. False: as host_rdma_put_keyed(). */
+static bool put_outside(struct rdma_qpair *t, struct host_slot *s, struct nvme_cmd *cmd,
+			struct ibv_sge *sges, int *nsge, int *rc)
 {
-	struct rdma_slot *r = &t->slots[s - t->q.slots];
-	uint8_t *data = one_piece(s->io);
-	const struct rnic_region *region = data ? region_of(t, data, s->len) : NULL;
-	uint64_t iova;
+	const struct nvme_sgl *list;
+	uint32_t len;
 
-	cmd->sgl = (struct nvme_sgl){ .type = NVME_SGL_KEYED };
-	if (s->len == 0 || s->xfer == NVME_XFER_NONE)
+	if (!host_rdma_put_keyed(t, s, cmd, &len, rc))
+		return false;
+	if (len == 0)
 		return true;
-	if (!region) {
-		if (!bounce(t, s, r))
-			return false;
-		data = r->bounce;
-		region = region_of(t, data, s->len);
-	}
-	iova = region->iova + (uint64_t)(data - region->base);
-	r->key = region->rkey;
-	if (r->mw) {
-		*rc = bind_window(t, s, r, region, iova);
-		cmd->sgl.type = NVME_SGL_KEYED_INVALIDATE;
-	}
-	cmd->sgl.keyed.address = iova;
-	for (unsigned i = 0; i < 3; i++)
-		cmd->sgl.keyed.length3[i] = (uint8_t)(s->len >> 8 * i);
-	memcpy(cmd->sgl.keyed.key, &r->key, sizeof(r->key));
+	list = t->lists + (s - t->q.slots) * RDMA_PIECES;
+	sges[1] = (struct ibv_sge){
+		.addr = t->chunk->iova + (uint64_t)((uint8_t *)list - (uint8_t *)t->chunk->base),
+		.length = len,
+		.lkey = t->lkey,
+	};
+	*nsge = 2;
 	return true;
 }
 
@@ -263,10 +227,13 @@ static bool put_command(struct rdma_qpair *t, struct host_slot *s, struct batch 
 
 	r->bounce = NULL;
 	r->bound = r->in_send = r->in_inv = r->to_inv = false;
+	r->nmore = 0;
 	*cmd = s->io->cmd;
 	cmd->flags = NVME_CMD_PSDT_SGL | (cmd->flags & NVME_CMD_FUSE_MASK);
 	*rc = 0;
-	if (!(inside ? put_inside(t, s, cmd, sges, &nsge) : put_keyed(t, s, cmd, rc)) || *rc)
+	if (!(inside ? put_inside(t, s, cmd, sges, &nsge)
+		     : put_outside(t, s, cmd, sges, &nsge, rc)) ||
+	    *rc)
 		return false;
 	sges[0] = (struct ibv_sge){
 		.addr = t->chunk->iova + (uint64_t)((uint8_t *)cmd - (uint8_t *)t->chunk->base),
@@ -297,7 +264,8 @@ static bool send_batch(struct rdma_qpair *t)
 	int rc = 0;
 
 	b.n = 0;
-	while (b.n < RDMA_BATCH && q->pending.head && t->outstanding < t->limit && room(t, 2)) {
+	while (b.n < RDMA_BATCH && q->pending.head && t->outstanding < t->limit &&
+	       host_rdma_room(t, 2)) {
 		struct host_slot *s = q->pending.head;
 
 		if (q->state != HOST_QPAIR_LIVE && s->io != &q->connect_io)

@@ -254,6 +254,17 @@ static void opened(struct rdma_qpair *t, int rc)
 	}
 }
 
+/* MSDBD 0: the target has no limit. */
+static uint16_t most_pieces(const struct rdma_qpair *t)
+{
+	uint8_t msdbd = t->q.ctrlr->id->msdbd;
+	unsigned n = MIN(msdbd ? msdbd : RDMA_PIECES, RDMA_PIECES);
+
+	n = MIN(n, t->capsule_data / (unsigned)sizeof(struct nvme_sgl));
+	/* A window for each, and the SEND, while half of the send queue is left to others. */
+	return (uint16_t)MIN(n, t->sq_size / 2u - 1);
+}
+
 static void established(struct rdma_qpair *t, const struct rdma_conn_param *param)
 {
 	struct nvme_rdma_accept acc = { .recfmt = UINT16_MAX };
@@ -275,9 +286,11 @@ static void established(struct rdma_qpair *t, const struct rdma_conn_param *para
 	t->q.sqsize = MIN(t->depth, acc.crqsize) - 1;
 	t->limit = t->q.sqsize;
 	/* An admin queue's capsule is the command alone. */
-	t->capsule_data = 0;
+	t->capsule_data = t->max_pieces = 0;
 	if (t->q.id != 0 && t->max_sge > 1 && c->id->sgls & NVME_SGLS_OFFSET)
 		t->capsule_data = t->q.conn.capsule_data;
+	if (t->capsule_data > 0 && c->id->sgls & NVME_SGLS_KEYED)
+		t->max_pieces = most_pieces(t);
 	host_qpair_transport_up(&t->q);
 }
 

@@ -5,17 +5,20 @@
  *
  *   rdma.c         connecting, and letting go
  *   rdma-device.c  what needs the main reactor: the device, memory registered with it
- *   rdma-tx.c      capsules, and the memory that the target may reach
+ *   rdma-tx.c      capsules, and their data if it is in them
+ *   rdma-sgl.c     the memory that the target may reach
  *   rdma-rx.c      completions: responses, what was sent
  *   rdma-bounce.c  memory for data that lies where the RNIC does not reach
  *   rdma-text.c    what the target's refusals mean
  *
- * Data. A command names one piece of registered memory by a keyed SGL; data that is
- * in several pieces, or in memory that is not of hw/mem.h, goes through the bounce
- * buffer. Where the device has memory windows (type 2B), each command has one: it
- * is bound for the length of the command, and the target's SEND with Invalidate (or
- * we ourselves, if it sends without) ends its access before the command is completed.
- * Otherwise the target is given the key of the memory region.
+ * Data. A command names registered memory by a keyed SGL: one piece in the command, or
+ * as many as the target takes (MSDBD) in a list behind it, in the capsule. What is in
+ * more pieces, or in memory that is not of hw/mem.h, goes through the bounce buffer.
+ * Where the device has memory windows (type 2B), each command has one: it is bound for
+ * the length of the command, and the target's SEND with Invalidate (or we ourselves, if
+ * it sends without) ends its access before the command is completed. For the pieces of
+ * a list but the first the queue has some to spare, which we invalidate. Without windows
+ * the target is given the key of the memory region.
  *
  * Receives for all responses are posted before the first command, and each again
  * before the command it belonged to is completed: there is always one for a response.
@@ -35,6 +38,9 @@
 #define RDMA_PAGE 4096u /* unit of the bounce buffer */
 #define RDMA_BOUNCE (2 * HOST_MAX_IO)
 #define RDMA_BOUNCE_ADMIN HOST_MAX_IO
+
+#define RDMA_PIECES 16	/* of a list */
+#define RDMA_SPARE 32	/* windows of a queue for them */
 
 enum rdma_phase {
 	RDMA_IDLE,
@@ -59,6 +65,8 @@ struct rdma_slot {
 	struct rnic_mw *mw;	/* or NULL: keys of regions are used */
 	struct rdma_slot *next; /* of those that wait for room to be invalidated */
 	uint8_t *bounce;
+	struct rnic_mw *more[RDMA_PIECES - 1]; /* of the pieces behind the first, valid */
+	uint8_t nmore;
 	uint32_t key;
 	bool bound;	 /* the key is the window's, valid */
 	bool in_send;	 /* the SEND under way refers to its capsule in memory */
@@ -111,7 +119,11 @@ struct rdma_qpair {
 	uint32_t lkey; /* of it */
 	struct nvme_cmd *cmds;
 	struct nvme_cpl *cpls;
+	struct nvme_sgl *lists; /* RDMA_PIECES for each command; NULL: the admin queue's */
 	struct rdma_bounce bounce;
+	struct rnic_mw *windows[RDMA_SPARE]; /* all that are to spare, */
+	struct rnic_mw *spare[RDMA_SPARE];   /* and those that no command has */
+	uint8_t nwindows, nspare;
 	struct rdma_slot *slots;
 	/* what was agreed on */
 	uint16_t depth; /* receives */
@@ -119,6 +131,7 @@ struct rdma_qpair {
 	uint16_t outstanding;
 	uint32_t capsule_data;
 	uint16_t max_sge;
+	uint16_t max_pieces; /* of a list; below 2: the target takes none */
 	bool inlined; /* commands without data are sent inline */
 	/* send queue */
 	uint16_t sq_size, sq_used, quiet; /* quiet: since the last signaled one */
@@ -161,10 +174,34 @@ void host_rdma_free_windows(struct rdma_qpair *t);
 void host_rdma_tx_reset(struct rdma_qpair *t);
 /* Sends what is pending, invalidates what is to be: as far as there is room. */
 void host_rdma_kick(struct host_qpair *q);
-/* The window of a command that has been answered. */
+/* The windows of a command that has been answered. */
 void host_rdma_invalidate(struct rdma_qpair *t, struct rdma_slot *r);
 /* The piece of the data of a command that was read through the bounce buffer. */
 void host_rdma_copy_out(struct rdma_qpair *t, struct host_slot *s);
+
+/* False: no room in the bounce buffer now. */
+bool host_rdma_bounce(struct rdma_qpair *t, struct host_slot *s);
+static inline bool host_rdma_room(const struct rdma_qpair *t, unsigned n)
+{
+	return t->sq_used + n <= t->sq_size;
+}
+
+/* --- rdma-sgl.c ------------------------------------------------------------------------------ */
+
+static inline const struct rnic_region *host_rdma_region(struct rdma_qpair *t, const uint8_t *p,
+							 size_t len)
+{
+	return rnic_mem_find(&t->device->mem, t->q.reactor->index, p, len);
+}
+
+/*
+ * Names the data of a command in cmd->sgl, and binds windows to it. *list: bytes of the
+ * list behind the command, or 0. False: it has to wait for room. *rc: an error of the RNIC.
+ */
+bool host_rdma_put_keyed(struct rdma_qpair *t, struct host_slot *s, struct nvme_cmd *cmd,
+			 uint32_t *list, int *rc);
+/* Windows behind the first are not bound any more. */
+void host_rdma_give_back(struct rdma_qpair *t, struct rdma_slot *r);
 
 /* --- rdma-rx.c ------------------------------------------------------------------------------- */
 

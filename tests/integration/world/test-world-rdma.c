@@ -6,78 +6,18 @@
  */
 #include <string.h>
 
-#include "hw/mem.h"
 #include "sim/roce.h"
 #include "target/core/error.h"
 #include "target/nvme/nvme-rdma.h"
 #include "tests/integration/tcp/raw.h"
 #include "tests/integration/world/load.h"
+#include "tests/integration/world/rdma.h"
 #include "tests/integration/world/workload.h"
 
 #define BLOCKS 4096
 #define LIMIT (200 * WORLD_SEC)
 
 /* --- the world -------------------------------------------------------------------------------- */
-
-static void put_rnic(struct world_node *node, const struct world_rnic_params *params)
-{
-	g_autoptr(GError) error = NULL;
-
-	world_rnic_new(node, params, &error);
-	g_assert_no_error(error);
-}
-
-static void rnic_params(struct world_rnic_params *params, unsigned reactors)
-{
-	world_rnic_params_default(params);
-	params->reactors = reactors;
-	params->mtu = 4096;
-}
-
-static void config(struct fx *fx)
-{
-	fx_config(fx, "{\"subsystems\":[{\"subsystem\":\"bdev\",\"config\":["
-		      "{\"method\":\"bdev_malloc_create\",\"params\":{\"name\":\"Malloc0\","
-		      "\"num_blocks\":4096,\"block_size\":512}}]},"
-		      "{\"subsystem\":\"nvmf\",\"config\":["
-		      "{\"method\":\"nvmf_create_transport\",\"params\":{\"trtype\":\"RDMA\"}},"
-		      "{\"method\":\"nvmf_create_subsystem\",\"params\":{\"nqn\":\"" FX_NQN "\","
-		      "\"allow_any_host\":true,\"serial_number\":\"WEFT1\"}},"
-		      "{\"method\":\"nvmf_subsystem_add_ns\",\"params\":{\"nqn\":\"" FX_NQN "\","
-		      "\"namespace\":{\"bdev_name\":\"Malloc0\"}}},"
-		      "{\"method\":\"nvmf_subsystem_add_listener\",\"params\":{\"nqn\":\"" FX_NQN
-		      "\",\"listen_address\":{\"trtype\":\"RDMA\",\"adrfam\":\"IPv4\","
-		      "\"traddr\":\"" FX_ADDR "\",\"trsvcid\":\"4420\"}}}]}]}");
-}
-
-static struct fx *target_up(uint64_t seed, unsigned reactors)
-{
-	struct fx *fx = fx_new(seed, reactors);
-	struct world_rnic_params params;
-
-	rnic_params(&params, reactors);
-	put_rnic(fx->node, &params);
-	config(fx);
-	return fx;
-}
-
-static void host_params(struct fx_host *h, struct host_params *p, unsigned queues)
-{
-	host_params_default(p);
-	p->transport = HOST_RDMA;
-	p->subnqn = FX_NQN;
-	p->io_queues = queues;
-	p->reactors = h->core->reactors;
-	p->nreactors = h->core->nreactors;
-}
-
-static struct fx_host *host_up(struct fx *fx, const struct world_rnic_params *rnic)
-{
-	struct fx_host *h = fx_host_new(fx, rnic->reactors);
-
-	put_rnic(h->node, rnic);
-	return h;
-}
 
 static void lossy(struct fx *fx, struct fx_host *h, uint32_t ppm)
 {
@@ -135,7 +75,7 @@ static const struct kind kinds[] = {
 static void test_io(const void *arg)
 {
 	const struct kind *kind = arg;
-	struct fx *fx = target_up(5, 2);
+	struct fx *fx = fx_rdma_target(5, 2);
 	struct workload_params wp = { .nsid = 1, .blocks = BLOCKS, .ios = 600, .depth = 12 };
 	struct world_rnic_params rnic;
 	struct host_params p;
@@ -143,126 +83,17 @@ static void test_io(const void *arg)
 	struct fx_host *h;
 
 	wp.max_blocks = 256;
-	rnic_params(&rnic, 1);
+	fx_rnic_params(&rnic, 1);
 	kind->change(&rnic);
-	h = host_up(fx, &rnic);
+	h = fx_rdma_host(fx, &rnic);
 	lossy(fx, h, kind->loss_ppm);
-	host_params(h, &p, 2);
+	fx_rdma_params(h, &p, 2);
 	g_assert_true(fx_connect(h, &p));
 	g_assert_cmpuint(host_ctrlr_max_io(h->ctrlr), ==, 128 * 1024);
 	wl = workload_start(h, &wp);
 	fx_wait(fx, LIMIT);
 	workload_free(wl);
 	g_assert_cmpuint(h->events[HOST_EVENT_LOST], ==, 0);
-	fx_free(fx);
-}
-
-/* --- memory that the RNIC reaches, in pieces ------------------------------------------------- */
-
-struct tio {
-	struct host_io io;
-	struct iovec iov[3];
-	struct fx *fx;
-};
-
-static void tio_done(struct host_io *io)
-{
-	((struct tio *)io)->fx->waiting--;
-}
-
-/* len bytes at base, cut into n pieces; apart: they do not follow each other. */
-static void tio_init(struct tio *t, struct fx *fx, uint8_t *base, uint32_t len, unsigned n,
-		     bool apart)
-{
-	uint32_t piece = len / n;
-
-	*t = (struct tio){ .fx = fx };
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t this = i + 1 < n ? piece : len - piece * (n - 1);
-
-		t->iov[i] = (struct iovec){ base + piece * i + (apart ? 4096 * i : 0), this };
-	}
-	t->io = (struct host_io){
-		.done = tio_done, .iov = t->iov, .niov = (uint16_t)n, .nsid = 1, .blocks = len / 512
-	};
-}
-
-static void tio_run(struct fx_host *h, struct tio *t, bool write)
-{
-	struct host_qpair *q = host_ctrlr_qpair(h->ctrlr, 0);
-
-	fx_begin(t->fx);
-	g_assert_cmpint(write ? host_write(q, &t->io) : host_read(q, &t->io), ==, 0);
-	fx_wait(t->fx, LIMIT);
-	g_assert_cmphex(t->io.status, ==, NVME_SUCCESS);
-	g_assert_cmpuint(t->io.moved, ==, t->io.blocks * 512);
-}
-
-static uint8_t pattern(uint32_t i, uint32_t seed)
-{
-	return (uint8_t)(i * 7 + (i >> 8) + seed);
-}
-
-/* Writes from one place, reads to the other, as pieces of the same cut. */
-static void write_read(struct fx_host *h, uint8_t *from, uint8_t *to, uint32_t len, unsigned n,
-		       bool apart)
-{
-	struct tio w, r;
-	uint32_t at = 0;
-
-	tio_init(&w, h->fx, from, len, n, apart);
-	tio_init(&r, h->fx, to, len, n, apart);
-	for (unsigned i = 0; i < n; i++) {
-		uint8_t *p = w.iov[i].iov_base;
-
-		for (size_t j = 0; j < w.iov[i].iov_len; j++)
-			p[j] = pattern(at++, len + n);
-	}
-	tio_run(h, &w, true);
-	tio_run(h, &r, false);
-	at = 0;
-	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *p = r.iov[i].iov_base;
-
-		for (size_t j = 0; j < r.iov[i].iov_len; j++)
-			g_assert_cmphex(p[j], ==, pattern(at++, len + n));
-	}
-}
-
-static void test_memory(const void *arg)
-{
-	static const uint32_t lengths[] = { 512, 4096, 4608, 65536, 131072 };
-	struct fx *fx = target_up(9, 1);
-	struct world_rnic_params rnic;
-	struct mem_chunk *chunk;
-	struct host_params p;
-	struct fx_host *h;
-	uint8_t *heap;
-	struct hw_mem *mem;
-
-	rnic_params(&rnic, 1);
-	if (arg != NULL)
-		no_windows(&rnic);
-	h = host_up(fx, &rnic);
-	host_params(h, &p, 1);
-	g_assert_true(fx_connect(h, &p));
-	mem = world_node_hw(h->node)->mem;
-	g_assert_cmpint(mem->ops->alloc(mem, 400000, &chunk), ==, 0);
-	heap = g_malloc(400000);
-	for (unsigned i = 0; i < G_N_ELEMENTS(lengths); i++) {
-		for (unsigned n = 1; n <= 3; n++) {
-			uint8_t *half = (uint8_t *)chunk->base + 200000;
-
-			write_read(h, chunk->base, half, lengths[i], n, false);
-			write_read(h, chunk->base, half, lengths[i], n, true);
-			write_read(h, heap, heap + 200000, lengths[i], n, true);
-			write_read(h, chunk->base, heap, lengths[i], n, true);
-		}
-	}
-	/* No command has its window left: the memory can go while the connection stays. */
-	mem->ops->free(mem, chunk);
-	write_read(h, heap, heap + 200000, 4096, 1, false);
-	g_free(heap);
 	fx_free(fx);
 }
 
@@ -285,15 +116,15 @@ static void found(const struct nvme_discovery_entry *entries, unsigned n, uint64
 
 static void test_discover(void)
 {
-	struct fx *fx = target_up(3, 1);
+	struct fx *fx = fx_rdma_target(3, 1);
 	struct world_rnic_params rnic;
 	GError *error = NULL;
 	struct host_params p;
 	struct fx_host *h;
 
-	rnic_params(&rnic, 1);
-	h = host_up(fx, &rnic);
-	host_params(h, &p, 0);
+	fx_rnic_params(&rnic, 1);
+	h = fx_rdma_host(fx, &rnic);
+	fx_rdma_params(h, &p, 0);
 	p.subnqn = NVME_DISCOVERY_NQN;
 	p.hostnqn = h->hostnqn;
 	g_assert_true(net_addr_parse(&p.addr, FX_ADDR, "4420", NULL));
@@ -314,16 +145,16 @@ static bool no_event(void *arg)
 static void test_reconnect(void)
 {
 	struct workload_params wp = { .nsid = 1, .blocks = BLOCKS, .ios = 3000, .depth = 8 };
-	struct fx *fx = target_up(11, 2);
+	struct fx *fx = fx_rdma_target(11, 2);
 	struct world_rnic_params rnic;
 	struct host_params p;
 	struct workload *wl;
 	struct fx_host *h;
 
 	wp.max_blocks = 64;
-	rnic_params(&rnic, 2);
-	h = host_up(fx, &rnic);
-	host_params(h, &p, 2);
+	fx_rnic_params(&rnic, 2);
+	h = fx_rdma_host(fx, &rnic);
+	fx_rdma_params(h, &p, 2);
 	p.queue_io = true;
 	p.reconnect_delay_ms = 100;
 	p.io_timeout_ms = 2000;
@@ -431,20 +262,20 @@ static void refused(struct host_ctrlr *c, const GError *error, void *arg)
 static void test_wrong(const void *arg)
 {
 	const struct wrong *wrong = arg;
-	struct fx *fx = target_up(7, 1);
+	struct fx *fx = fx_rdma_target(7, 1);
 	struct fx_host *h = fx_host_new(fx, 1);
 	struct world_rnic_params rnic;
 	GError *error = NULL;
 	struct host_params p;
 
-	rnic_params(&rnic, 1);
-	host_params(h, &p, 2);
+	fx_rnic_params(&rnic, 1);
+	fx_rdma_params(h, &p, 2);
 	p.hostnqn = h->hostnqn;
 	g_assert_true(net_addr_parse(&p.addr, FX_ADDR, "4420", NULL));
 	if (wrong->change != NULL)
 		wrong->change(&p, &rnic);
 	if (!wrong->no_rnic)
-		put_rnic(h->node, &rnic);
+		fx_rnic_new(h->node, &rnic);
 	fx_begin(fx);
 	g_assert_nonnull(host_ctrlr_connect(core_main(h->core), &p, refused, h, &error));
 	fx_wait(fx, LIMIT);
@@ -590,16 +421,16 @@ static const struct lied {
 static void test_lied(const void *arg)
 {
 	const struct lied *l = arg;
-	struct fx *fx = target_up(13, 1);
+	struct fx *fx = fx_rdma_target(13, 1);
 	struct world_rnic_params rnic;
 	GError *error = NULL;
 	struct host_params p;
 	struct fx_host *h;
 
-	rnic_params(&rnic, 1);
-	h = host_up(fx, &rnic);
+	fx_rnic_params(&rnic, 1);
+	h = fx_rdma_host(fx, &rnic);
 	liar_up(h->node, l->lie, l->after);
-	host_params(h, &p, 1);
+	fx_rdma_params(h, &p, 1);
 	p.hostnqn = h->hostnqn;
 	g_assert_true(net_addr_parse(&p.addr, FX_ADDR, "4420", NULL));
 	fx_begin(fx);
@@ -622,17 +453,17 @@ static void test_invalidate(const void *arg)
 	struct fx_host *h;
 
 	wp.max_blocks = 256;
-	rnic_params(&rnic, 1);
-	put_rnic(fx->node, &rnic);
+	fx_rnic_params(&rnic, 1);
+	fx_rnic_new(fx->node, &rnic);
 	if (arg != NULL) {
 		wrap(&plain, fx->node);
 		plain.ops.device_info = plain_info;
 	}
-	config(fx);
+	fx_config_rdma(fx);
 	rnic.attr.max_qp_wr = 8;
-	h = host_up(fx, &rnic);
+	h = fx_rdma_host(fx, &rnic);
 	liar_up(h->node, LIE_NONE, 0);
-	host_params(h, &p, 1);
+	fx_rdma_params(h, &p, 1);
 	g_assert_true(fx_connect(h, &p));
 	wl = workload_start(h, &wp);
 	fx_wait(fx, LIMIT);
@@ -694,17 +525,17 @@ static void act(struct fx *fx, struct fx_host *h, enum how how)
 /* Returns how many I/Os had been under way. */
 static unsigned run(uint64_t when, enum how how, unsigned reactors)
 {
-	struct fx *fx = target_up(when + how, reactors);
+	struct fx *fx = fx_rdma_target(when + how, reactors);
 	struct world_rnic_params rnic;
 	struct host_params p;
 	struct fx_host *h;
 	unsigned were;
 
-	rnic_params(&rnic, reactors);
+	fx_rnic_params(&rnic, reactors);
 	if (when % 3 == 0)
 		no_windows(&rnic);
-	h = host_up(fx, &rnic);
-	host_params(h, &p, 3);
+	h = fx_rdma_host(fx, &rnic);
+	fx_rdma_params(h, &p, 3);
 	p.io_timeout_ms = 5000;
 	fx_connect_start(h, &p, begin_load);
 	world_run_for(fx->world, when);
@@ -744,8 +575,6 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(path, &kinds[i], test_io);
 	}
-	g_test_add_data_func("/world/rdma/memory/windows", NULL, test_memory);
-	g_test_add_data_func("/world/rdma/memory/regions", "", test_memory);
 	g_test_add_func("/world/rdma/discover", test_discover);
 	g_test_add_func("/world/rdma/reconnect", test_reconnect);
 	for (unsigned i = 0; i < G_N_ELEMENTS(wrongs); i++) {
