@@ -28,7 +28,7 @@ struct node_rnic {
 	struct hw_rnic *rnic;
 	struct world_rnic_params params;
 	struct task task; /* tells the device what has changed */
-	bool changed, removed;
+	bool changed, removed, returned;
 	bool cut; /* its machine has crashed */
 	struct rnic_shard shards[ROCE_MAX_SHARDS];
 };
@@ -97,6 +97,9 @@ static void tell_device(struct task *task)
 		roce_soft_remove(r->rnic);
 		return;
 	}
+	if (r->returned)
+		roce_soft_return(r->rnic);
+	r->returned = false;
 	set_addrs(r);
 	if (up != roce_device_port_active(roce_soft_device(r->rnic)))
 		roce_soft_port(r->rnic, up);
@@ -120,6 +123,18 @@ void world_rnic_remove(struct world_node *node)
 	g_assert_nonnull(node->rnic);
 	node->rnic->removed = true;
 	world_note(node->world, "rnic.remove", node->index);
+	sim_rnic_changed(node);
+}
+
+void world_rnic_return(struct world_node *node)
+{
+	struct node_rnic *r = node->rnic;
+
+	if (!r || !r->removed)
+		return;
+	r->removed = false;
+	r->returned = true;
+	world_note(node->world, "rnic.return", node->index);
 	sim_rnic_changed(node);
 }
 

@@ -109,6 +109,9 @@ struct soft {
 	struct rnic_watcher *watchers;
 	struct task gid_task; /* tells them of addresses */
 	bool gone;
+	bool link;	  /* there is one, or would be */
+	bool returning;	  /* it comes back when */
+	unsigned leavers; /* these watchers have let go of it */
 	GHashTable *peers;    /* struct cm_peer*, a set */
 	uint32_t next_id;     /* of ids that came with a REQ */
 	GPtrArray *listeners; /* struct rnic_id* */

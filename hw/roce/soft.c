@@ -137,17 +137,23 @@ static void tell_added(struct task *task)
 	g_free(watch);
 }
 
-void soft_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher *w)
+static void tell_soon(struct soft *soft, struct reactor *r, struct rnic_watcher *w)
 {
-	struct soft *soft = (struct soft *)rnic;
 	struct watch *watching = g_new0(struct watch, 1);
 
-	w->next = soft->watchers;
-	soft->watchers = w;
 	watching->task.fn = tell_added;
 	watching->soft = soft;
 	watching->w = w;
-	reactor_run_soon(ctx->reactor, &watching->task);
+	reactor_run_soon(r, &watching->task);
+}
+
+void soft_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher *w)
+{
+	struct soft *soft = (struct soft *)rnic;
+
+	w->next = soft->watchers;
+	soft->watchers = w;
+	tell_soon(soft, ctx->reactor, w);
 }
 
 void soft_unwatch(struct hw_rnic *rnic, struct rnic_watcher *w)
@@ -175,6 +181,9 @@ void roce_soft_port(struct hw_rnic *rnic, bool active)
 {
 	struct soft *soft = (struct soft *)rnic;
 
+	soft->link = active;
+	if (soft->gone)
+		return;
 	roce_device_set_port(soft->dev, active);
 	tell_watchers(soft, active ? IBV_EVENT_PORT_ACTIVE : IBV_EVENT_PORT_ERR, 1);
 }
@@ -217,10 +226,31 @@ void roce_soft_remove(struct hw_rnic *rnic)
 	roce_device_set_port(soft->dev, false);
 	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
 		cm_post(soft, i, 0, tell_ids);
+	for (struct rnic_watcher *w = soft->watchers; w; w = w->next)
+		soft->leavers++;
 	for (struct rnic_watcher *w = soft->watchers, *next; w; w = next) {
 		next = w->next;
 		w->removing(w, (struct rnic_device *)soft);
 	}
+}
+
+static void come_back(struct soft *soft)
+{
+	if (!soft->returning || soft->leavers > 0)
+		return;
+	soft->returning = soft->gone = false;
+	roce_device_set_port(soft->dev, soft->link);
+	/* Later: who lets go of it just now is not through with that. */
+	for (struct rnic_watcher *w = soft->watchers; w; w = w->next)
+		tell_soon(soft, soft->ctxs[0]->reactor, w);
+}
+
+void roce_soft_return(struct hw_rnic *rnic)
+{
+	struct soft *soft = (struct soft *)rnic;
+
+	soft->returning = soft->gone;
+	come_back(soft);
 }
 
 void soft_device_info(struct rnic_device *dev, struct rnic_info *info)
@@ -262,7 +292,10 @@ bool soft_device_port(struct rnic_device *dev, unsigned port, struct rnic_port *
 
 void soft_device_done(struct rnic_device *dev)
 {
-	(void)dev; /* it stays until roce_soft_free() */
+	struct soft *soft = (struct soft *)dev;
+
+	soft->leavers--;
+	come_back(soft);
 }
 
 /* --- made
@@ -296,6 +329,7 @@ struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *
 	soft->rnic.ops = &soft_ops;
 	soft->io = io;
 	soft->dev = dev;
+	soft->link = true;
 	soft->gid_task.fn = tell_gids;
 	soft->next_id = (uint32_t)params->seed & ~(CM_ID_STEP - 1);
 	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)

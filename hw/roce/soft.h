@@ -63,3 +63,5 @@ void roce_soft_address(struct hw_rnic *rnic, const struct net_addr *addr, bool t
 void roce_soft_port(struct hw_rnic *rnic, bool active);
 /* The device goes away (main reactor): removing follows; DEVICE_REMOVAL for every id. */
 void roce_soft_remove(struct hw_rnic *rnic);
+/* It comes back, once all who watched have let go of what they had of it: they hear of added. */
+void roce_soft_return(struct hw_rnic *rnic);

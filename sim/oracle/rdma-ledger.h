@@ -6,7 +6,8 @@
  *   W  every work request that was taken ends in exactly one completion, in the order
  *      of its queue, out of the right completion queue, with no more bytes than there
  *      was place for; none ends that was not posted. Users who promise it
- *      (oracle_rdma_drains) destroy no queue pair before all of its requests have ended
+ *      (oracle_rdma_drains) destroy no queue pair before all of its requests have ended;
+ *      who has no connection left has posted all receives of an SRQ again (oracle_rdma_idle)
  *   M  memory is taken away from the RNIC under no work request that names it; what a
  *      peer may reach by a key, and when
  */
@@ -32,6 +33,8 @@ void oracle_rdma_free(struct oracle_rdma *o);
 struct hw_rnic *oracle_rdma_rnic(struct oracle_rdma *o);
 /* The users wait for all completions before they destroy a queue pair. */
 void oracle_rdma_drains(struct oracle_rdma *o, bool drains);
+/* The users have no connection, and have done what they do after one: NULL, or what is wrong. */
+char *oracle_rdma_idle(const struct oracle_rdma *o);
 /* Whether a peer that has the key may reach these bytes now (write: to change them). */
 bool oracle_rdma_reachable(const struct oracle_rdma *o, uint32_t rkey, uint64_t va, uint32_t len,
 			   bool write);

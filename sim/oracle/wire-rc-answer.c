@@ -98,6 +98,8 @@ void rc_ack_sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *
 		o->counts.rnrs++;
 		rc_omission(o, qp, rc_duty_nak(&qp->duty, pos, false));
 		refused(qp, pos);
+		if (qp->msn == 0)
+			rc_duty_first(&qp->duty, true, o->now);
 	} else if (kind == 3) {
 		o->counts.naks++;
 		o->counts.access_naks += (p->syndrome & 31) == NAK_ACCESS;

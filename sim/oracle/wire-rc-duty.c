@@ -9,6 +9,8 @@
 /* What comes sooner than that after another may have come with it. */
 #define APART UINT64_C(20000000)
 #define OFTEN 3
+/* An NVMe/RDMA target answers Connect in that time if it answers it at all. */
+#define FIRST UINT64_C(1500000000)
 
 /* --- asking ------------------------------------------------------------------------------- */
 
@@ -91,8 +93,33 @@ char *rc_duty_nak(struct rc_duty *d, uint64_t pos, bool gap)
 	return twice ? g_strdup("it tells the same gap once more") : NULL;
 }
 
+void rc_duty_first(struct rc_duty *d, bool back, uint64_t now)
+{
+	if (!d->replied) {
+		d->asked = !back;
+		d->waits_since = now;
+	}
+}
+
+void rc_duty_ready(struct rc_duty *d, uint64_t now)
+{
+	if (!d->ready)
+		d->waits_since = now;
+	d->ready = true;
+}
+
 /* --- ending ------------------------------------------------------------------------------------
  */
+
+char *rc_duty_left(struct rc_duty *d, uint64_t now, uint64_t awake)
+{
+	if (!d->asked || !d->ready || d->replied || awake >= d->waits_since ||
+	    now < d->waits_since + FIRST)
+		return NULL;
+	return g_strdup_printf(
+		"the first message to its peer has had no answer for %" G_GUINT64_FORMAT " ms",
+		(now - d->waits_since) / 1000000);
+}
 
 char *rc_duty_dreq(struct rc_duty *d, uint64_t now, uint64_t awake)
 {

@@ -10,6 +10,7 @@
  *   of repetitions     what comes again and again, because its answer was lost, is
  *                      answered again
  *   of a DREQ          it is answered each time it comes
+ *   of an RTU          the first message, which may have come before it, is answered
  *
  * awake: since when the machine has run without a break. Who was away owes nothing.
  */
@@ -28,7 +29,9 @@ struct rc_duty {
 	bool gap; /* something behind gap_pos has come, which has not */
 	uint64_t gap_pos, gap_since;
 	uint64_t again_pos, again_last;
-	unsigned again; /* times that it has come since the last answer */
+	unsigned again;		    /* times that it has come since the last answer */
+	bool asked, replied, ready; /* the first message has come, has been answered; RTU */
+	uint64_t waits_since;	    /* for that answer */
 	/* ending */
 	unsigned dreqs; /* that have come since the last DREP */
 	uint64_t dreq_last;
@@ -48,6 +51,12 @@ char *rc_duty_again(struct rc_duty *d, uint64_t pos, uint64_t now, uint64_t awak
 void rc_duty_answered(struct rc_duty *d);
 /* ... with a NAK of pos. gap: because of its PSN. */
 char *rc_duty_nak(struct rc_duty *d, uint64_t pos, bool gap);
+
+/* The first message to who has accepted has come, or (back) was not taken. */
+void rc_duty_first(struct rc_duty *d, bool back, uint64_t now);
+void rc_duty_ready(struct rc_duty *d, uint64_t now);
+/* Its peer gives up. */
+char *rc_duty_left(struct rc_duty *d, uint64_t now, uint64_t awake);
 
 char *rc_duty_dreq(struct rc_duty *d, uint64_t now, uint64_t awake);
 void rc_duty_drep(struct rc_duty *d);

@@ -38,6 +38,7 @@ struct rc_qp {
 	struct rc_qp *peer;
 	uint32_t mtu;
 	unsigned retries, rnr_retries, reads; /* that it may do */
+	bool asks;			      /* for the connection */
 	bool over;			      /* it has ended, or has been told so */
 	bool dead;			      /* its machine has begun anew */
 	const char *why;

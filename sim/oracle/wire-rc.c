@@ -11,7 +11,7 @@
 #define RNR_FOR_EVER 7
 #define KEEP 4096 /* positions behind the last one that are remembered */
 
-enum { CM_REQ = 0x10, CM_REJ = 0x12, CM_REP = 0x13, CM_DREQ = 0x15, CM_DREP = 0x16 };
+enum { CM_REQ = 0x10, CM_REJ = 0x12, CM_REP = 0x13, CM_RTU = 0x14, CM_DREQ = 0x15, CM_DREP = 0x16 };
 
 #define REASON_CONSUMER 28
 #define CNP 0x81
@@ -127,6 +127,7 @@ static void connect_request(struct oracle_rc *o, const uint8_t *cm)
 	if (qp == NULL)
 		return;
 	qp->mtu = 128u << (cm[50] >> 4);
+	qp->asks = true;
 	qp->retries = cm[47] & 7;
 	qp->rnr_retries = cm[50] & 7; /* its peer's, until the reply */
 }
@@ -164,6 +165,15 @@ static void rejected(struct oracle_rc *o, const uint8_t *cm)
 		o->counts.refused[MIN(status, ORACLE_RC_STATUSES - 1)]++;
 }
 
+static void disconnects(struct oracle_rc *o, struct rc_qp *qp)
+{
+	struct rc_qp *peer = qp->peer;
+
+	if (qp->asks && !qp->over && peer != NULL && !peer->over && !peer->dead)
+		rc_omission(o, qp, rc_duty_left(&peer->duty, o->now, o->awake));
+	rc_end(qp, "a disconnect request");
+}
+
 static void cm_sent(struct oracle_rc *o)
 {
 	const uint8_t *cm = o->p->cm;
@@ -176,7 +186,7 @@ static void cm_sent(struct oracle_rc *o)
 	else if (o->p->opcode == CM_REJ)
 		rejected(o, cm);
 	else if (o->p->opcode == CM_DREQ && (qp = find(o->by_comm_id, o->p->src, 0, get(cm, 4))))
-		rc_end(qp, "a disconnect request");
+		disconnects(o, qp);
 	else if (o->p->opcode == CM_DREP &&
 		 (qp = find(o->by_comm_id, o->p->dst, 0, get(cm + 4, 4))))
 		rc_duty_drep(&qp->duty);
@@ -188,6 +198,8 @@ static void cm_taken(struct oracle_rc *o)
 
 	if (o->p->opcode == CM_DREQ && qp != NULL)
 		rc_omission(o, qp, rc_duty_dreq(&qp->duty, o->now, o->awake));
+	else if (o->p->opcode == CM_RTU && qp != NULL && qp->peer != NULL)
+		rc_duty_ready(&qp->peer->duty, o->now);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -265,6 +277,7 @@ static void new_request(struct oracle_rc *o, struct rc_qp *qp, const struct rc_p
 	struct asked a = { .pos = qp->next, .n = 1, .message = (uint8_t)p->message };
 
 	check_parts(o, qp, p);
+	qp->duty.replied |= p->message == RC_SEND;
 	a.va = p->va;
 	a.rkey = p->rkey;
 	a.len = p->dma_len;
@@ -490,8 +503,10 @@ static void request_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc
 		t.from[t.nfrom++] = pos;
 	}
 	write_taken(o, qp, p);
-	if (p->part == RC_LAST || p->part == RC_ONLY)
-		qp->msn++;
+	if (p->part == RC_LAST || p->part == RC_ONLY) {
+		if (qp->msn++ == 0)
+			rc_duty_first(&qp->duty, false, o->now);
+	}
 	t.msn = qp->msn;
 	qp->hi += t.n;
 	g_array_append_val(qp->taken, t);

@@ -280,7 +280,7 @@ static void fresh_rnic(struct run *run, struct world_node *node, const char *add
 	if (i == run->s->hosts.n)
 		return;
 	run_rnic_put(run, node, hosts[i].rnic, 1);
-	run_rnic_boot(run, node, &address, 1);
+	run_rnic_boot(run, node, &address, 1, false);
 }
 
 static void fresh_hosts(struct run *run)
@@ -476,6 +476,7 @@ void run_check_resources(struct run *run)
 		for (unsigned j = 0; j < t->s->reactors; j++)
 			check_reactor(t, j);
 	}
+	run_rdma_idle(run);
 	if (run->failed)
 		return;
 	run->phase = RUN_ENDING;

@@ -194,6 +194,10 @@ static void end(void *arg)
 	case SCN_F_FILE:
 		run_file_heal(run, f, rule->packet);
 		break;
+	case SCN_F_RNIC_GONE:
+		if (f->during > 0)
+			world_rnic_return(run_node_find(run, f->node));
+		break;
 	case SCN_F_POWER:
 		run_power_back(run, run_target_find(run, f->node));
 		break;

@@ -17,7 +17,7 @@ bool run_target_boot(struct run_target *t)
 	const struct core_options admin = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
-	run_rnic_boot(t->run, t->node, s->addresses.items, s->addresses.n);
+	run_rnic_boot(t->run, t->node, s->addresses.items, s->addresses.n, true);
 	t->target = target_new(world_node_hw(t->node), &options, &error);
 	t->admin = error == NULL ? core_new(world_node_hw(t->node), &admin, &error) : NULL;
 	if (error != NULL || !core_start(t->admin, &error)) {
@@ -87,7 +87,7 @@ static void make_host(struct run *run, const struct scn_host *s)
 	if (!world_node_add_addr(h->node, s->address))
 		run_fail(run, RUN_SAFETY, "E", "address %s is in use already", s->address);
 	run_rnic_put(run, h->node, s->rnic, s->reactors);
-	run_rnic_boot(run, h->node, &s->address, 1);
+	run_rnic_boot(run, h->node, &s->address, 1, false);
 	h->core = core_new(world_node_hw(h->node), &options, &error);
 	if (error != NULL || !core_start(h->core, &error))
 		run_fail(run, RUN_SAFETY, "E", "host %s: %s", s->name, error->message);

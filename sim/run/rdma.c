@@ -131,7 +131,7 @@ void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rni
 }
 
 void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
-		   unsigned naddrs)
+		   unsigned naddrs, bool drains)
 {
 	struct hw_rnic *rnic = world_node_hw(node)->rnic;
 	struct ledger *l;
@@ -144,6 +144,7 @@ void run_rnic_boot(struct run *run, struct world_node *node, const char *const *
 	for (unsigned i = 0; i < l->naddrs; i++)
 		oracle_rc_booted(rdma_of(run)->monitor, l->addrs[i].ip);
 	l->oracle = oracle_rdma_new(rnic, misdeed, run);
+	oracle_rdma_drains(l->oracle, drains);
 	g_ptr_array_add(rdma_of(run)->ledgers, l);
 	world_rnic_wrap(node, oracle_rdma_rnic(l->oracle));
 }
@@ -192,6 +193,15 @@ void run_rdma_counts(struct run *run)
 	}
 	set_count(run, "rdma.work", posted);
 	set_count(run, "rdma.flushed", flushed);
+}
+
+void run_rdma_idle(struct run *run)
+{
+	struct run_rdma *r = run->rdma;
+
+	for (guint i = 0; r != NULL && i < r->ledgers->len; i++)
+		run_violation(run, "W",
+			      oracle_rdma_idle(((struct ledger *)r->ledgers->pdata[i])->oracle));
 }
 
 void run_rdma_away(struct run *run, uint64_t until)

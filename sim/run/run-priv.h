@@ -146,9 +146,12 @@ void run_keep_cut(struct run_target *t);
 /* rdma.c: s NULL: no RNIC. What a machine has gets its ledgers at each boot. */
 void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rnic *s,
 		  uint64_t reactors);
+/* drains: its software destroys no queue pair before its requests have ended. */
 void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
-		   unsigned naddrs);
+		   unsigned naddrs, bool drains);
 void run_rdma_counts(struct run *run);
+/* Nobody is connected any more: oracle W. */
+void run_rdma_idle(struct run *run);
 /* Some machine, or a reactor, does nothing until then. */
 void run_rdma_away(struct run *run, uint64_t until);
 void run_rdma_free(struct run *run);

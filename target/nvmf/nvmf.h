@@ -364,10 +364,10 @@ struct nvmf_device_stats {
 	uint64_t polls, idle_polls, completions;
 	uint64_t requests;	       /* capsules that came */
 	uint64_t request_latency;      /* ns, of all that were answered: from capsule to response */
-	uint64_t pending_free_request; /* capsules that wait now */
-	uint64_t pending_rdma_read;    /* commands whose READs are not all posted now */
-	uint64_t pending_rdma_write;   /* times that data found no place in its send queue */
-	uint64_t pending_rdma_send;    /* the same of responses */
+	uint64_t pending_free_request; /* times that a capsule had to wait for a request, */
+	uint64_t pending_rdma_read;    /* a READ for those before it or for a place in its queue, */
+	uint64_t pending_rdma_write;   /* data for a place in the send queue, */
+	uint64_t pending_rdma_send;    /* a response for one */
 	uint64_t total_send_wrs, send_doorbell_updates;
 	uint64_t total_recv_wrs, recv_doorbell_updates;
 };

@@ -149,6 +149,8 @@ void rdma_capsule(struct rdma_conn *c, struct rdma_recv *recv)
 	*c->held_last = recv;
 	c->held_last = &recv->next;
 	c->nheld++;
+	if (c->free == NULL)
+		c->p->stats.pending_free_request++;
 }
 
 void rdma_resume_soon(struct rdma_conn *c)

@@ -148,7 +148,6 @@ void rdma_queue_read(struct rdma_conn *c, struct rdma_req *r)
 	r->next = NULL;
 	*c->read_last = r;
 	c->read_last = &r->next;
-	c->p->stats.pending_rdma_read++;
 	reactor_run_at_flush(c->q.reactor, &c->post_task);
 }
 
@@ -180,7 +179,6 @@ static bool add_reads(struct chain *ch)
 		c->read_head = r->next;
 		if (c->read_head == NULL)
 			c->read_last = &c->read_head;
-		c->p->stats.pending_rdma_read--;
 	}
 	return true;
 }
@@ -267,6 +265,20 @@ static bool add_responses(struct chain *ch)
 	return true;
 }
 
+/* What has to wait for what is posted to come back, for its data or its response. */
+static void count_waiting(struct rdma_conn *c)
+{
+	const struct rdma_req *r = c->tx_head;
+	struct nvmf_device_stats *stats = &c->p->stats;
+
+	if (r != NULL && r->send_data && r->at < r->req.data_len)
+		stats->pending_rdma_write++;
+	else if (r != NULL)
+		stats->pending_rdma_send++;
+	if (c->read_head != NULL)
+		stats->pending_rdma_read++;
+}
+
 void rdma_post(struct task *task)
 {
 	struct rdma_conn *c =
@@ -288,8 +300,7 @@ void rdma_post(struct task *task)
 			return;
 	} while (c->sq_used < c->sq_size &&
 		 (c->tx_head != NULL || (c->read_head != NULL && c->reads < c->max_reads)));
-	if (c->tx_head != NULL)
-		c->p->stats.pending_rdma_send++;
+	count_waiting(c);
 }
 
 void rdma_complete(struct nvmf_request *req)

@@ -304,8 +304,6 @@ static void rdma_get_stats(struct nvmf_transport *t, struct reactor *r,
 
 		*d = p->stats;
 		g_strlcpy(d->name, p->dev->info.name, sizeof(d->name));
-		for (const struct rdma_conn *c = p->conns; c != NULL; c = c->next)
-			d->pending_free_request += c->nheld;
 	}
 }
 

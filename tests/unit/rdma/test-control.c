@@ -176,6 +176,86 @@ static void test_stats(gconstpointer no_batching)
 	rx_free(rx);
 }
 
+/* --- what waits is counted ------------------------------------------------------------------ */
+
+static struct nvmf_device_stats stats_of(struct rx *rx)
+{
+	struct nvmf_group_stats stats;
+
+	nvmf_get_stats(rx->tgt, take_stats, &stats);
+	rx_run(rx);
+	return stats.devices[0];
+}
+
+static void many(struct rx_queue *q, uint8_t opcode, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct nvme_cmd cmd = rx_rw(q->rx, opcode, 1, i * 8, 8, i * 4096);
+
+		rx_post(q, &cmd, NULL, 0);
+	}
+	rx_run(q->rx);
+}
+
+/* For a place in the send queue, or for a READ. */
+static void test_waiting(gconstpointer one_slot)
+{
+	struct nvmf_device_stats stats;
+	struct rx_options o;
+	struct rx_queue *q;
+	struct rx *rx;
+
+	rx_options_default(&o);
+	roce_attr_default(&o.attr);
+	if (one_slot)
+		o.attr.max_qp_wr = 1;
+	else
+		o.attr.max_qp_init_rd_atom = 1;
+	rx = rx_new(&o);
+	rx_open(rx, 0, 32);
+	q = rx_open(rx, 1, 32);
+	many(q, NVME_CMD_READ, 16);
+	stats = stats_of(rx);
+	g_assert_cmpuint(stats.pending_rdma_write > 0, ==, one_slot != NULL);
+	g_assert_cmpuint(stats.pending_rdma_send > 0, ==, one_slot != NULL);
+	g_assert_cmpuint(stats.pending_rdma_read, ==, 0);
+	many(q, NVME_CMD_WRITE, 16);
+	g_assert_cmpuint(stats_of(rx).pending_rdma_read, >, 0);
+	g_assert_cmpuint(stats_of(rx).pending_free_request, ==, 0);
+	g_assert_cmpuint(q->responses->len, ==, 1 + 32);
+	rx_free(rx);
+}
+
+static bool no_acks(struct wire_end *end, const struct wire_packet *p, void *user)
+{
+	(void)end;
+	(void)user;
+	return p->bytes[0] != 0x11;
+}
+
+/* For a request: nobody says that answers have come, and others cannot be sent. */
+static void test_waiting_request(void)
+{
+	struct rx *rx = rx_new(NULL);
+	struct rx_queue *q;
+
+	rx_open(rx, 0, 32);
+	q = rx_open(rx, 1, 16);
+	rx->wire->ends[1].pass = no_acks;
+	for (unsigned i = 0; i < 4; i++)
+		many(q, NVME_CMD_READ, 8);
+	g_assert_cmpuint(q->responses->len, <, 1 + 32);
+	g_assert_cmpuint(stats_of(rx).pending_free_request, ==, 0);
+	many(q, NVME_CMD_READ, 5);
+	g_assert_cmpuint(q->responses->len, <, 1 + 32);
+	g_assert_cmpuint(stats_of(rx).pending_free_request, ==, 5);
+	rx->wire->ends[1].pass = NULL;
+	rx_time(rx, UINT64_C(3000000000));
+	g_assert_cmpuint(q->responses->len, ==, 1 + 37);
+	g_assert_cmpuint(stats_of(rx).pending_free_request, ==, 5);
+	rx_free(rx);
+}
+
 /* --- receives run short: nobody is starved -------------------------------------------------- */
 
 static bool no_read_responses(struct wire_end *end, const struct wire_packet *p, void *user)
@@ -357,6 +437,9 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/rdma/control/identify/0", GUINT_TO_POINTER(0), test_identify);
 	g_test_add_data_func("/rdma/control/stats/chains", NULL, test_stats);
 	g_test_add_data_func("/rdma/control/stats/no-wr-batching", "no", test_stats);
+	g_test_add_data_func("/rdma/control/waiting/slot", "one", test_waiting);
+	g_test_add_data_func("/rdma/control/waiting/read", NULL, test_waiting);
+	g_test_add_func("/rdma/control/waiting/request", test_waiting_request);
 	g_test_add_func("/rdma/control/fair", test_fair);
 	g_test_add_func("/rdma/control/greedy", test_greedy);
 	g_test_add_func("/rdma/control/removal", test_removal);

@@ -128,6 +128,21 @@ static void not_drained(struct book *b)
 	ledger_close(b->o, b->q);
 }
 
+/* What nobody waits for: it says nothing when it ends, and uses no memory. */
+static void quiet_send(struct book *b)
+{
+	struct ibv_send_wr wr = { .wr_id = 1, .send_flags = IBV_SEND_INLINE };
+
+	ledger_posted_send(b->o, b->q, &wr, NULL);
+	ledger_close(b->o, b->q);
+}
+
+static void send_of_memory(struct book *b)
+{
+	post_send(b, 1, false);
+	ledger_close(b->o, b->q);
+}
+
 static void memory_goes(struct book *b)
 {
 	post_recv(b, 1);
@@ -149,6 +164,9 @@ static const struct {
 	{ "too-long", too_long, "W: a receive of 101 bytes" },
 	{ "nobody", nobody, "W: a completion of queue pair 6" },
 	{ "not-drained", not_drained, "W: queue pair 5 is destroyed with 0 sends and 1 receives" },
+	{ "quiet-send", quiet_send, NULL },
+	{ "send-of-memory", send_of_memory,
+	  "W: queue pair 5 is destroyed with 1 sends and 0 receives" },
 	{ "memory-goes", memory_goes, "M: memory goes that 1 work requests" },
 };
 
@@ -170,9 +188,39 @@ static void test_case(gconstpointer arg)
 	g_string_free(b.said, TRUE);
 }
 
+/* Receives of an SRQ whose connections have gone. */
+static void test_idle(void)
+{
+	struct book b = { .said = g_string_new(NULL) };
+	struct ledger_queue *pool = g_new0(struct ledger_queue, 1);
+	struct ibv_recv_wr wr = { .wr_id = 1 }, other = { .wr_id = 2 };
+	struct ibv_wc wc = { .wr_id = 1, .opcode = IBV_WC_RECV, .qp_num = 5 };
+	g_autofree char *lost = NULL;
+
+	b.o = oracle_rdma_new(NULL, hear, b.said);
+	pool->wrs = g_array_new(FALSE, FALSE, sizeof(struct ledger_wr));
+	g_ptr_array_add(b.o->pools, pool);
+	b.q = ledger_open(b.o, 5);
+	b.q->send_cq = b.q->recv_cq = &cq;
+	b.q->srq = pool;
+	g_assert_null(oracle_rdma_idle(b.o));
+	ledger_posted_recv(b.o, pool, &wr, NULL);
+	ledger_posted_recv(b.o, pool, &other, NULL);
+	g_assert_null(oracle_rdma_idle(b.o));
+	ledger_ended(b.o, &cq, &wc);
+	lost = oracle_rdma_idle(b.o);
+	g_assert_cmpstr(lost, ==, "1 of 2 receives of an SRQ have not been posted again");
+	ledger_posted_recv(b.o, pool, &wr, NULL);
+	g_assert_null(oracle_rdma_idle(b.o));
+	g_assert_cmpstr(b.said->str, ==, "");
+	oracle_rdma_free(b.o);
+	g_string_free(b.said, TRUE);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/oracle/rdma/idle", test_idle);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *name = g_strdup_printf("/oracle/rdma/%s", cases[i].name);
 

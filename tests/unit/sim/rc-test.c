@@ -456,6 +456,36 @@ static void test_duties(void)
 	g_assert_null(rc_duty_nak(&d, 6, true));
 }
 
+/* The answer to the first message: who must give it, and who need not. */
+static void test_first(void)
+{
+	static const struct {
+		bool ready, back, replied, says;
+		uint64_t after, awake;
+	} answers[] = {
+		{ true, false, false, true, 2 * WORLD_SEC, 0 },
+		{ true, false, false, false, WORLD_SEC, 0 },
+		{ false, false, false, false, 2 * WORLD_SEC, 0 },
+		{ true, true, false, false, 2 * WORLD_SEC, 0 },
+		{ true, false, true, false, 2 * WORLD_SEC, 0 },
+		{ true, false, false, false, 2 * WORLD_SEC, WORLD_SEC },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+		struct rc_duty d = { 0 };
+		g_autofree char *text = NULL;
+
+		rc_duty_first(&d, false, WORLD_SEC);
+		if (answers[i].back)
+			rc_duty_first(&d, true, WORLD_SEC);
+		if (answers[i].ready)
+			rc_duty_ready(&d, WORLD_SEC);
+		d.replied = answers[i].replied;
+		text = rc_duty_left(&d, WORLD_SEC + answers[i].after, answers[i].awake);
+		g_assert_cmpint(text != NULL, ==, answers[i].says);
+	}
+}
+
 /* Who begins anew answers nothing from before. */
 static void test_booted(void)
 {
@@ -486,6 +516,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/oracle/rc/duties", test_duties);
 	g_test_add_func("/oracle/rc/booted", test_booted);
+	g_test_add_func("/oracle/rc/first", test_first);
 	g_test_add_func("/oracle/rc/good", test_good);
 	g_test_add_func("/oracle/rc/memory", test_memory);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
