@@ -201,21 +201,47 @@ static void say_unbound(struct doctor *d, const char *where, const char *host, c
 	}
 }
 
-static void look_at_listener(struct doctor *d, const char *where, const char *host,
-			     const char *service, bool running)
+char *doctor_served(const char *trtype, const char *address, const char *port)
 {
-	g_autofree char *name = g_strdup_printf("%s %s", host, service);
-	struct addrinfo *list;
-	const struct addrinfo *a = resolve(host, *service ? service : "4420", &list);
-	int err;
+	g_autofree char *type = g_ascii_strdown(*trtype ? trtype : "tcp", -1);
 
-	if (!a) {
-		doctor_say(d, DOCTOR_WRONG, "listener",
-			   "an IPv4 or IPv6 address and a number, such as 192.0.2.1 and 4420",
-			   "%s: \"%s\" port \"%s\" is no address", where, host, service);
+	return g_strdup_printf("%s %s %s", type, address, port);
+}
+
+/* A port of RDMA is the connection manager's: of the machine it takes an address, and one of UDP.
+ */
+static void look_at_rdma(struct doctor *d, const char *where, const char *host, const char *service,
+			 const struct addrinfo *a, bool running)
+{
+	int err = doctor_rdma_bind(a->ai_addr, a->ai_addrlen, false);
+
+	if (err) {
+		say_unbound(d, where, host, service, a->ai_family, err);
 		return;
 	}
-	err = running ? try_connect(a) : try_bind(a);
+	if (!running && !d->rdma)
+		err = doctor_rdma_bind(a->ai_addr, a->ai_addrlen, true);
+	if (err == EADDRINUSE)
+		doctor_say(d, DOCTOR_WRONG, "listener",
+			   "rdma link show (rdma_rxe has it where it has a device: rdma link "
+			   "delete NAME), ss -lunp 'sport = :4791' (another program)",
+			   "%s: UDP port 4791 of %s, which software RoCE needs, is in use", where,
+			   host);
+	else if (err)
+		say_unbound(d, where, host, "4791 (UDP)", a->ai_family, err);
+	else
+		doctor_say(d, DOCTOR_OK, "listener", NULL, "%s port %s (RDMA): %s", host, service,
+			   running ? "the address is there"
+				   : "UDP port 4791 is free, or the target's own");
+	doctor_rdma_buffers(d);
+}
+
+static void look_at_tcp(struct doctor *d, const char *where, const char *host, const char *service,
+			const struct addrinfo *a, bool running)
+{
+	g_autofree char *name = doctor_served("tcp", host, service);
+	int err = running ? try_connect(a) : try_bind(a);
+
 	if (err == EADDRINUSE && g_hash_table_contains(d->served, name))
 		err = 0; /* the target that runs has it */
 	if (!err)
@@ -228,17 +254,33 @@ static void look_at_listener(struct doctor *d, const char *where, const char *ho
 			   g_strerror(err));
 	else
 		say_unbound(d, where, host, service, a->ai_family, err);
+}
+
+static void look_at_listener(struct doctor *d, const char *where, const char *host,
+			     const char *service, bool rdma, bool running)
+{
+	struct addrinfo *list;
+	const struct addrinfo *a = resolve(host, *service ? service : "4420", &list);
+
+	if (!a) {
+		doctor_say(d, DOCTOR_WRONG, "listener",
+			   "an IPv4 or IPv6 address and a number, such as 192.0.2.1 and 4420",
+			   "%s: \"%s\" port \"%s\" is no address", where, host, service);
+		return;
+	}
+	(rdma ? look_at_rdma : look_at_tcp)(d, where, host, service, a, running);
 	freeaddrinfo(list);
 }
 
 static void look_at_address(struct doctor *d, const char *where, const struct jv *v, bool running)
 {
 	const char *type = live_text(v, "trtype");
+	bool rdma = g_ascii_strcasecmp(type, "rdma") == 0;
 
-	if (*type && g_ascii_strcasecmp(type, "tcp") != 0)
+	if (*type && !rdma && g_ascii_strcasecmp(type, "tcp") != 0)
 		return; /* what others need is for weftd to say */
 	if (*live_text(v, "traddr"))
-		look_at_listener(d, where, live_text(v, "traddr"), live_text(v, "trsvcid"),
+		look_at_listener(d, where, live_text(v, "traddr"), live_text(v, "trsvcid"), rdma,
 				 running);
 }
 

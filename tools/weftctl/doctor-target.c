@@ -114,8 +114,9 @@ static void look_at_subsystem(struct doctor *d, const struct jv *v)
 	g_autofree char *fix = NULL;
 
 	for (const struct jv *a = addresses ? addresses->first : NULL; a; a = a->next)
-		g_hash_table_add(d->served, g_strdup_printf("%s %s", live_text(a, "traddr"),
-							    live_text(a, "trsvcid")));
+		g_hash_table_add(d->served,
+				 doctor_served(live_text(a, "trtype"), live_text(a, "traddr"),
+					       live_text(a, "trsvcid")));
 	if (g_ascii_strcasecmp(live_text(v, "subtype"), "NVMe") != 0)
 		return;
 	if (!any(v, "listen_addresses")) {
@@ -136,6 +137,17 @@ static void look_at_subsystem(struct doctor *d, const struct jv *v)
 	} else {
 		doctor_say(d, DOCTOR_OK, "subsystem", NULL, "%s can be used", nqn);
 	}
+}
+
+static void transports(struct doctor *d)
+{
+	struct jv_doc *doc = ask(d, "nvmf_get_transports", "");
+	const struct jv *list = doc ? ctl_result(doc) : NULL;
+
+	for (const struct jv *v = list && list->type == JV_ARRAY ? list->first : NULL; v;
+	     v = v->next)
+		d->rdma |= g_ascii_strcasecmp(live_text(v, "trtype"), "rdma") == 0;
+	jv_doc_unref(doc);
 }
 
 static void subsystems(struct doctor *d)
@@ -207,6 +219,7 @@ void doctor_target(struct doctor *d, bool wanted)
 	doctor_say(d, DOCTOR_OK, "target", NULL, "answers at %s", d->ctl->server);
 	socket_rights(d);
 	kept(d);
+	transports(d);
 	subsystems(d);
 	reactors(d);
 	if (!wanted)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "target/config/config.h"
@@ -24,7 +25,9 @@ struct doctor {
 	struct ctl *ctl;
 	bool reachable;	    /* there is a target at the socket */
 	pid_t pid;	    /* its process; 0: not known */
-	GHashTable *served; /* "address port" that it listens on */
+	GHashTable *served; /* "tcp address port" that it listens on, of each transport */
+	bool rdma;	    /* it has that transport */
+	bool rdma_buffers;  /* they have been looked at */
 	guint64 memory;	    /* bytes that the configuration takes */
 	GArray *findings;
 };
@@ -41,6 +44,12 @@ void doctor_host(struct doctor *d);
 void doctor_target(struct doctor *d, bool wanted);
 /* What a configuration needs; name NULL: that of the running target. */
 void doctor_config(struct doctor *d, const struct config *config, bool running);
+
+/* As it is in served. Caller frees. */
+char *doctor_served(const char *trtype, const char *address, const char *port);
+/* Of software RoCE: 0 or an errno. port: its own, else any. */
+int doctor_rdma_bind(const struct sockaddr *addr, socklen_t len, bool port);
+void doctor_rdma_buffers(struct doctor *d);
 
 /* --- for tests ---------------------------------------------------------------------------------
  */

@@ -18,9 +18,20 @@ def call(method, **params):
     return {"method": method, "params": params}
 
 
-def listener(address, port):
+def listener(address, port, trtype="TCP"):
     return call("nvmf_subsystem_add_listener", nqn=NQN, listen_address={
-        "trtype": "TCP", "adrfam": "IPv4", "traddr": address, "trsvcid": str(port)})
+        "trtype": trtype, "adrfam": "IPv4", "traddr": address, "trsvcid": str(port)})
+
+
+def udp_port(address):
+    """That of RoCE, taken; None: somebody else has it already, everywhere."""
+    s = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        s.bind((address, 4791))
+    except OSError:
+        s.close()
+        return None
+    return s
 
 
 class Doctor(Serving):
@@ -99,6 +110,53 @@ class Doctor(Serving):
         self.assertIn("127.0.0.1 (lo)", f["fix"])
         f = self.one(self.look(listener("300.1.2.3", 4420)), "listener")
         self.assertIn('"300.1.2.3" port "4420" is no address', f["text"])
+
+    def test_rdma(self):
+        """The address, and the one port of software RoCE: free, another's, the target's own."""
+        f = self.one(self.look(listener("192.0.2.77", 4420, "RDMA")), "listener")
+        self.assertIn("no interface has the address 192.0.2.77", f["text"])
+        s = udp_port("127.0.0.77")
+        f = self.one(self.look(listener("127.0.0.77", 4420, "rdma")), "listener")
+        self.assertIn("UDP port 4791 of 127.0.0.77, which software RoCE needs, is in use",
+                      f["text"])
+        self.assertIn("rdma link show", f["fix"])
+        if not s:
+            self.skipTest("somebody on this machine has UDP port 4791")
+        s.close()
+        # A port of TCP is another one.
+        with socket.socket() as tcp:
+            tcp.bind(("127.0.0.77", 0))
+            tcp.listen()
+            port = tcp.getsockname()[1]
+            found = self.look(listener("127.0.0.77", port, "RDMA"))
+            self.assertEqual([f for f in found if f["what"] == "listener"], [])
+        self.start("--rnic", "soft:127.0.0.77")
+        self.ctl("-b", text=f"""nvmf_create_transport -t rdma
+            nvmf_create_subsystem {NQN} -a
+            nvmf_subsystem_add_listener {NQN} -t rdma -a 127.0.0.77 -s {port}""")
+        for found in (self.doctor(), self.look(listener("127.0.0.77", port, "RDMA"))):
+            self.assertEqual([f for f in found if f["what"] == "listener"], [])
+        # The target has it for RDMA, not for TCP.
+        with socket.socket() as tcp:
+            tcp.bind(("127.0.0.77", port))
+            tcp.listen()
+            f = self.one(self.look(listener("127.0.0.77", port)), "listener")
+            self.assertIn(f"port {port} of 127.0.0.77 is in use", f["text"])
+
+    def test_rdma_buffers(self):
+        """What the kernel allows a weftd without privileges."""
+        with open("/proc/sys/net/core/rmem_max", encoding="ascii") as f:
+            most = int(f.read())
+        prefix = ()
+        if os.geteuid() == 0:
+            prefix = ("setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all")
+            os.chmod(self.dir.name, 0o755)
+        found = self.doctor("-c", self.config(listener("127.0.0.77", 4420, "RDMA")), prefix=prefix)
+        some = [f for f in found if f["what"] == "rdma buffers"]
+        self.assertEqual(len(some), 0 if most >= 16 << 20 else 1)
+        for f in some:
+            self.assertIn(f"allows software RoCE {most // 1024} KiB", f["text"])
+            self.assertIn("net.core.rmem_max=67108864", f["fix"])
 
     def test_files(self):
         missing = os.path.join(self.dir.name, "missing")
