@@ -89,7 +89,8 @@ class Addresses(Running):
                            (f"soft:{ONE},::7", "RDMA at ::7: this machine does not have"),
                            ("soft:weft0", "weft0: the address of an interface of this machine "
                                           "expected"),
-                           ("hard", "--rnic hard: auto, soft, soft:ADDRESS,... or none expected")):
+                           ("hard", "--rnic hard: auto, verbs, soft, soft:ADDRESS,... or none "
+                                   "expected")):
             said = self.start("--rnic", what)
             self.assertIsNotNone(said, what)
             self.assertIn(part, said)
