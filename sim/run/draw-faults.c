@@ -473,7 +473,7 @@ void draw_raws(struct draw *d)
 		r->name = scenario_printf(d->s, "raw%u", i);
 		r->address = scenario_printf(d->s, "192.0.2.%u", 200 + i);
 		r->subnqn = DRAW_NQN;
-		r->kind = draw_chance(rng, 20) ? SCN_RAW_ANY : world_rng_below(rng, SCN_RAW_KINDS);
+		r->kind = draw_chance(rng, 20) ? SCN_RAW_ANY : world_rng_below(rng, SCN_RAW_RDMA);
 		if (draw_chance(rng, 15))
 			r->kind = SCN_RAW_EAGER;
 		r->at = world_rng_below(rng, d->s->heal_at);

@@ -50,9 +50,12 @@ struct run_raw {
 	char *hostnqn;
 	uint64_t left; /* sessions to come */
 	struct raw_session *now;
+	struct raw_rdma *rdma; /* or this one, over RDMA */
 };
 
 /* raw.c */
+/* A session has ended: the next one, if there is one to come. */
+void raw_again(struct run_raw *raw);
 bool raw_stream_open(struct raw_session *s, struct raw_stream *q);
 void raw_flush(struct raw_stream *q);
 void raw_leave_in(struct raw_session *s, uint64_t ns);
@@ -72,3 +75,7 @@ void raw_any_icresp(struct raw_stream *q);
 void raw_any_response(struct raw_stream *q, const uint8_t *cqe);
 void raw_any_r2t(struct raw_stream *q, const uint8_t *r2t);
 void raw_mutate(struct world_rng *rng, GByteArray *pdu);
+
+/* raw-rdma.c. False: there is no session. */
+bool raw_rdma_begin(struct run_raw *raw);
+void raw_rdma_free(struct raw_rdma *s);

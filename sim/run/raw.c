@@ -41,6 +41,12 @@ static void session_free(struct raw_session *s)
 	g_free(s);
 }
 
+void raw_again(struct run_raw *raw)
+{
+	if (raw->left > 0)
+		world_at(raw->run->world, world_now(raw->run->world) + raw->s->every, again, raw);
+}
+
 static void session_end(struct raw_session *s)
 {
 	struct run_raw *raw = s->raw;
@@ -52,8 +58,7 @@ static void session_end(struct raw_session *s)
 	reactor_timer_cancel(core_main(raw->core), &s->next);
 	session_free(s);
 	raw->now = NULL;
-	if (raw->left > 0)
-		world_at(raw->run->world, world_now(raw->run->world) + raw->s->every, again, raw);
+	raw_again(raw);
 }
 
 static void leave(struct timer *timer, struct reactor *r)
@@ -175,11 +180,18 @@ bool raw_stream_open(struct raw_session *s, struct raw_stream *q)
 static void session_begin(struct reactor *r, void *arg)
 {
 	struct run_raw *raw = arg;
-	struct raw_session *s = g_new0(struct raw_session, 1);
 	g_autofree char *name = g_strdup_printf("fault.raw.%s", scn_raw_names[raw->s->kind]);
+	struct raw_session *s;
 
 	(void)r;
 	raw->left--;
+	counts_add(raw->run->counts, name, 1);
+	if (raw->s->kind >= SCN_RAW_RDMA) {
+		if (!raw_rdma_begin(raw))
+			raw_again(raw);
+		return;
+	}
+	s = g_new0(struct raw_session, 1);
 	raw->now = s;
 	s->raw = raw;
 	timer_init(&s->leave, leave);
@@ -194,7 +206,6 @@ static void session_begin(struct reactor *r, void *arg)
 					   .hdgst = raw->s->hdgst,
 					   .ddgst = raw->s->ddgst };
 	}
-	counts_add(raw->run->counts, name, 1);
 	raw_first_bytes(s);
 	if (!raw_stream_open(s, &s->queues[0]))
 		session_end(s);
@@ -223,6 +234,8 @@ void run_raws_new(struct run *run)
 		g_ptr_array_add(run->raws, raw);
 		if (!world_node_add_addr(raw->node, s[i].address))
 			run_fail(run, RUN_SAFETY, "E", "address %s is in use", s[i].address);
+		run_rnic_put(run, raw->node, s[i].rnic, 1);
+		run_rnic_boot(run, raw->node, &s[i].address, 1, false);
 		raw->core = core_new(world_node_hw(raw->node), &options, NULL);
 		if (raw->core == NULL || !core_start(raw->core, NULL))
 			run_fail(run, RUN_SAFETY, "E", "raw host %s cannot start", s[i].name);
@@ -243,7 +256,7 @@ bool run_raws_done(struct run *run)
 	for (unsigned i = 0; i < run->raws->len; i++) {
 		const struct run_raw *raw = run->raws->pdata[i];
 
-		if (raw->left > 0 || raw->now != NULL)
+		if (raw->left > 0 || raw->now != NULL || raw->rdma != NULL)
 			return false;
 	}
 	return true;
@@ -257,6 +270,7 @@ void run_raws_free(struct run *run)
 		core_free(raw->core);
 		if (raw->now != NULL) /* the run has failed */
 			session_free(raw->now);
+		raw_rdma_free(raw->rdma);
 		g_free(raw->hostnqn);
 		g_free(raw);
 	}

@@ -131,8 +131,12 @@ static bool check_nodes(const struct check *c)
 			return bad(c, "hosts", i, "kato: whole milliseconds expected");
 	}
 	for (unsigned i = 0; i < s->raws.n; i++) {
-		if (!address_good(c, "raws", i, r[i].address))
+		if (!address_good(c, "raws", i, r[i].address) ||
+		    !rnic_good(c, "raws", i, r[i].rnic))
 			return false;
+		if (r[i].kind >= SCN_RAW_RDMA && r[i].rnic == NULL)
+			return bad(c, "raws", i, "does: %s needs an rnic",
+				   scn_raw_names[r[i].kind]);
 	}
 	return true;
 }

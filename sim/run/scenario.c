@@ -14,7 +14,9 @@ const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  
 				      "aers",	     "aborts",	   "resets",	  "properties",
 				      "bad_connect", "eager",	   "silent",	  "keep_alive",
 				      "queues",	     "hdgst",	   "ddgst",	  "r2t_after",
-				      "any",	     NULL };
+				      "any",	     "rdma_private", "rdma_storm",
+				      "rdma_capsules", NULL };
+G_STATIC_ASSERT(G_N_ELEMENTS(scn_raw_names) == SCN_RAW_KINDS + 1);
 static const char *const trtypes[] = { "tcp", "rdma", NULL }; /* as enum host_trtype */
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
@@ -302,6 +304,7 @@ static const struct codec_field raw_fields[] = {
 	BOOL(struct scn_raw, traffic, .about = "keep_alive: by other commands than Keep Alive"),
 	BOOL(struct scn_raw, hdgst, .about = "with header digests"),
 	BOOL(struct scn_raw, ddgst, .about = "with data digests"),
+	RNIC(struct scn_raw),
 	{ 0 },
 };
 static const struct codec_shape raw_shape = { "raw", sizeof(struct scn_raw), raw_fields, raw_init };

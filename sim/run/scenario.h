@@ -96,6 +96,10 @@ enum scn_raw_kind {
 	SCN_RAW_DDGST,	   /* writes with a wrong data digest */
 	SCN_RAW_R2T_AFTER, /* H2CData for a command that has failed */
 	SCN_RAW_ANY,	   /* any PDUs, whole or damaged, in any order and state */
+	SCN_RAW_RDMA,	   /* from here on they come by RDMA */
+	SCN_RAW_RDMA_PRIVATE = SCN_RAW_RDMA, /* private data that is wrong or short */
+	SCN_RAW_RDMA_STORM,    /* many connect requests at once, of some who do not wait */
+	SCN_RAW_RDMA_CAPSULES, /* capsules with wrong SGLs, keys and lengths */
 	SCN_RAW_KINDS
 };
 
@@ -110,6 +114,7 @@ struct scn_raw {
 	uint64_t beat, beats; /* SCN_RAW_KEEP_ALIVE */
 	bool traffic;	      /* the signs of life are other commands */
 	bool hdgst, ddgst;
+	struct scn_rnic *rnic; /* SCN_RAW_RDMA and those behind */
 };
 
 /* --- what happens --------------------------------------------------------------------------- */
