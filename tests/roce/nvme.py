@@ -39,17 +39,25 @@ class Command:
         self.qid, self.opcode, self.cut = qid, capsule[0], cut  # cut: into several packets
         self.cid, = struct.unpack_from("<H", capsule, 2)
         self.fctype = capsule[4] if self.opcode == FABRICS else None
-        self.kind, self.key, self.length = capsule[39], 0, 0
-        self.inside = len(capsule) - 64
-        if self.kind >> 4 == 4:         # keyed data block: 3 bytes of length, 4 of key
-            self.length = int.from_bytes(capsule[32:35], "little")
-            self.key = int.from_bytes(capsule[35:39], "little")
+        self.kind, self.inside = capsule[39], len(capsule) - 64
+        self.length, = struct.unpack_from("<I", capsule, 32)
+        if self.kind >> 4 in (2, 3):    # a list behind the SQE
+            self.keyed = [self.block(capsule, at) for at in range(64, 64 + self.length, 16)]
         else:
-            self.length, = struct.unpack_from("<I", capsule, 32)
-        if self.kind >> 4 == 3 or self.kind >> 4 == 2:
-            self.parts = [capsule[at:at + 16] for at in range(64, 64 + self.length, 16)]
-            self.length = sum(int.from_bytes(p[8:11], "little") for p in self.parts)
+            self.keyed = [self.block(capsule, 24)] if self.kind >> 4 == 4 else []
+        if self.keyed:
+            self.length = sum(size for _, size, _ in self.keyed)
         self.written = self.read = 0    # bytes that the target moved
+
+    @staticmethod
+    def block(data, at):
+        """Address, length and key of a keyed data block descriptor."""
+        address, = struct.unpack_from("<Q", data, at)
+        return (address, int.from_bytes(data[at + 8:at + 11], "little"),
+                int.from_bytes(data[at + 11:at + 15], "little"))
+
+    def gave(self, va, size, key):
+        return any(k == key and at <= va and va + size <= at + n for at, n, k in self.keyed)
 
     @property
     def from_host(self):
@@ -72,11 +80,13 @@ class Queue:
         self.target = roce.Flow(conn.client_expects)
         self.open, self.ended = {}, []
         self.statuses = collections.Counter()
-        self.invalidated = self.moved = 0
-        self.by_key = {}
+        self.invalidated = 0
+        self.whole = collections.Counter()  # capsules of one packet, repeated ones too
 
     def take(self, p, side):
         flow = self.host if side == 1 else self.target
+        if side == 1 and p.name == "SEND Only":
+            self.whole[p.payload[0]] += 1
         if not p.is_request or not flow.request(p, self.conn.mtu):
             return
         if side == 2 and p.rkey is not None and p.dma_len:
@@ -91,19 +101,15 @@ class Queue:
                                 f"{p.frame.time} is in use: opcode {command.opcode:#x} while "
                                 f"{self.open[command.cid].opcode:#x} is under way")
                 self.open[command.cid] = command
-                if command.key:
-                    self.by_key[command.key] = command
             else:
                 self.complete(last, message)
 
     def transfer(self, p):
         """The first packet of a WRITE, or a READ request: of which command?"""
-        command = self.by_key.get(p.rkey)
+        command = next((c for c in self.open.values() if c.gave(p.va, p.dma_len, p.rkey)), None)
         if command is None:
-            command = next((c for c in self.open.values() for part in getattr(c, "parts", ())
-                            if int.from_bytes(part[11:15], "little") == p.rkey), None)
-        if command is None:
-            raise Wrong(f"{p.name} under key {p.rkey:#x}, which no command gave")
+            raise Wrong(f"{p.name} of {p.dma_len} bytes at {p.va:#x} under key {p.rkey:#x}, which "
+                        "no command gave")
         if p.name == "READ Request":
             command.read += p.dma_len
         else:
@@ -115,11 +121,11 @@ class Queue:
         command = self.open.pop(cid, None)
         if command is None:
             raise Wrong(f"a CQE for command identifier {cid}, which is not in use")
-        self.by_key.pop(command.key, None)
         self.statuses[status >> 1] += 1
         if p.inv is not None:
-            same("the key that a response invalidates", (command.key, 0x4f),
-                 (p.inv, command.kind))
+            same("the key that a response invalidates", [p.inv],
+                 [key for _, _, key in command.keyed])
+            same("the SGL of a command whose key is invalidated", 0x4f, command.kind)
             self.invalidated += 1
         if status >> 1 == 0 and command.opcode in (READ, WRITE) and self.conn.qid:
             same("bytes moved for an I/O (WRITE, READ)", self.due(command),
@@ -183,14 +189,14 @@ WORST = 0x00600000      # a warning; an error is above
 
 def check_tshark(file, all_packets, queues, checksums):
     """tshark finds no fault, and has the same opcodes, messages, capsules and CQEs. (It has
-    none of capsules that are cut into packets, nor of their CQEs.)"""
+    none of capsules that are cut into packets, nor of their CQEs, and counts repeated ones.)"""
     options = ["-o", "ip.check_checksum:TRUE", "-o",
                f"udp.check_checksum:{'TRUE' if checksums else 'FALSE'}"]
     seen = [line.split("\t") for line in tshark(
         file, *options, "-T", "fields", "-E", "occurrence=f",
         *(a for f in FIELDS for a in ("-e", f)))]
     same("packets as tshark counts them", len(all_packets), len(seen))
-    wrong = [n for n, s in enumerate(seen, 1) if s[9] or s[6] == "0" or checksums and s[7] != "1"
+    wrong = [n for n, s in enumerate(seen, 1) if s[9] or s[6] == "0" or checksums and s[7] == "0"
              or s[8] and int(s[8], 0) > WORST]
     if wrong:
         raise Wrong("tshark finds fault with frames " + ", ".join(map(str, wrong[:20])))
@@ -198,10 +204,11 @@ def check_tshark(file, all_packets, queues, checksums):
          [(int(s[0], 0), int(s[1], 0)) for s in seen])
     same("messages as tshark has them", messages(all_packets),
          collections.Counter(roce.CM[int(s[2], 0)] for s in seen if s[2]))
-    whole = [c for q in queues for c in [*q.ended, *q.open.values()] if not c.cut]
-    same("commands as tshark has them",
-         collections.Counter(c.opcode for c in whole),
-         collections.Counter(int(s[3] or s[4], 16) for s in seen if s[3] or s[4]))
-    ended = sum(not c.cut for q in queues for c in q.ended)
-    same("CQEs as tshark has them", ended, sum(bool(s[5]) for s in seen))
-    return len(whole), ended
+    commands = collections.Counter(int(s[3] or s[4], 16) for s in seen if s[3] or s[4])
+    same("commands as tshark has them", total(queues, lambda q: q.whole), commands)
+    cqes = sum(bool(s[5]) for s in seen)
+    least = sum(not c.cut for q in queues for c in q.ended)
+    most = least + sum(q.target.again.total() for q in queues)
+    if not least <= cqes <= most:
+        raise Wrong(f"CQEs as tshark has them: {least} to {most} expected, {cqes} captured")
+    return commands.total(), cqes
