@@ -3,6 +3,7 @@
 #include "sim/oracle/rc-packet.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #define ETH 14
 #define UDP 8
@@ -56,20 +57,6 @@ static uint32_t be(const uint8_t *p, unsigned n)
 
 /* ---- the invariant CRC ------------------------------------------------------------------- */
 
-static uint32_t crc_byte(uint32_t crc, uint8_t byte)
-{
-	/* Four bits at a time: what those of the polynomial's multiples are. */
-	static const uint32_t nibble[16] = {
-		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-		0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-	};
-
-	crc ^= byte;
-	crc = crc >> 4 ^ nibble[crc & 15];
-	return crc >> 4 ^ nibble[crc & 15];
-}
-
 /* Whether byte i from the IP header on may change under way. */
 static bool is_variant(bool v6, uint32_t head, uint32_t i)
 {
@@ -78,19 +65,19 @@ static bool is_variant(bool v6, uint32_t head, uint32_t i)
 	return i == head + 6 || i == head + 7 || i == head + UDP + 4;
 }
 
+/* Over the longest of headers, byte by byte; what follows them is all invariant. */
 static uint32_t icrc(const uint8_t *ip, bool v6, uint32_t head, uint32_t len)
 {
-	uint32_t crc = 0xffffffff;
+	static const uint8_t lrh[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint8_t masked[60 + UDP + BTH];
+	uint32_t n = head + UDP + BTH;
 
-	for (unsigned i = 0; i < 8; i++)
-		crc = crc_byte(crc, 0xff);
-	for (uint32_t i = 0; i < len; i++) {
-		uint8_t byte = is_variant(v6, head, i) ? 0xff : ip[i];
-
-		/* Of an IPv6 header's first byte only the version stays. */
-		crc = crc_byte(crc, v6 && i == 0 ? ip[0] | 0x0f : byte);
-	}
-	return ~crc;
+	for (uint32_t i = 0; i < n; i++)
+		masked[i] = is_variant(v6, head, i) ? 0xff : ip[i];
+	/* Of an IPv6 header's first byte only the version stays. */
+	if (v6)
+		masked[0] = ip[0] | 0x0f;
+	return (uint32_t)crc32(crc32(crc32(0, lrh, sizeof(lrh)), masked, n), ip + n, len - n);
 }
 
 /* ---- frames ------------------------------------------------------------------------------- */

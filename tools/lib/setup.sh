@@ -5,7 +5,7 @@
 
 # To build and run the programs.
 WEFT_BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libglib2.0-dev libjson-glib-dev
-	liburing-dev libisal-dev libncurses-dev libibverbs-dev librdmacm-dev)
+	liburing-dev libisal-dev libncurses-dev libibverbs-dev librdmacm-dev zlib1g-dev)
 # To build in every way and to run the tests, a guest included.
 WEFT_CHECK_PACKAGES=("${WEFT_BUILD_PACKAGES[@]}" binutils clang libclang-rt-14-dev llvm
 	valgrind scdoc python3 qemu-system-x86 linux-image-amd64 busybox-static kmod iproute2
