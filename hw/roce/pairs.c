@@ -64,6 +64,8 @@ int roce_qp_register(struct roce_qp *qp)
 		qp->slot = place;
 		qp->qpn = number_for(shard, place);
 		qp->first_psn = (uint32_t)mixed(shard->dev->params.seed ^ qp->qpn) & ROCE_PSN_MASK;
+		if (hw_fault(shard->dev->params.hw, "roce.psn")) /* they soon begin anew */
+			qp->first_psn |= ROCE_PSN_MASK & ~UINT32_C(0x7f);
 		return 0;
 	}
 	return -ENOMEM;

@@ -46,6 +46,7 @@ struct ledger_queues {
 	struct ledger_queue send, recv;
 	struct ledger_queue *srq; /* instead of recv; NULL: none */
 	bool sig_all;
+	bool lost; /* one of its completion queues has failed: nothing ends any more */
 };
 
 struct ledger_key {
@@ -57,6 +58,7 @@ void ledger_init(struct oracle_rdma *o);
 void ledger_fini(struct oracle_rdma *o);
 struct ledger_queues *ledger_open(struct oracle_rdma *o, uint32_t qpn);
 void ledger_close(struct oracle_rdma *o, struct ledger_queues *q);
+void ledger_cq_failed(struct oracle_rdma *o, const void *cq);
 void ledger_posted_send(struct oracle_rdma *o, struct ledger_queues *q,
 			const struct ibv_send_wr *wr, const struct ibv_send_wr *end);
 /* Of another kind: bind, invalidate. */

@@ -84,6 +84,15 @@ static guint waited_for(const struct ledger_queue *q)
 	return n;
 }
 
+void ledger_cq_failed(struct oracle_rdma *o, const void *cq)
+{
+	for (guint i = 0; i < o->books->len; i++) {
+		struct ledger_queues *q = o->books->pdata[i];
+
+		q->lost |= q->send_cq == cq || q->recv_cq == cq;
+	}
+}
+
 void ledger_close(struct oracle_rdma *o, struct ledger_queues *q)
 {
 	guint left = q->send.wrs->len + q->recv.wrs->len, waited = waited_for(&q->send);
@@ -91,7 +100,7 @@ void ledger_close(struct oracle_rdma *o, struct ledger_queues *q)
 	/* What is in a CQ by now may still come out of it. */
 	q->send.closed = q->recv.closed = true;
 	o->counts.unfinished += left;
-	if (o->drains && waited + q->recv.wrs->len > 0)
+	if (o->drains && !q->lost && waited + q->recv.wrs->len > 0)
 		violation(o, "W",
 			  "queue pair %u is destroyed with %u sends and %u receives that "
 			  "have not ended",

@@ -297,6 +297,7 @@ static void cq_error(struct rnic_cq *in, void *user)
 	struct shim_cq *cq = user;
 
 	(void)in;
+	ledger_cq_failed(cq->o, cq);
 	if (cq->cb && cq->cb->error)
 		cq->cb->error((struct rnic_cq *)cq, cq->user);
 }

@@ -40,6 +40,7 @@ struct rc_qp {
 	unsigned retries, rnr_retries, reads; /* that it may do */
 	bool asks;			      /* for the connection */
 	bool over;			      /* it has ended, or has been told so */
+	bool has_last_word;		      /* it may still say NAK, of what came before */
 	bool dead;			      /* its machine has begun anew */
 	const char *why;
 	/* asking */

@@ -431,8 +431,10 @@ static void answer_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_
 	case 3:
 		done_below(qp, pos);
 		qp->naks++;
-		if ((p->syndrome & 31) != 0 && qp->una == pos)
-			rc_end(qp, "a NAK that ends the connection");
+		if ((p->syndrome & 31) == 0 || qp->una != pos)
+			break;
+		qp->has_last_word = !qp->over;
+		rc_end(qp, "a NAK that ends the connection");
 		break;
 	default:
 		break;
@@ -525,12 +527,20 @@ static void taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet 
 		answer_taken(o, qp, p);
 }
 
+/* Its own NAK of what had come before the other's. */
+static bool is_last_word(const struct rc_qp *qp, const struct rc_packet *p)
+{
+	return qp->has_last_word && p->what == RC_ACK && p->syndrome >> 5 == 3 &&
+	       (p->syndrome & 31) != 0;
+}
+
 static void sent(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
 {
-	if (qp->over) {
+	if (qp->over && !is_last_word(qp, p)) {
 		rc_violation(o, qp, "it speaks after %s", qp->why);
 		return;
 	}
+	qp->has_last_word = false;
 	if (p->what == RC_REQUEST)
 		request_sent(o, qp, p);
 	else if (p->what == RC_RESPONSE)

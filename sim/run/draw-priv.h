@@ -61,6 +61,8 @@ void draw_whether_power(struct draw *d);
 void draw_rdma_transport(struct draw *d);
 /* Whose RNICs there are, and what they suffer: after all else has been drawn. */
 void draw_rdma(struct draw *d);
+/* draw-edges.c: of it what is rare by itself. */
+void draw_rdma_edges(struct draw *d);
 void draw_admin(struct draw *d);
 void draw_aimed(struct draw *d);
 void draw_aimed_calls(struct draw *d);

@@ -202,7 +202,7 @@ static void rdma_point(struct draw *d)
 {
 	static const char *const target_points[] = { "roce.cq",	 "roce.mr",	 "roce.qp",
 						     "roce.srq", "rdma.request", "rdma.requests",
-						     "buf.get",	 "mem.alloc" };
+						     "buf.get",	 "mem.alloc",	 "roce.comm_est" };
 	static const char *const host_points[] = { "roce.cq", "roce.pd", "roce.mr",
 						   "roce.mw", "roce.qp", "mem.alloc" };
 	struct scn_fault *f = fault(d, SCN_F_POINT);
@@ -235,15 +235,74 @@ static void rdma_gone(struct draw *d)
 	f->at = MIN(at + more, d->s->heal_at);
 }
 
+/* It goes and comes back. */
+static void rdma_return(struct draw *d)
+{
+	struct scn_fault *f;
+	uint64_t i = world_rng_below(&d->verbs, d->hosts + 1);
+	const struct scn_host *h = (struct scn_host *)d->s->hosts.items + i;
+
+	if (i < d->hosts && h->rnic == NULL)
+		return;
+	f = fault(d, SCN_F_RNIC_GONE);
+	f->node = i < d->hosts ? h->name : "target";
+	f->during = draw_log(&d->verbs, 1, 2000000) * WORLD_US;
+	f->times = draw_chance(&d->verbs, 30) ? world_rng_range(&d->verbs, 2, 4) : 1;
+	f->every = f->during + draw_log(&d->verbs, 1, 500000) * WORLD_US;
+}
+
+/* Completions that come late or notify for nothing; a queue of them that runs over. */
+static void rdma_completions(struct draw *d)
+{
+	struct world_rng *rng = &d->verbs;
+	struct scn_fault *f = fault(d, SCN_F_POINT);
+	bool overrun = draw_chance(rng, 30);
+
+	f->node = "target";
+	if (draw_chance(rng, 50))
+		f->node = scenario_printf(d->s, "host%" PRIu64, world_rng_below(rng, d->hosts));
+	f->name = overrun ? "roce.cq.overrun" : "roce.cq.later";
+	f->nth = draw_log(rng, 1, 200);
+	f->count = overrun ? 1 : 0;
+	f->ppm = overrun ? 0 : draw_log(rng, 1000, 500000);
+}
+
+static void rdma_ecn(struct draw *d)
+{
+	struct scn_fault *f = fault(d, SCN_F_LINK);
+	struct world_rng *rng = &d->verbs;
+
+	f->link = scenario_link_new(d->s);
+	*f->link = *d->s->network;
+	f->during = draw_log(rng, 10, 2000) * WORLD_MS;
+	f->link->ecn_ppm = draw_log(rng, 1000, 1000000);
+}
+
+static void rdma_raw(struct draw *d)
+{
+	struct scn_raw *r = scenario_add_raw(d->s);
+	struct world_rng *rng = &d->verbs;
+	unsigned i = d->s->raws.n - 1;
+
+	r->name = scenario_printf(d->s, "raw%u", i);
+	r->address = scenario_printf(d->s, "192.0.2.%u", 200 + i);
+	r->subnqn = DRAW_NQN;
+	r->kind = world_rng_range(rng, SCN_RAW_RDMA, SCN_RAW_KINDS - 1);
+	r->at = world_rng_below(rng, d->s->heal_at);
+	r->every = draw_log(rng, 1, 50) * WORLD_MS;
+	r->times = draw_log(rng, 1, 20);
+	r->rnic = scenario_rnic_new(d->s);
+	r->rnic->mtu = MIN(r->rnic->mtu, ((struct scn_target *)d->s->targets.items)[0].rnic->mtu);
+}
+
 void draw_rdma(struct draw *d)
 {
 	static const struct {
 		void (*fn)(struct draw *d);
 		unsigned percent, most;
-	} kinds[] = { { rdma_packet, 60, 16 },
-		      { rdma_flip, 15, 3 },
-		      { rdma_point, 40, 8 },
-		      { rdma_gone, 8, 1 } };
+	} kinds[] = { { rdma_packet, 60, 16 }, { rdma_flip, 15, 3 },   { rdma_point, 40, 8 },
+		      { rdma_gone, 8, 1 },     { rdma_return, 15, 3 }, { rdma_completions, 20, 3 },
+		      { rdma_ecn, 15, 2 },     { rdma_raw, 15, 3 } };
 	struct scn_target *t = d->s->targets.items;
 
 	t->rnic = draw_rnic(d, 4096);

@@ -277,8 +277,10 @@ static void draw_all(struct draw *d)
 	draw_raws(d);
 	draw_layer_calls(d);
 	draw_path_calls(d);
-	if (d->rdma)
+	if (d->rdma) {
 		draw_rdma(d);
+		draw_rdma_edges(d);
+	}
 }
 
 struct scenario *scenario_draw(uint64_t seed, const char *profile)

@@ -113,11 +113,11 @@ static void on_sent(struct rdma_qpair *t)
 	if (sig.slot == RDMA_NO_SLOT)
 		return;
 	r = &t->slots[sig.slot];
-	if (r->in_inv) {
+	if (r->in_send) { /* posted first */
+		r->in_send = false;
+	} else {
 		r->in_inv = r->bound = false;
 		host_rdma_give_back(t, r);
-	} else {
-		r->in_send = false;
 	}
 	finish(t, &t->q.slots[sig.slot]);
 }

@@ -32,6 +32,26 @@ static bool is_greedy(const struct rdma_conn *c)
 	       c->nrecvs > rq->n / (2 * MAX(c->p->nconns, 1u));
 }
 
+/*
+ * Capsules that wait, mostly for a host to take responses, keep receives that others
+ * need: when these run short, whoever keeps most of them is ended, if that is more than
+ * its part.
+ */
+static void end_hoarder(struct rdma_poller *p)
+{
+	struct rdma_conn *most = NULL;
+
+	for (struct rdma_conn *c = p->conns; c != NULL; c = c->next) {
+		if (c->state < RDMA_CLOSING && (most == NULL || c->nheld > most->nheld))
+			most = c;
+	}
+	if (most == NULL || most->nheld <= p->rq.n / (2 * MAX(p->nconns, 1u)))
+		return;
+	hw_mark(p->reactor->hw, "rdma.hoarder");
+	rdma_conn_broken(most, "it sends commands and takes no responses, and others run short of "
+			       "receives");
+}
+
 /* --- data ----------------------------------------------------------------------------------- */
 
 static void execute(struct rdma_req *r)
@@ -151,6 +171,8 @@ void rdma_capsule(struct rdma_conn *c, struct rdma_recv *recv)
 	c->nheld++;
 	if (c->free == NULL)
 		c->p->stats.pending_free_request++;
+	if (c->rq.chunk == NULL && c->p->rq.posted < c->p->rq.n / 4)
+		end_hoarder(c->p);
 }
 
 void rdma_resume_soon(struct rdma_conn *c)

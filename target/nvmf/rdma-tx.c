@@ -271,9 +271,12 @@ static void count_waiting(struct rdma_conn *c)
 	const struct rdma_req *r = c->tx_head;
 	struct nvmf_device_stats *stats = &c->p->stats;
 
-	if (r != NULL && r->send_data && r->at < r->req.data_len)
+	/* Data goes before responses of its group. */
+	while (r != NULL && (!r->send_data || r->at == r->req.data_len))
+		r = r->next;
+	if (r != NULL)
 		stats->pending_rdma_write++;
-	else if (r != NULL)
+	else if (c->tx_head != NULL)
 		stats->pending_rdma_send++;
 	if (c->read_head != NULL)
 		stats->pending_rdma_read++;

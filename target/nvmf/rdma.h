@@ -18,8 +18,8 @@
  * Receiving: a reactor has one SRQ for each device. A receive goes back as soon as
  * its command is copied, unless in-capsule data is used in place; of a connection
  * that holds more than its part while receives run short, data moves to a pool
- * buffer. A host may have as many commands outstanding as crqsize says; one more
- * ends its connection.
+ * buffer; one whose commands wait, since it takes no responses, is ended then. A host
+ * may have as many commands outstanding as crqsize says; one more ends its connection.
  *
  * Sending: what a pass produces for a connection is posted at its end as one chain:
  * data and response together, responses inline where they fit. Few of them are

@@ -182,6 +182,7 @@ struct rx *rx_new(const struct rx_options *o)
 	rx->target_hw = fake_hw_new();
 	rx->host_hw = fake_hw_new();
 	rx->wire = wire_new(RX_TARGET, o->nreactors, "192.0.2.2", 1);
+	rx->receives = RX_SLOTS;
 	rx->target_rnic = wire_rnic_new(&rx->wire->ends[0], &rx->target_hw->hw,
 					o->attr.max_qp > 0 ? &o->attr : NULL, o->max_inline);
 	rx->rnic = wire_rnic_new(&rx->wire->ends[1], &rx->host_hw->hw, NULL, 256);
@@ -279,7 +280,7 @@ static const struct rnic_id_cb id_cb = { .event = id_event };
 
 static void post_receives(struct rx_queue *q)
 {
-	for (unsigned i = 0; i < RX_SLOTS; i++) {
+	for (unsigned i = 0; i < q->rx->receives; i++) {
 		struct ibv_sge sge = { .addr = q->iova + RX_SLOTS * RX_CAPSULE +
 					       i * sizeof(struct nvme_cpl),
 				       .length = sizeof(struct nvme_cpl),

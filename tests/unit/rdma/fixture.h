@@ -74,6 +74,7 @@ struct rx {
 	uint8_t *area; /* RX_AREA bytes, at iova 1 << 40 */
 	GPtrArray *queues;
 	uint16_t cntlid;
+	unsigned receives; /* of a queue that is made now */
 	bool stopped;
 };
 

@@ -143,6 +143,20 @@ static void send_of_memory(struct book *b)
 	ledger_close(b->o, b->q);
 }
 
+static void other_cq_failed(struct book *b)
+{
+	post_recv(b, 1);
+	ledger_cq_failed(b->o, b);
+	ledger_close(b->o, b->q);
+}
+
+static void cq_failed(struct book *b)
+{
+	post_recv(b, 1);
+	ledger_cq_failed(b->o, &cq);
+	ledger_close(b->o, b->q);
+}
+
 static void memory_goes(struct book *b)
 {
 	post_recv(b, 1);
@@ -167,6 +181,9 @@ static const struct {
 	{ "quiet-send", quiet_send, NULL },
 	{ "send-of-memory", send_of_memory,
 	  "W: queue pair 5 is destroyed with 1 sends and 0 receives" },
+	{ "cq-failed", cq_failed, NULL },
+	{ "other-cq-failed", other_cq_failed,
+	  "W: queue pair 5 is destroyed with 0 sends and 1 receives" },
 	{ "memory-goes", memory_goes, "M: memory goes that 1 work requests" },
 };
 

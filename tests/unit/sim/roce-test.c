@@ -330,6 +330,49 @@ static void test_removal(void)
 	talk_down(&t);
 }
 
+static void no_pd(struct reactor *r, void *arg)
+{
+	struct talker *t = arg;
+	struct rnic_pd *pd;
+
+	(void)r;
+	g_assert_cmpint(t->rnic->ops->pd_alloc(t->dev, &pd), ==, -ENODEV);
+}
+
+static void let_go(struct reactor *r, void *arg)
+{
+	struct talker *t = arg;
+
+	(void)r;
+	talk_let_go(t);
+}
+
+/* Put back, it is there when its users have let go of it; and serves them as before. */
+static void test_return(void)
+{
+	struct talk t;
+
+	talk_up(&t, 12, NULL);
+	talk_start(&t, 5000);
+	world_run_for(t.world, 2 * WORLD_MS);
+	world_rnic_remove(t.client.node);
+	world_run_for(t.world, 10 * WORLD_MS);
+	g_assert_true(t.client.removed);
+	world_rnic_return(t.client.node);
+	world_run_for(t.world, 10 * WORLD_MS);
+	core_call(core_main(t.client.core), no_pd, &t.client);
+	world_run_for(t.world, WORLD_MS);
+	g_assert_cmpuint(t.client.added, ==, 1);
+	core_call(core_main(t.client.core), let_go, &t.client);
+	world_run_for(t.world, 10 * WORLD_MS);
+	g_assert_cmpuint(t.client.added, ==, 2);
+	g_assert_false(t.client.removed);
+	world_rnic_return(t.client.node); /* it has not been pulled out */
+	world_run_for(t.world, 10 * WORLD_MS);
+	g_assert_cmpuint(t.client.added, ==, 2);
+	talk_down(&t);
+}
+
 static void more_qps(struct reactor *r, void *arg)
 {
 	struct talker *t = arg;
@@ -429,6 +472,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/sim/roce/stall", test_stall);
 	g_test_add_func("/sim/roce/partition", test_partition);
 	g_test_add_func("/sim/roce/removal", test_removal);
+	g_test_add_func("/sim/roce/return", test_return);
 	g_test_add_func("/sim/roce/tiny", test_tiny);
 	g_test_add_func("/sim/roce/crash", test_crash);
 	g_test_add_func("/sim/roce/faults", test_faults);

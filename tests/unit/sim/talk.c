@@ -250,6 +250,8 @@ static void added(struct rnic_watcher *w, struct rnic_device *dev)
 	struct net_addr addr;
 
 	t->dev = dev;
+	if (t->added++ > 0)
+		return; /* it has been away, and has all been said */
 	g_assert_cmpint(OPS(t)->pd_alloc(dev, &t->pd), ==, 0);
 	g_assert_cmpint(OPS(t)->mr_reg(t->pd, t->mem, MEM, iova(t),
 				       IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ |
@@ -297,10 +299,8 @@ static void begin(struct reactor *r, void *arg)
 	OPS(t)->watch(t->rnic, t->ctx, &t->watcher);
 }
 
-static void end(struct reactor *r, void *arg)
+void talk_let_go(struct talker *t)
 {
-	struct talker *t = arg;
-
 	if (t->qp)
 		OPS(t)->qp_destroy(t->qp);
 	if (t->id)
@@ -314,9 +314,21 @@ static void end(struct reactor *r, void *arg)
 		g_assert_cmpint(OPS(t)->mr_dereg(t->mr), ==, 0);
 	if (t->pd)
 		g_assert_cmpint(OPS(t)->pd_dealloc(t->pd), ==, 0);
-	OPS(t)->unwatch(t->rnic, &t->watcher);
+	t->qp = NULL;
+	t->id = t->listener = NULL;
+	t->mr = NULL;
+	t->pd = NULL;
 	if (t->removed)
 		OPS(t)->device_done(t->dev);
+	t->removed = false;
+}
+
+static void end(struct reactor *r, void *arg)
+{
+	struct talker *t = arg;
+
+	talk_let_go(t);
+	OPS(t)->unwatch(t->rnic, &t->watcher);
 	reactor_remove_engine(r, &t->engine);
 	OPS(t)->ctx_close(t->ctx);
 	t->ctx = NULL;

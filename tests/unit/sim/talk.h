@@ -37,7 +37,7 @@ struct talker {
 	struct rnic_qp *qp;
 	uint8_t *mem;
 	unsigned sent, got; /* messages received */
-	unsigned port_events, gid_events;
+	unsigned port_events, gid_events, added;
 	bool established, removed, timewait;
 	int trouble; /* of the connection: an event's status, or 1; 0: none */
 };
@@ -65,6 +65,8 @@ void talk_up(struct talk *t, uint64_t seed, const struct world_rnic_params *para
 void talk_up6(struct talk *t, uint64_t seed, const struct world_rnic_params *params);
 /* The server listens, the client connects and does `total` operations. */
 void talk_start(struct talk *t, unsigned total);
+/* On its reactor: all that it has of its device; and of one that is going away the device. */
+void talk_let_go(struct talker *t);
 /* Until all is done, or the connection broke; false: neither within the limit. */
 bool talk_wait(struct talk *t, uint64_t limit);
 /* Disconnects, takes all down, checks that nothing is left; returns the world's hash. */
