@@ -36,6 +36,7 @@ struct ledger_wr {
 /* What was posted and has not ended, oldest first. */
 struct ledger_queue {
 	GArray *wrs;
+	guint ended; /* at the front of wrs */
 	guint most;  /* that there ever were */
 	bool closed; /* its queue pair or SRQ is gone */
 };

@@ -71,13 +71,35 @@ struct ledger_queues *ledger_open(struct oracle_rdma *o, uint32_t qpn)
 	return q;
 }
 
+/* ---- what is in a queue --------------------------------------------------------------------- */
+
+static guint left_in(const struct ledger_queue *q)
+{
+	return q->wrs->len - q->ended;
+}
+
+static struct ledger_wr *wr_at(const struct ledger_queue *q, guint i)
+{
+	return &g_array_index(q->wrs, struct ledger_wr, q->ended + i);
+}
+
+/* Made up for now and then, so that none of it costs by what is behind. */
+static void drop_first(struct ledger_queue *q, guint n)
+{
+	q->ended += n;
+	if (q->ended < 64 || q->ended < q->wrs->len / 2)
+		return;
+	g_array_remove_range(q->wrs, 0, q->ended);
+	q->ended = 0;
+}
+
 /* Nobody waits for what says nothing at its end, and uses no memory. */
 static guint waited_for(const struct ledger_queue *q)
 {
 	guint n = 0;
 
-	for (guint i = 0; i < q->wrs->len; i++) {
-		const struct ledger_wr *w = &g_array_index(q->wrs, struct ledger_wr, i);
+	for (guint i = 0; i < left_in(q); i++) {
+		const struct ledger_wr *w = wr_at(q, i);
 
 		n += w->signaled || w->nkeys > 0;
 	}
@@ -95,16 +117,16 @@ void ledger_cq_failed(struct oracle_rdma *o, const void *cq)
 
 void ledger_close(struct oracle_rdma *o, struct ledger_queues *q)
 {
-	guint left = q->send.wrs->len + q->recv.wrs->len, waited = waited_for(&q->send);
+	guint left = left_in(&q->send) + left_in(&q->recv), waited = waited_for(&q->send);
 
 	/* What is in a CQ by now may still come out of it. */
 	q->send.closed = q->recv.closed = true;
 	o->counts.unfinished += left;
-	if (o->drains && !q->lost && waited + q->recv.wrs->len > 0)
+	if (o->drains && !q->lost && waited + left_in(&q->recv) > 0)
 		violation(o, "W",
 			  "queue pair %u is destroyed with %u sends and %u receives that "
 			  "have not ended",
-			  q->qpn, waited, q->recv.wrs->len);
+			  q->qpn, waited, left_in(&q->recv));
 }
 
 /* ---- posted --------------------------------------------------------------------------------- */
@@ -151,17 +173,12 @@ void ledger_posted_recv(struct oracle_rdma *o, struct ledger_queue *q, const str
 
 		note_sges(&w, wr->sg_list, wr->num_sge);
 		g_array_append_val(q->wrs, w);
-		q->most = MAX(q->most, q->wrs->len);
+		q->most = MAX(q->most, left_in(q));
 		o->counts.posted++;
 	}
 }
 
 /* ---- ended ---------------------------------------------------------------------------------- */
-
-static struct ledger_wr *wr_at(struct ledger_queue *q, guint i)
-{
-	return &g_array_index(q->wrs, struct ledger_wr, i);
-}
 
 static void retire(struct oracle_rdma *o, struct ledger_queue *q, guint n)
 {
@@ -170,13 +187,13 @@ static void retire(struct oracle_rdma *o, struct ledger_queue *q, guint n)
 			ledger_key_gone(o, wr_at(q, i)->invalidates);
 	}
 	o->counts.ended += n;
-	g_array_remove_range(q->wrs, 0, n);
+	drop_first(q, n);
 }
 
 /* Those before it that nobody wanted to hear of have ended with it. */
 static bool end_send(struct oracle_rdma *o, struct ledger_queue *q, const struct ibv_wc *wc)
 {
-	for (guint i = 0; i < q->wrs->len; i++) {
+	for (guint i = 0; i < left_in(q); i++) {
 		const struct ledger_wr *w = wr_at(q, i);
 
 		if (w->id == wc->wr_id && (w->signaled || wc->status != IBV_WC_SUCCESS)) {
@@ -199,11 +216,13 @@ static void check_room(struct oracle_rdma *o, const struct ledger_wr *w, const s
 static bool end_recv(struct oracle_rdma *o, struct ledger_queue *q, bool shared,
 		     const struct ibv_wc *wc)
 {
-	for (guint i = 0; i < (shared ? q->wrs->len : MIN(q->wrs->len, 1)); i++) {
+	for (guint i = 0; i < (shared ? left_in(q) : MIN(left_in(q), 1)); i++) {
 		if (wr_at(q, i)->id != wc->wr_id)
 			continue;
 		check_room(o, wr_at(q, i), wc);
-		g_array_remove_index(q->wrs, i);
+		/* The oldest, mostly: those before it move up. */
+		memmove(wr_at(q, 1), wr_at(q, 0), i * sizeof(struct ledger_wr));
+		drop_first(q, 1);
 		o->counts.ended++;
 		return true;
 	}
@@ -269,8 +288,8 @@ static unsigned names(const struct ledger_queue *q, uint32_t lkey)
 
 	if (q->closed)
 		return 0;
-	for (guint i = 0; i < q->wrs->len; i++) {
-		const struct ledger_wr *w = &g_array_index(q->wrs, struct ledger_wr, i);
+	for (guint i = 0; i < left_in(q); i++) {
+		const struct ledger_wr *w = wr_at(q, i);
 
 		for (unsigned j = 0; j < w->nkeys; j++)
 			n += w->lkeys[j] == lkey;
@@ -333,10 +352,10 @@ char *oracle_rdma_idle(const struct oracle_rdma *o)
 	for (guint i = 0; i < o->pools->len; i++) {
 		const struct ledger_queue *q = o->pools->pdata[i];
 
-		if (!q->closed && q->wrs->len < q->most)
+		if (!q->closed && left_in(q) < q->most)
 			return g_strdup_printf("%u of %u receives of an SRQ have not been posted "
 					       "again",
-					       q->most - q->wrs->len, q->most);
+					       q->most - left_in(q), q->most);
 	}
 	return NULL;
 }
