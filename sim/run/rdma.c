@@ -175,6 +175,7 @@ void run_rdma_counts(struct run *run)
 		return;
 	oracle_rc_counts(r->monitor, &c);
 	set_count(run, "rdma.frames", c.frames);
+	run->result->packets = c.frames;
 	set_count(run, "rdma.connections", c.connections);
 	set_count(run, "rdma.requests", c.requests);
 	set_count(run, "rdma.repeated", c.repeated);

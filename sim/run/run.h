@@ -49,6 +49,7 @@ struct run_result {
 	char *dump;	/* of a failed run: the last events of each node */
 	uint64_t hash, records, time;
 	uint64_t ios, commands, pdus, bytes;
+	uint64_t packets; /* of RoCE */
 	struct counts *counts; /* "fault.*", "rule.*", "mark.*", "edge.*" */
 	struct world *world;   /* kept */
 };

@@ -79,9 +79,11 @@ static bool parse_times(const struct single *o, struct run_options *ro)
 static void summary(const struct scenario *s, const struct run_result *r)
 {
 	printf("%s seed %" PRIu64 ": %s, hash %016" PRIx64 ", %" PRIu64 " events, %" PRIu64
-	       ".%03" PRIu64 " s, %" PRIu64 " I/Os, %" PRIu64 " PDUs\n",
+	       ".%03" PRIu64 " s, %" PRIu64 " I/Os, %" PRIu64
+	       " PDUs, %" PRIu64 " RoCE packets\n",
 	       s->name, s->seed, run_outcome_name(r->outcome), r->hash, r->records,
-	       r->time / WORLD_SEC, r->time % WORLD_SEC / WORLD_MS, r->ios, r->pdus);
+	       r->time / WORLD_SEC, r->time % WORLD_SEC / WORLD_MS, r->ios, r->pdus,
+	       r->packets);
 	fflush(stdout);
 }
 
