@@ -9,6 +9,8 @@
 /* What comes sooner than that after another may have come with it. */
 #define APART UINT64_C(20000000)
 #define OFTEN 3
+/* A gap is told in the same turn, but for answers to READs that come before. */
+#define SOON UINT64_C(3000000)
 /* An NVMe/RDMA target answers Connect in that time if it answers it at all. */
 #define FIRST UINT64_C(1500000000)
 
@@ -58,7 +60,7 @@ char *rc_duty_taken(struct rc_duty *d, uint64_t pos, uint64_t hi, uint64_t now, 
 		d->gap_since = now;
 		return NULL;
 	}
-	if (now < d->gap_since + APART)
+	if (now < d->gap_since + SOON)
 		return NULL;
 	d->gap_since = now;
 	return g_strdup("a gap before it has not been told");

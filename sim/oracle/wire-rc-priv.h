@@ -72,6 +72,7 @@ struct oracle_rc {
 	void *reachable_arg;
 	const struct rc_packet *p; /* under examination */
 	uint64_t now, awake;
+	bool quiet; /* nobody need answer a message by one */
 };
 
 /* --- wire-rc.c --- */

@@ -169,7 +169,7 @@ static void disconnects(struct oracle_rc *o, struct rc_qp *qp)
 {
 	struct rc_qp *peer = qp->peer;
 
-	if (qp->asks && !qp->over && peer != NULL && !peer->over && !peer->dead)
+	if (!o->quiet && qp->asks && !qp->over && peer != NULL && !peer->over && !peer->dead)
 		rc_omission(o, qp, rc_duty_left(&peer->duty, o->now, o->awake));
 	rc_end(qp, "a disconnect request");
 }
@@ -590,6 +590,11 @@ struct oracle_rc *oracle_rc_new(void (*told)(void *arg, char *text), void *arg)
 	o->by_comm_id = g_hash_table_new(id_hash, id_equal);
 	o->all = g_ptr_array_new_with_free_func(qp_free);
 	return o;
+}
+
+void oracle_rc_quiet(struct oracle_rc *o)
+{
+	o->quiet = true;
 }
 
 void oracle_rc_free(struct oracle_rc *o)

@@ -41,6 +41,8 @@ struct oracle_rc_counts {
 /* told: of each violation, with a text that is its own afterwards (g_free). */
 struct oracle_rc *oracle_rc_new(void (*told)(void *arg, char *text), void *arg);
 void oracle_rc_free(struct oracle_rc *o);
+/* Users whose messages are not answered by messages, as those of NVMe/RDMA are. */
+void oracle_rc_quiet(struct oracle_rc *o);
 /*
  * Who knows what a queue pair of host (as on the wire; IPv4: the rest is zero) lets its
  * peer reach: what is read or written without that is a violation.

@@ -396,6 +396,7 @@ static void up(struct talk *t, uint64_t seed, const struct world_rnic_params *pa
 	*t = (struct talk){ .world = world_new(seed), .max_len = TALK_SLOT };
 	world_rng_init(t->world, &t->rng, "talk");
 	t->monitor = oracle_rc_new(violated, NULL);
+	oracle_rc_quiet(t->monitor);
 	oracle_rc_memory(t->monitor, reachable, t);
 	t->tap.fn = look;
 	world_roce_tap_add(t->world, &t->tap);
