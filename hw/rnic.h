@@ -233,7 +233,8 @@ struct hw_rnic_ops {
 	int (*pd_alloc)(struct rnic_device *dev, struct rnic_pd **out);
 	int (*pd_dealloc)(struct rnic_pd *pd);
 	/*
-	 * [addr, addr + len) becomes reachable as [iova, iova + len). access:
+	 * [addr, addr + len) becomes reachable as [iova, iova + len); both begin at the
+	 * same place in a page of 4096 bytes. access:
 	 * IBV_ACCESS_LOCAL_WRITE, REMOTE_READ, REMOTE_WRITE, MW_BIND. The memory stays
 	 * the caller's, which keeps it until mr_dereg.
 	 */
@@ -336,6 +337,8 @@ struct hw_rnic_ops {
 	 * With a QP. param: private_data (connect: at most RNIC_CM_REQ_PRIVATE bytes; accept:
 	 * RNIC_CM_REP_PRIVATE), responder_resources, initiator_depth, retry_count,
 	 * rnr_retry_count (7: for ever). The QP goes to RTS; the ESTABLISHED event follows.
+	 * accept, and qp_create before it, may fail with -EINVAL when the peer has given up
+	 * meanwhile: no event says so then.
 	 */
 	int (*connect)(struct rnic_id *id, const struct rdma_conn_param *param);
 	int (*accept)(struct rnic_id *id, const struct rdma_conn_param *param);

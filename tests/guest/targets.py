@@ -53,11 +53,13 @@ def configuration(address, mib, port=PORT, trtype="TCP"):
 class WeftTarget:
     """weftd on two reactors; in the guest when a guest is given, else here. text: its
     configuration, of any form, with the subsystem nqn; made from the directory that it
-    is in when it is a function. state: it keeps what it is told in a file of its own."""
+    is in when it is a function. state: it keeps what it is told in a file of its own.
+    options: more of weftd's."""
 
     def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", text=None, nqn=NQN,
-                 state=False, trtype="TCP"):
+                 state=False, trtype="TCP", options=()):
         self.address, self.guest, self.port, self.mask = address, guest, port, mask
+        self.options = list(options)
         self.nqn, self.state, self.trtype = nqn, state, trtype.lower()
         self.name = "weftd in the guest" if guest else "weftd beside the guest"
         self.pid = self.process = None
@@ -73,7 +75,7 @@ class WeftTarget:
 
     def launch(self):
         argv = [f"{programs()}/weftd", "-c", f"{self.dir}/config.json",
-                "-r", f"{self.dir}/sock", "-m", self.mask]
+                "-r", f"{self.dir}/sock", "-m", self.mask] + self.options
         if self.state:
             argv += ["--state", f"{self.dir}/state.json"]
         if self.guest:

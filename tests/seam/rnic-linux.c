@@ -113,3 +113,14 @@ bool rnic_backend_virtual(void)
 {
 	return false;
 }
+
+const char *rnic_backend_lacks(enum ibv_event_type type)
+{
+	(void)type;
+	return NULL;
+}
+
+enum ibv_wc_status rnic_backend_status(enum ibv_wc_status status)
+{
+	return status;
+}

@@ -11,6 +11,12 @@ const char *wc_name(enum ibv_wc_status status)
 	static const char *const names[] = {
 		[IBV_WC_SUCCESS] = "SUCCESS",
 		[IBV_WC_LOC_LEN_ERR] = "LOC_LEN_ERR",
+		[IBV_WC_LOC_QP_OP_ERR] = "LOC_QP_OP_ERR",
+		[IBV_WC_BAD_RESP_ERR] = "BAD_RESP_ERR",
+		[IBV_WC_LOC_ACCESS_ERR] = "LOC_ACCESS_ERR",
+		[IBV_WC_REM_ABORT_ERR] = "REM_ABORT_ERR",
+		[IBV_WC_FATAL_ERR] = "FATAL_ERR",
+		[IBV_WC_GENERAL_ERR] = "GENERAL_ERR",
 		[IBV_WC_LOC_PROT_ERR] = "LOC_PROT_ERR",
 		[IBV_WC_WR_FLUSH_ERR] = "WR_FLUSH_ERR",
 		[IBV_WC_MW_BIND_ERR] = "MW_BIND_ERR",
@@ -151,7 +157,7 @@ static void side_up(struct side *s, struct pair *p, unsigned which)
 		.watcher = { .added = added, .removing = removing, .event = device_event },
 		.async = g_array_new(false, true, sizeof(enum ibv_event_type)),
 		.wcs = g_array_new(false, true, sizeof(struct ibv_wc)),
-		.mem = g_malloc0(MEM),
+		.mem = g_aligned_alloc0(1, MEM, 4096),
 		.engine = { .ops = &cq_engine, .fd = -1 },
 	};
 	s->rnic = rnic_backend_new(p->rig.b, which, 2);
@@ -187,7 +193,7 @@ static void side_down(struct side *s, unsigned which)
 	rnic_backend_free(rig->b, which, s->rnic);
 	g_array_unref(s->async);
 	g_array_unref(s->wcs);
-	g_free(s->mem);
+	g_aligned_free(s->mem);
 }
 
 void pair_up(struct pair *p)
@@ -247,8 +253,14 @@ void side_expect(struct side *s, uint64_t wr_id, enum ibv_wc_status status)
 	struct ibv_wc wc = side_wc(s);
 
 	g_assert_cmpuint(wc.wr_id, ==, wr_id);
-	g_assert_cmpstr(wc_name(wc.status), ==, wc_name(status));
-	cover("status", wc_name(status));
+	if (rnic_backend_status(status) != status) {
+		g_autofree char *why = g_strdup_printf("it is %s with these devices",
+						       wc_name(rnic_backend_status(status)));
+
+		cover_skip("status", wc_name(status), why);
+	}
+	g_assert_cmpstr(wc_name(wc.status), ==, wc_name(rnic_backend_status(status)));
+	cover("status", wc_name(wc.status));
 }
 
 void side_quiet(struct side *s)
@@ -316,6 +328,12 @@ static bool no_event(void *arg)
 	return e->at == e->events->len;
 }
 
+enum rdma_cm_event_type end_peek(struct end *e)
+{
+	rig_wait(&e->side->pair->rig, no_event, e);
+	return g_array_index(e->events, struct seen, e->at).type;
+}
+
 struct seen *end_event(struct end *e, enum rdma_cm_event_type type)
 {
 	struct seen *seen;
@@ -340,6 +358,12 @@ static bool no_async(void *arg)
 
 void end_async(struct end *e, enum ibv_event_type type)
 {
+	const char *lacks = rnic_backend_lacks(type);
+
+	if (lacks) {
+		cover_skip("async", async_name(type), lacks);
+		return;
+	}
 	rig_wait(&e->side->pair->rig, no_async, &(struct async_wait){ e, 1u << type });
 }
 
@@ -410,6 +434,7 @@ int end_send(struct end *e, enum ibv_wr_opcode opcode, uint64_t wr_id, uint64_t 
 void conn_listen(struct conn *c, struct pair *p, const struct net_addr *addr)
 {
 	c->pair = p;
+	c->retry = 7;
 	c->rnr_retry = 7;
 	end_init(&c->listener, &p->target);
 	end_init(&c->target, &p->target);
@@ -443,7 +468,7 @@ void conn_ask(struct conn *c, const void *data, unsigned len)
 		.private_data_len = (uint8_t)len,
 		.responder_resources = 16,
 		.initiator_depth = 8,
-		.retry_count = 7,
+		.retry_count = c->retry,
 		.rnr_retry_count = 7,
 	};
 

@@ -32,6 +32,10 @@ void rnic_backend_address(struct hw_rnic *rnic, const struct net_addr *addr, boo
 bool rnic_backend_lose_rtu(struct backend *b);
 /* Time passes without anybody waiting for it: what takes a minute may be tested. */
 bool rnic_backend_virtual(void);
+/* Why the devices do not produce this event; NULL: they do. */
+const char *rnic_backend_lacks(enum ibv_event_type type);
+/* How the devices call what ends with this status elsewhere; usually the same. */
+enum ibv_wc_status rnic_backend_status(enum ibv_wc_status status);
 
 /* --- devices ------------------------------------------------------------------------------ */
 
@@ -108,6 +112,8 @@ extern const struct rnic_qp_cb end_qp_cb;
 void end_init(struct end *e, struct side *s);
 /* Destroys what there is of it. */
 void end_clear(struct end *e);
+/* What comes next; it stays. */
+enum rdma_cm_event_type end_peek(struct end *e);
 /* The next event, which must be this one. */
 struct seen *end_event(struct end *e, enum rdma_cm_event_type type);
 /* Waits until the queue pair has told that. */
@@ -122,6 +128,7 @@ struct conn {
 	struct pair *pair;
 	struct end listener, target, host;
 	struct net_addr addr; /* of the listener */
+	uint8_t retry;	      /* that the host asks for; to rdma_rxe 7 is for ever */
 	uint8_t rnr_retry;    /* that the target grants; 7: for ever */
 };
 

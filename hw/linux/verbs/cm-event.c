@@ -158,9 +158,12 @@ static bool heed(struct rnic_id *id, struct rnic_cm_event *event)
 	case RDMA_CM_EVENT_REJECTED:
 		event->status = reject_status(id, event);
 		break;
+	case RDMA_CM_EVENT_DISCONNECTED:
+		/* The kernel leaves it to us to answer a DREQ. */
+		rdma_disconnect(id->cm);
+		break;
 	case RDMA_CM_EVENT_UNREACHABLE:
 	case RDMA_CM_EVENT_CONNECT_ERROR:
-	case RDMA_CM_EVENT_DISCONNECTED:
 		break;
 	case RDMA_CM_EVENT_ADDR_ERROR:
 	case RDMA_CM_EVENT_ROUTE_ERROR:

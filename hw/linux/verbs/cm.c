@@ -78,14 +78,31 @@ static int bind_to(struct rnic_id *id, const struct net_addr *addr)
 	if (rc < 0)
 		return rc;
 	/* As with sockets: all addresses of IPv6 are those of IPv6. */
-	if (addr->family == NET_INET6)
-		rdma_set_option(id->cm, RDMA_OPTION_ID, RDMA_OPTION_ID_AFONLY, &on, sizeof(on));
+	rdma_set_option(id->cm, RDMA_OPTION_ID, RDMA_OPTION_ID_AFONLY, &on, sizeof(on));
 	if (rdma_bind_addr(id->cm, (struct sockaddr *)&ss) != 0)
 		return verbs_errno();
 	/* Another's, if we are to have one device only. */
 	if (id->cm->verbs && !verbs_device_of(id->ctx->verbs, id->cm->verbs))
 		return -ENODEV;
 	return 0;
+}
+
+/*
+ * The kernel says of a port that a wildcard has, or that a wildcard asks for, that the address
+ * is not there, as it does of one that is not.
+ */
+static int port_or_address(struct rnic_ctx *ctx, const struct net_addr *addr)
+{
+	struct net_addr any_port = *addr;
+	struct rnic_id *id;
+	int rc = make(ctx, NULL, NULL, VERBS_LISTEN, &id);
+
+	if (rc < 0)
+		return rc;
+	any_port.port = 0;
+	rc = bind_to(id, &any_port);
+	verbs_id_destroy(id);
+	return rc < 0 ? rc : -EADDRINUSE;
 }
 
 static bool all_gone(struct verbs *verbs)
@@ -117,7 +134,7 @@ int verbs_id_listen(struct rnic_ctx *ctx, const struct net_addr *addr, int backl
 		rc = verbs_errno();
 	if (rc < 0) {
 		verbs_id_destroy(id);
-		return rc;
+		return rc == -EADDRNOTAVAIL ? port_or_address(ctx, addr) : rc;
 	}
 	*out = id;
 	return 0;
@@ -140,6 +157,9 @@ int verbs_id_resolve(struct rnic_ctx *ctx, const struct net_addr *dst, const str
 	if (rc < 0)
 		return rc;
 	id->timeout_ms = timeout_ms;
+	if (ctx->verbs->ack_timeout > 0)
+		rdma_set_option(id->cm, RDMA_OPTION_ID, RDMA_OPTION_ID_ACK_TIMEOUT,
+				&ctx->verbs->ack_timeout, sizeof(ctx->verbs->ack_timeout));
 	if (src && !net_addr_is_any(src))
 		rc = bind_to(id, src);
 	if (rc == 0)

@@ -9,6 +9,7 @@
 
 /* Acknowledging takes a lock: many at a time, and all before the CQ is destroyed. */
 #define ACK_BATCH 64
+#define VENDOR_RXE 0xffffff
 
 /* --- channels -------------------------------------------------------------------------- */
 
@@ -83,7 +84,11 @@ static void cq_event(struct verbs_object *object, enum ibv_event_type type)
 {
 	struct rnic_cq *cq = (struct rnic_cq *)object;
 
-	if (type == IBV_EVENT_CQ_ERR && cq->cb && cq->cb->error)
+	/* A provider may say so for each completion that is lost. */
+	if (type != IBV_EVENT_CQ_ERR || cq->overflowed)
+		return;
+	cq->overflowed = true;
+	if (cq->cb && cq->cb->error)
 		cq->cb->error(cq, cq->user);
 }
 
@@ -137,10 +142,24 @@ int verbs_cq_destroy(struct rnic_cq *cq)
 	return 0;
 }
 
+/*
+ * rdma_rxe gives programs the flag of an invalidation as the kernel's own users have it,
+ * which is another's here, one that means nothing to reliable connections.
+ */
+static void right_flags(struct ibv_wc *wc, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (wc[i].status == IBV_WC_SUCCESS && wc[i].opcode == IBV_WC_RECV &&
+		    wc[i].wc_flags & IBV_WC_IP_CSUM_OK)
+			wc[i].wc_flags ^= IBV_WC_IP_CSUM_OK | IBV_WC_WITH_INV;
+}
+
 int verbs_cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
 {
 	int got = ibv_poll_cq(cq->cq, n, wc);
 
+	if (got > 0 && cq->channel->dev->info.attr.vendor_id == VENDOR_RXE)
+		right_flags(wc, got);
 	return MAX(got, 0);
 }
 

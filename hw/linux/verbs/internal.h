@@ -28,8 +28,9 @@
 struct verbs {
 	struct hw_rnic rnic;
 	const struct hw *hw;
-	char *only;	 /* name of a device, or NULL */
-	struct log *log; /* once the main reactor's context is open */
+	char *only;	     /* name of a device, or NULL */
+	uint8_t ack_timeout; /* verbs_options */
+	struct log *log;     /* once the main reactor's context is open */
 	pthread_mutex_t lock;
 	struct rnic_device *devices; /* changed by the main reactor, with the lock */
 	struct rnic_watcher *watchers;
@@ -114,6 +115,7 @@ struct rnic_cq {
 	const struct rnic_cq_cb *cb;
 	void *user;
 	bool armed;
+	bool overflowed;
 	unsigned unacked;
 };
 
@@ -133,6 +135,7 @@ struct rnic_qp {
 	const struct rnic_qp_cb *cb;
 	void *user;
 	bool srq;
+	bool error;    /* qp_error() */
 	bool last_wqe; /* has been told */
 	struct timer last_timer;
 };

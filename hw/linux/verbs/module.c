@@ -75,6 +75,7 @@ static struct hw_rnic *verbs_make(const struct verbs_options *options, GError **
 	pthread_mutex_init(&verbs->lock, NULL);
 	verbs->hw = options->hw;
 	verbs->only = g_strdup(options->device);
+	verbs->ack_timeout = options->ack_timeout;
 	if (verbs_scan(verbs, error))
 		return &verbs->rnic;
 	verbs_free(&verbs->rnic);

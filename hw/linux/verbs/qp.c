@@ -156,6 +156,7 @@ void verbs_qp_error(struct rnic_qp *qp)
 {
 	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_ERR };
 
+	qp->error = true;
 	ibv_modify_qp(qp->qp, &attr, IBV_QP_STATE);
 	await_last_wqe(qp);
 }
@@ -169,11 +170,17 @@ int verbs_post_send(struct rnic_qp *qp, struct ibv_send_wr *wr, struct ibv_send_
 
 int verbs_post_recv(struct rnic_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
 {
+	int rc;
+
 	if (qp->srq) {
 		*bad = wr;
 		return -EINVAL;
 	}
-	return verbs_rc(ibv_post_recv(qp->qp, wr, bad));
+	rc = verbs_rc(ibv_post_recv(qp->qp, wr, bad));
+	/* rdma_rxe does not see by itself that there is more to flush. */
+	if (qp->error)
+		verbs_qp_error(qp);
+	return rc;
 }
 
 int verbs_post_bind(struct rnic_qp *qp, struct rnic_mw *mw, struct rnic_mr *mr, uint64_t iova,

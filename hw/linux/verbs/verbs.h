@@ -17,6 +17,11 @@ struct verbs_options {
 	const struct hw *hw;
 	/* The device of this name only, as if there were no other. NULL: all that there are. */
 	const char *device;
+	/*
+	 * What we ask for waits so long for its acknowledgment, 4.096 us << n, before it is
+	 * sent again; 0: what the kernel has, seconds.
+	 */
+	uint8_t ack_timeout;
 };
 
 /* What the module exports under VERBS_ENTRY. */
