@@ -107,6 +107,7 @@ struct roce_responder {
 	struct roce_read *reads; /* ring of max_dest_rd_atomic */
 	uint8_t nreads, first_read, max_reads;
 	uint8_t owed; /* enum roce_owed */
+	bool put_off; /* an ACK, to the next turn */
 	uint8_t syndrome;
 	uint32_t owed_psn;
 	uint8_t rnr_timer;
@@ -213,9 +214,13 @@ void roce_completer_receive(struct roce_qp *qp, const struct roce_packet *p, uin
 void roce_responder_receive(struct roce_qp *qp, const struct roce_packet *p);
 bool roce_reply_wants(const struct roce_qp *qp);
 unsigned roce_reply_run(struct roce_qp *qp, unsigned budget);
-/* The acknowledgement: last, since it is the shortest packet (a binding may cut one
- * datagram into packets of a size and a shorter one), and so speaks of most. */
-unsigned roce_reply_ack(struct roce_qp *qp);
+/*
+ * The acknowledgement: last, since it is the shortest packet (a binding may cut one
+ * datagram into packets of a size and a shorter one), and so speaks of most. When nothing
+ * was sent before it in this turn it waits for the next one, once: what the peer's
+ * message leads to may be posted by then.
+ */
+unsigned roce_reply_ack(struct roce_qp *qp, bool sent);
 /* Owes the peer an acknowledgement of all up to psn, or a NAK of psn. */
 void roce_owe_ack(struct roce_qp *qp, uint32_t psn);
 void roce_owe_nak(struct roce_qp *qp, uint32_t psn, uint8_t syndrome);

@@ -31,6 +31,8 @@ bool roce_reply_wants(const struct roce_qp *qp)
 
 void roce_owe_ack(struct roce_qp *qp, uint32_t psn)
 {
+	if (qp->rsp.owed != ROCE_OWED_ACK)
+		qp->rsp.put_off = false;
 	qp->rsp.owed = ROCE_OWED_ACK;
 	qp->rsp.owed_psn = psn;
 	roce_qp_ready(qp);
@@ -154,7 +156,15 @@ unsigned roce_reply_run(struct roce_qp *qp, unsigned budget)
 	return n;
 }
 
-unsigned roce_reply_ack(struct roce_qp *qp)
+unsigned roce_reply_ack(struct roce_qp *qp, bool sent)
 {
-	return qp->rsp.owed == ROCE_OWED_ACK && !next_read(&qp->rsp) && send_owed(qp);
+	struct roce_responder *rsp = &qp->rsp;
+
+	if (rsp->owed != ROCE_OWED_ACK || next_read(rsp))
+		return 0;
+	if (!sent && !rsp->put_off) {
+		rsp->put_off = true;
+		return 0;
+	}
+	return send_owed(qp);
 }

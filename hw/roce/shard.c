@@ -315,7 +315,7 @@ static unsigned run_turns(struct roce_shard *shard, uint64_t now, unsigned budge
 		unsigned sent = roce_reply_run(qp, turn);
 
 		sent += roce_requester_run(qp, now, turn - sent);
-		sent += roce_reply_ack(qp);
+		sent += roce_reply_ack(qp, sent > 0);
 		n += sent;
 		roce_qp_timer(qp);
 		if (!roce_reply_wants(qp) && !roce_requester_wants(qp, now))
