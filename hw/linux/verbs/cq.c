@@ -168,7 +168,7 @@ int verbs_cq_arm(struct rnic_cq *cq)
 {
 	if (cq->armed)
 		return 0;
-	if (atomic_load(&cq->channel->dev->gone) || ibv_req_notify_cq(cq->cq, 0) != 0)
+	if (ibv_req_notify_cq(cq->cq, 0) != 0)
 		return -ENODEV;
 	cq->armed = true;
 	return 0;
