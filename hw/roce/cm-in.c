@@ -280,14 +280,15 @@ static void forwarded(struct msg *msg, struct reactor *reactor)
 	g_free(m);
 }
 
-static void forward(struct soft *soft, uint32_t local_id, const struct net_addr *from,
+/* False: nobody is there, so the id has gone. */
+static bool forward(struct soft *soft, uint32_t local_id, const struct net_addr *from,
 		    const struct net_addr *to, const uint8_t *mad)
 {
 	struct reactor *reactor = atomic_load(&soft->reactors[CM_ID_INDEX(local_id)]);
 	struct mad_msg *m;
 
 	if (!reactor)
-		return;
+		return false;
 	m = g_new0(struct mad_msg, 1);
 	m->msg.fn = forwarded;
 	m->soft = soft;
@@ -296,6 +297,7 @@ static void forward(struct soft *soft, uint32_t local_id, const struct net_addr 
 	m->to = *to;
 	memcpy(m->mad, mad, sizeof(m->mad));
 	reactor_post(reactor, &m->msg);
+	return true;
 }
 
 /* Our id in a message that answers one of ours. */
@@ -339,8 +341,6 @@ void cm_received(void *user, const struct net_addr *from, const struct net_addr 
 	default: /* no alternate paths */
 		return;
 	}
-	if (CM_ID_INDEX(our_id(&cm)) > 0)
-		forward(soft, our_id(&cm), from, to, mad);
-	else
+	if (CM_ID_INDEX(our_id(&cm)) == 0 || !forward(soft, our_id(&cm), from, to, mad))
 		take(soft->ctxs[0], our_id(&cm), from, to, &cm, mad);
 }

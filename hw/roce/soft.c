@@ -111,6 +111,7 @@ void soft_ctx_close(struct rnic_ctx *ctx)
 	reactor_remove_engine(ctx->reactor, &ctx->engine);
 	soft->io->ops->close(soft->io, ctx->index);
 	soft->ctxs[ctx->index] = NULL;
+	atomic_store(&soft->reactors[ctx->index], NULL);
 	soft->next_ids[ctx->index] = ctx->next_id;
 	g_hash_table_unref(ctx->ids);
 	g_free(ctx);
