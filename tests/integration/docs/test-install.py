@@ -12,6 +12,7 @@ BUILD = sys.argv.pop(1)
 FILES = ["bin/weftd", "bin/weftctl", "bin/weft-host", "bin/weft-sim", "bin/weft-trace",
          "lib/systemd/system/weftd.service", "share/doc/weft/weftd-storage.conf",
          "share/weft/grafana/weft.json", "share/bash-completion/completions/weftctl",
+         "lib/weft/weft-rnic-verbs.so",
          "share/zsh/site-functions/_weftctl", "share/fish/vendor_completions.d/weftctl.fish"]
 MANUALS = [f"share/man/man{page[-1]}/{page}" for page in
            ("weftd.8", "weftctl.1", "weft-host.1", "weft-sim.1", "weft-trace.1")]
