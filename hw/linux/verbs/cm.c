@@ -299,6 +299,9 @@ void verbs_disconnect(struct rnic_id *id)
 {
 	if (id->qp)
 		verbs_qp_error(id->qp);
+	/* Before the RTU the kernel sends no DREQ: it is asked to take the connection for made. */
+	if (id->state == VERBS_ACCEPTED)
+		rdma_notify(id->cm, IBV_EVENT_COMM_EST);
 	if (id->state == VERBS_ESTABLISHED || id->state == VERBS_ACCEPTED)
 		rdma_disconnect(id->cm);
 }
