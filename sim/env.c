@@ -222,6 +222,20 @@ bool world_runner_starve(struct world_node *node, unsigned runner, uint64_t unti
 	return false;
 }
 
+void sim_runner_keep(struct world_node *node, uint64_t until)
+{
+	struct hw_runner *keep = NULL;
+
+	for (guint i = 0; i < node->world->runners->len; i++) {
+		struct hw_runner *r = g_ptr_array_index(node->world->runners, i);
+
+		if (r->node == node && (!keep || r->state == RUNNER_PASSING))
+			keep = r;
+	}
+	if (keep)
+		world_runner_hold(keep, until);
+}
+
 void world_sched_set(struct world *w, const struct world_sched_params *params)
 {
 	w->sched_params = *params;

@@ -213,6 +213,8 @@ void sim_runner_pass_one(struct world *w);
 /* Somebody outside may have given a sleeping runner work: asks all of them again. */
 void sim_runners_look_again(struct world *w);
 void sim_runners_paused(struct world_node *node);
+/* The node's runner that is passing just now, or else its first, does nothing more until then. */
+void sim_runner_keep(struct world_node *node, uint64_t until);
 void sim_runner_count(struct world_node *node, struct world_live *live);
 
 /* mem.c */

@@ -30,6 +30,8 @@ struct node_rnic {
 	struct task task; /* tells the device what has changed */
 	bool changed, removed, returned;
 	bool cut; /* its machine has crashed */
+	uint64_t registrations, pinned; /* of memory: so many ever, bytes now */
+	uint64_t away_until;
 	struct rnic_shard shards[ROCE_MAX_SHARDS];
 };
 
@@ -389,19 +391,6 @@ static const struct roce_io_ops io_ops = {
 
 /* ---- made, crashed, freed ----------------------------------------------------------------- */
 
-void world_rnic_params_default(struct world_rnic_params *params)
-{
-	*params = (struct world_rnic_params){
-		.reactors = 1,
-		.mtu = 1024,
-		.max_inline = 256,
-		.rx_ring = 4096,
-	};
-	roce_attr_default(&params->attr);
-	params->attr.max_qp = params->attr.max_cq = 4096;
-	params->attr.max_mr = params->attr.max_mw = 4096;
-}
-
 static uint64_t draw_seed(struct world_node *node)
 {
 	g_autofree char *stream = g_strdup_printf("rnic.%s#%u", node->name, node->incarnation);
@@ -409,6 +398,45 @@ static uint64_t draw_seed(struct world_node *node)
 
 	world_rng_init(node->world, &rng, stream);
 	return world_rng_u64(&rng);
+}
+
+/* The call is synchronous: its reactor does nothing else meanwhile. */
+static void take_time(struct node_rnic *r, uint64_t bytes)
+{
+	const struct world_rnic_params *p = &r->params;
+	uint64_t ns = p->mr_ns + (bytes + 4095) / 4096 * p->mr_page_ns;
+	struct world *w = r->node->world;
+
+	if (ns == 0 || r->cut)
+		return;
+	r->away_until = MAX(r->away_until, w->now) + ns;
+	sim_runner_keep(r->node, r->away_until);
+	if (p->away)
+		p->away(p->away_arg, r->away_until);
+}
+
+static int pin(void *user, int64_t bytes)
+{
+	struct node_rnic *r = user;
+	const struct world_rnic_params *p = &r->params;
+
+	if (bytes < 0) {
+		r->pinned -= (uint64_t)-bytes;
+		return 0;
+	}
+	take_time(r, (uint64_t)bytes);
+	r->registrations++;
+	if (p->mr_fail_at > 0 && r->registrations >= p->mr_fail_at &&
+	    r->registrations - p->mr_fail_at < MAX(p->mr_fail_count, 1)) {
+		hw_mark(&r->node->hw, "rnic.mr_failed");
+		return -ENOMEM;
+	}
+	if (p->max_mr_bytes > 0 && r->pinned + (uint64_t)bytes > p->max_mr_bytes) {
+		hw_mark(&r->node->hw, "rnic.mr_bytes");
+		return -ENOMEM;
+	}
+	r->pinned += (uint64_t)bytes;
+	return 0;
 }
 
 struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_params *params,
@@ -425,6 +453,10 @@ struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_
 		.mac = { 2, 0, (uint8_t)((node->index + 1) >> 8), (uint8_t)(node->index + 1) },
 		.dcqcn = params->dcqcn,
 		.hw = &node->hw,
+		.transport = params->iwarp ? IBV_TRANSPORT_IWARP : IBV_TRANSPORT_IB,
+		.no_send_inv = params->no_send_inv,
+		.pin = pin,
+		.pin_user = r,
 	};
 
 	g_assert_null(node->rnic);

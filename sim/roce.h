@@ -20,8 +20,26 @@ struct world_rnic_params {
 	struct ibv_device_attr attr; /* limits, which may be tiny */
 	bool dcqcn;
 	unsigned rx_ring; /* packets that wait for a reactor; more are lost; default 4096 */
+	bool iwarp;	  /* struct roce_params has what that, and what follows, means */
+	bool no_send_inv;
+	/* Registrations of memory: the fail_at-th and fail_count - 1 more fail; 0: none. */
+	uint64_t mr_fail_at, mr_fail_count;
+	uint64_t max_mr_bytes; /* registered at a time; 0: no limit */
+	/* How long one keeps its reactor away: at least, and for each page of 4096 bytes. */
+	uint64_t mr_ns, mr_page_ns;
+	/* NULL, or told until when a machine's reactor is kept away. */
+	void (*away)(void *arg, uint64_t until);
+	void *away_arg;
 };
 
+/*
+ * RNICs that there are, by their limits as far as they are known (rnic-model.c): "soft"
+ * (the first), "mlx5", "qedr-iwarp", ... NULL-terminated.
+ */
+extern const char *const world_rnic_models[];
+void world_rnic_model(unsigned index, struct world_rnic_params *params);
+
+/* The first model. */
 void world_rnic_params_default(struct world_rnic_params *params);
 /*
  * Puts an RNIC into a machine that has none: its hw->rnic from now on. Before its

@@ -191,6 +191,14 @@ static bool fits(const struct roce_qp *qp, const struct roce_wqe *wqe, const str
 	return p->payload_len == len && last == (place == ROCE_LAST || place == ROCE_ONLY);
 }
 
+/* Of iWARP a READ's answer is a write by the peer. */
+static int sink_access(const struct roce_qp *qp)
+{
+	return qp->shard->dev->params.transport == IBV_TRANSPORT_IWARP
+		       ? IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE
+		       : IBV_ACCESS_LOCAL_WRITE;
+}
+
 static void read_response(struct roce_qp *qp, const struct roce_packet *p, uint64_t now)
 {
 	struct roce_requester *req = &qp->req;
@@ -206,8 +214,8 @@ static void read_response(struct roce_qp *qp, const struct roce_packet *p, uint6
 		roce_qp_fail(qp, req->head, IBV_WC_BAD_RESP_ERR);
 		return;
 	}
-	if (!roce_sge_scatter(qp, wqe->sge, wqe->nsge, wqe->got << qp->mtu_shift, p->payload,
-			      p->payload_len)) {
+	if (!roce_sge_scatter(qp, wqe->sge, wqe->nsge, sink_access(qp), wqe->got << qp->mtu_shift,
+			      p->payload, p->payload_len)) {
 		roce_qp_fail(qp, req->head, IBV_WC_LOC_PROT_ERR);
 		return;
 	}

@@ -15,7 +15,8 @@ static void tell_error(struct roce_event *event)
 int roce_cq_create(struct roce_shard *shard, unsigned cqe, void (*error)(struct roce_cq *, void *),
 		   void *user, struct roce_cq **out)
 {
-	const struct roce_params *params = &shard->dev->params;
+	struct roce_device *dev = shard->dev;
+	const struct roce_params *params = &dev->params;
 	struct roce_cq *cq;
 	uint32_t size = 1;
 
@@ -23,11 +24,14 @@ int roce_cq_create(struct roce_shard *shard, unsigned cqe, void (*error)(struct 
 		return -EINVAL;
 	if (hw_fault(params->hw, "roce.cq"))
 		return -ENOMEM;
+	if (!roce_one_more(&dev->ncqs, params->attr.max_cq))
+		return -ENOMEM;
 	while (size < cqe)
 		size *= 2;
 	cq = g_new0(struct roce_cq, 1);
 	cq->ring = g_try_new0(struct ibv_wc, size);
 	if (!cq->ring) {
+		atomic_fetch_sub(&dev->ncqs, 1);
 		g_free(cq);
 		return -ENOMEM;
 	}
@@ -46,6 +50,7 @@ int roce_cq_destroy(struct roce_cq *cq)
 	if (cq->qps > 0)
 		return -EBUSY;
 	roce_event_cancel(cq->shard, &cq->event);
+	atomic_fetch_sub(&cq->shard->dev->ncqs, 1);
 	g_free(cq->ring);
 	g_free(cq);
 	return 0;
@@ -58,6 +63,8 @@ static void notify(struct roce_cq *cq)
 	if (!cq->armed)
 		return;
 	cq->armed = false;
+	if (hw_fault(cq->shard->dev->params.hw, "roce.cq.lost"))
+		return; /* nobody hears of it */
 	cq->notified = true;
 	binding->ops->wake(binding, cq->shard->index);
 }

@@ -66,6 +66,25 @@ static int take_place(struct roce_device *dev, struct roce_region *region)
 	return -ENOMEM;
 }
 
+static int take_counted(struct roce_device *dev, struct roce_region *region, _Atomic unsigned *n,
+			int most)
+{
+	int rc;
+
+	if (!roce_one_more(n, most))
+		return -ENOMEM;
+	rc = take_place(dev, region);
+	if (rc < 0)
+		atomic_fetch_sub(n, 1);
+	return rc;
+}
+
+static void unpin(struct roce_device *dev, size_t len)
+{
+	if (dev->params.pin)
+		dev->params.pin(dev->params.pin_user, -(int64_t)len);
+}
+
 static void leave_place(struct roce_device *dev, struct roce_region *region)
 {
 	uint32_t place = region->key >> 8;
@@ -115,14 +134,18 @@ int roce_mr_reg(struct roce_pd *pd, void *addr, size_t len, uint64_t iova, int a
 		return -EINVAL;
 	if (hw_fault(dev->params.hw, "roce.mr"))
 		return -ENOMEM;
+	rc = dev->params.pin ? dev->params.pin(dev->params.pin_user, (int64_t)len) : 0;
+	if (rc < 0)
+		return rc;
 	mr = g_new0(struct roce_mr, 1);
 	mr->region.pd = pd;
 	mr->region.access = access;
 	mr->region.base = addr;
 	mr->region.iova = iova;
 	mr->region.len = len;
-	rc = take_place(dev, &mr->region);
+	rc = take_counted(dev, &mr->region, &dev->nmrs, dev->params.attr.max_mr);
 	if (rc < 0) {
+		unpin(dev, len);
 		g_free(mr);
 		return rc;
 	}
@@ -133,10 +156,14 @@ int roce_mr_reg(struct roce_pd *pd, void *addr, size_t len, uint64_t iova, int a
 
 int roce_mr_dereg(struct roce_mr *mr)
 {
+	struct roce_device *dev = mr->region.pd->dev;
+
 	if (atomic_load(&mr->windows) > 0)
 		return -EBUSY;
-	leave_place(mr->region.pd->dev, &mr->region);
+	leave_place(dev, &mr->region);
+	atomic_fetch_sub(&dev->nmrs, 1);
 	atomic_fetch_sub(&mr->region.pd->users, 1);
+	unpin(dev, mr->region.len);
 	g_free(mr);
 	return 0;
 }
@@ -166,7 +193,7 @@ int roce_mw_alloc(struct roce_pd *pd, struct roce_mw **out)
 	mw = g_new0(struct roce_mw, 1);
 	mw->region.pd = pd;
 	mw->region.window = true;
-	rc = take_place(pd->dev, &mw->region);
+	rc = take_counted(pd->dev, &mw->region, &pd->dev->nmws, pd->dev->params.attr.max_mw);
 	if (rc < 0) {
 		g_free(mw);
 		return rc;
@@ -190,6 +217,7 @@ void roce_mw_dealloc(struct roce_mw *mw)
 	struct roce_pd *pd = mw->region.pd;
 
 	leave_place(pd->dev, &mw->region);
+	atomic_fetch_sub(&pd->dev->nmws, 1);
 	unbind(&mw->region);
 	atomic_fetch_sub(&pd->users, 1);
 	g_free(mw);

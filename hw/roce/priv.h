@@ -154,8 +154,17 @@ struct roce_device {
 	struct roce_region *_Atomic *regions; /* [params.attr.max_mr + max_mw + 1], by key >> 8 */
 	uint32_t nregions, last_region;
 	uint8_t *variants; /* of the last key of each place */
-	_Atomic unsigned npds;
+	_Atomic unsigned npds, nmrs, nmws, ncqs, nsrqs;
 };
+
+/* One more of them, if there may be. */
+static inline bool roce_one_more(_Atomic unsigned *n, int most)
+{
+	if (atomic_fetch_add(n, 1) < (unsigned)most)
+		return true;
+	atomic_fetch_sub(n, 1);
+	return false;
+}
 
 /* Around everything that looks at memory by key. Nests not. */
 static inline void roce_enter(struct roce_shard *shard)

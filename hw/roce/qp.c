@@ -374,6 +374,25 @@ static void copy_inline(struct roce_wqe *wqe, const struct ibv_send_wr *wr)
 	}
 }
 
+/* What the device, not the queue pair, rules out. */
+static bool may_be(const struct roce_qp *qp, const struct ibv_send_wr *wr)
+{
+	const struct roce_params *params = &qp->shard->dev->params;
+	bool iwarp = params->transport == IBV_TRANSPORT_IWARP;
+
+	switch (wr->opcode) {
+	case IBV_WR_RDMA_READ:
+		return wr->num_sge <= (iwarp ? 1 : params->attr.max_sge_rd);
+	case IBV_WR_SEND_WITH_INV:
+		return !params->no_send_inv;
+	case IBV_WR_SEND_WITH_IMM:
+	case IBV_WR_RDMA_WRITE_WITH_IMM:
+		return !iwarp;
+	default:
+		return wr->opcode == IBV_WR_SEND || wr->opcode == IBV_WR_RDMA_WRITE;
+	}
+}
+
 static int post_one(struct roce_qp *qp, const struct ibv_send_wr *wr)
 {
 	bool rdma = wr->opcode == IBV_WR_RDMA_WRITE || wr->opcode == IBV_WR_RDMA_READ ||
@@ -384,10 +403,7 @@ static int post_one(struct roce_qp *qp, const struct ibv_send_wr *wr)
 
 	if (rc < 0)
 		return rc;
-	if (!rdma && wr->opcode != IBV_WR_SEND && wr->opcode != IBV_WR_SEND_WITH_IMM &&
-	    wr->opcode != IBV_WR_SEND_WITH_INV)
-		return -EINVAL;
-	if (wr->num_sge < 0 || (uint32_t)wr->num_sge > qp->req.max_sge)
+	if (!may_be(qp, wr) || wr->num_sge < 0 || (uint32_t)wr->num_sge > qp->req.max_sge)
 		return -EINVAL;
 	for (int i = 0; i < wr->num_sge; i++)
 		len += wr->sg_list[i].length;

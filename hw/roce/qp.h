@@ -238,7 +238,7 @@ void roce_responder_fail(struct roce_qp *qp, uint32_t psn, enum roce_nak nak,
 int roce_sge_pieces(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n,
 		    uint32_t offset, uint32_t len, int access, struct iovec *out, int max);
 /* Writes data there. False: as -EINVAL. */
-bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n,
+bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n, int access,
 		      uint32_t offset, const uint8_t *data, uint32_t len);
 
 /* --- dcqcn.c

@@ -73,7 +73,13 @@ static void duplicate(struct roce_qp *qp, const struct roce_packet *p)
 static void not_ready(struct roce_qp *qp, const struct roce_packet *p)
 {
 	struct roce_responder *rsp = &qp->rsp;
+	const struct roce_params *params = &qp->shard->dev->params;
 
+	if (params->transport == IBV_TRANSPORT_IWARP ||
+	    !(params->attr.device_cap_flags & IBV_DEVICE_RC_RNR_NAK_GEN)) {
+		roce_responder_fail(qp, p->psn, ROCE_NAK_REMOTE_OPERATIONAL, IBV_EVENT_QP_FATAL);
+		return;
+	}
 	rsp->nak_sent = true; /* what follows is known to come too early */
 	roce_owe_nak(qp, p->psn, roce_aeth_syndrome(ROCE_AETH_RNR, rsp->rnr_timer));
 }
@@ -128,8 +134,8 @@ static bool take_send(struct roce_qp *qp, const struct roce_packet *p, bool firs
 		refuse(qp, p);
 		return false;
 	}
-	if (!roce_sge_scatter(qp, rsp->recv->sge, rsp->recv->nsge, rsp->got, p->payload,
-			      p->payload_len)) {
+	if (!roce_sge_scatter(qp, rsp->recv->sge, rsp->recv->nsge, IBV_ACCESS_LOCAL_WRITE, rsp->got,
+			      p->payload, p->payload_len)) {
 		fail_receive(qp, IBV_WC_LOC_PROT_ERR);
 		roce_responder_fail(qp, p->psn, ROCE_NAK_REMOTE_OPERATIONAL, IBV_EVENT_QP_REQ_ERR);
 		return false;

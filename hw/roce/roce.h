@@ -88,6 +88,19 @@ struct roce_params {
 	bool dcqcn;		     /* congestion control: ECN marks, CNPs, rate limiter */
 	uint64_t seed;		     /* QPNs, PSNs, key variants, CM ids are drawn from it */
 	const struct hw *hw;	     /* fault points and marks; no clock */
+	/*
+	 * What a model is not able to. IBV_TRANSPORT_IWARP: the verbs are those of iWARP, whatever
+	 * is on the wire: no immediates, READs into one SGE whose region others may write, and, as
+	 * without IBV_DEVICE_RC_RNR_NAK_GEN, a message that finds no receive ends the queue pair.
+	 */
+	enum ibv_transport_type transport; /* IBV_TRANSPORT_IB: 0 */
+	bool no_send_inv;		   /* IBV_WR_SEND_WITH_INV is not taken */
+	/*
+	 * NULL, or asked before bytes of memory are registered (0 or a negative errno), and told
+	 * (less than 0) when they are not any more. On the thread that registers.
+	 */
+	int (*pin)(void *user, int64_t bytes);
+	void *pin_user;
 };
 
 void roce_attr_default(struct ibv_device_attr *attr);

@@ -33,12 +33,11 @@ int roce_sge_pieces(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_
 	return len == 0 ? pieces : -EINVAL;
 }
 
-bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n,
+bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n, int access,
 		      uint32_t offset, const uint8_t *data, uint32_t len)
 {
 	struct iovec to[ROCE_TX_IOV];
-	int pieces =
-		roce_sge_pieces(qp, sge, n, offset, len, IBV_ACCESS_LOCAL_WRITE, to, ROCE_TX_IOV);
+	int pieces = roce_sge_pieces(qp, sge, n, offset, len, access, to, ROCE_TX_IOV);
 
 	for (int i = 0; i < pieces; i++) {
 		memcpy(to[i].iov_base, data, to[i].iov_len);

@@ -260,10 +260,10 @@ void soft_device_info(struct rnic_device *dev, struct rnic_info *info)
 
 	*info = (struct rnic_info){
 		.kind = params->kind,
-		.transport = IBV_TRANSPORT_IB,
+		.transport = params->transport,
 		.attr = params->attr,
 		.max_inline = params->max_inline,
-		.send_with_inv = true,
+		.send_with_inv = !params->no_send_inv,
 		.numa_node = -1,
 	};
 	g_strlcpy(info->name, params->name, sizeof(info->name));
@@ -302,23 +302,6 @@ void soft_device_done(struct rnic_device *dev)
 /* --- made
  * -------------------------------------------------------------------------------------------- */
 
-static guint peer_hash(gconstpointer key)
-{
-	const struct cm_peer *peer = key;
-	guint h = peer->remote_id;
-
-	for (unsigned i = 0; i < (peer->addr.family == NET_INET ? 4u : 16u); i++)
-		h = h * 31 + peer->addr.ip[i];
-	return h;
-}
-
-static gboolean peer_equal(gconstpointer a, gconstpointer b)
-{
-	const struct cm_peer *x = a, *y = b;
-
-	return x->remote_id == y->remote_id && net_addr_same_host(&x->addr, &y->addr);
-}
-
 struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *io, GError **error)
 {
 	struct roce_device *dev = roce_device_new(params, &io->binding, error);
@@ -335,7 +318,7 @@ struct hw_rnic *roce_soft_new(const struct roce_params *params, struct roce_io *
 	soft->next_id = (uint32_t)params->seed & ~(CM_ID_STEP - 1);
 	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
 		soft->next_ids[i] = (uint32_t)(params->seed >> 32) & ~(CM_ID_STEP - 1);
-	soft->peers = g_hash_table_new_full(peer_hash, peer_equal, g_free, NULL);
+	cm_peers_init(&soft->peers);
 	soft->listeners = g_ptr_array_new();
 	roce_gsi_listen(dev, cm_received, soft);
 	return &soft->rnic;
@@ -348,7 +331,7 @@ void roce_soft_free(struct hw_rnic *rnic)
 	if (!soft)
 		return;
 	roce_device_free(soft->dev);
-	g_hash_table_unref(soft->peers);
+	cm_peers_clear(&soft->peers);
 	g_ptr_array_unref(soft->listeners);
 	g_free(soft);
 }

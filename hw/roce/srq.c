@@ -97,10 +97,13 @@ int roce_srq_create(struct roce_shard *shard, struct roce_pd *pd, struct ibv_srq
 	if (attr->max_wr == 0 || attr->max_wr > (uint32_t)params->attr.max_srq_wr ||
 	    attr->max_sge > (uint32_t)params->attr.max_srq_sge)
 		return -EINVAL;
+	if (!roce_one_more(&shard->dev->nsrqs, params->attr.max_srq))
+		return -ENOMEM;
 	srq = g_new0(struct roce_srq, 1);
 	attr->max_sge = MAX(attr->max_sge, 1);
 	if (hw_fault(params->hw, "roce.srq") ||
 	    roce_recv_ring_init(&srq->ring, attr->max_wr, attr->max_sge) < 0) {
+		atomic_fetch_sub(&shard->dev->nsrqs, 1);
 		g_free(srq);
 		return -ENOMEM;
 	}
@@ -119,6 +122,7 @@ int roce_srq_destroy(struct roce_srq *srq)
 	if (srq->qps > 0)
 		return -EBUSY;
 	roce_event_cancel(srq->shard, &srq->event);
+	atomic_fetch_sub(&srq->shard->dev->nsrqs, 1);
 	atomic_fetch_sub(&srq->pd->users, 1);
 	roce_recv_ring_clear(&srq->ring);
 	g_free(srq);

@@ -112,6 +112,19 @@ static void *defaults(const struct codec_shape *shape)
 	return obj;
 }
 
+/* What need not be said of obj, by what its first field says. */
+static void *defaults_of(const struct codec_shape *shape, const void *obj)
+{
+	char *def = defaults(shape);
+	const struct codec_field *f = shape->fields;
+
+	if (f->choose != NULL) {
+		memcpy(def + f->offset, (const char *)obj + f->offset, sizeof(uint64_t));
+		f->choose(def);
+	}
+	return def;
+}
+
 /* Things of one line each, where nothing in them needs more. */
 static bool is_flat(const struct codec_shape *shape, const void *obj)
 {
@@ -127,7 +140,7 @@ static bool is_flat(const struct codec_shape *shape, const void *obj)
 static void print_object(GString *out, const struct codec_shape *shape, const void *obj,
 			 unsigned depth)
 {
-	g_autofree char *def = defaults(shape);
+	g_autofree char *def = defaults_of(shape, obj), *plain = defaults(shape);
 	bool flat = depth > 0 && is_flat(shape, obj);
 	bool first = true;
 
@@ -135,7 +148,9 @@ static void print_object(GString *out, const struct codec_shape *shape, const vo
 	for (const struct codec_field *f = shape->fields; f->key != NULL; f++) {
 		const void *at = (const char *)obj + f->offset;
 
-		if (!f->required && same(f, at, def + f->offset))
+		const char *usual = f == shape->fields ? plain : def;
+
+		if (!f->required && same(f, at, usual + f->offset))
 			continue;
 		if (!first)
 			g_string_append_c(out, ',');

@@ -293,6 +293,22 @@ static bool read_member(struct reader *r, const struct codec_shape *shape, const
 	return read_value(r, f, m, (char *)obj + f->offset);
 }
 
+static bool read_defaults(struct reader *r, const struct codec_shape *shape, const struct jv *v,
+			  void *obj)
+{
+	const struct codec_field *f = shape->fields;
+	const struct jv *m = f->choose != NULL ? jv_member(v, f->key) : NULL;
+
+	if (shape->init != NULL)
+		shape->init(obj);
+	if (m == NULL)
+		return true;
+	if (!read_value(r, f, m, (char *)obj + f->offset))
+		return false;
+	f->choose(obj);
+	return true;
+}
+
 static bool read_object(struct reader *r, const struct codec_shape *shape, const struct jv *v,
 			void *obj)
 {
@@ -300,8 +316,8 @@ static bool read_object(struct reader *r, const struct codec_shape *shape, const
 
 	if (v->type != JV_OBJECT)
 		return expected(r, v, "an object");
-	if (shape->init != NULL)
-		shape->init(obj);
+	if (!read_defaults(r, shape, v, obj))
+		return false;
 	for (const struct jv *m = v->first; m != NULL; m = m->next) {
 		g_autofree char *here = g_strdup_printf("%s%s%s", path, *path ? "." : "", m->key);
 

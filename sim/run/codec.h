@@ -55,6 +55,8 @@ struct codec_field {
 	const char *const *values; /* CODEC_ENUM, NULL-terminated */
 	const struct codec_shape *shape;
 	const char *about; /* for the schema */
+	/* Of the first field, if it is a CODEC_ENUM: makes other defaults by its value. */
+	void (*choose)(void *obj);
 };
 
 struct codec_shape {

@@ -91,9 +91,16 @@ static struct run_rdma *rdma_of(struct run *run)
 	return r;
 }
 
+static void set_flag(struct ibv_device_attr *attr, unsigned flag, bool on)
+{
+	attr->device_cap_flags &= ~flag;
+	if (on)
+		attr->device_cap_flags |= flag;
+}
+
 static void fill_params(struct world_rnic_params *p, const struct scn_rnic *s, uint64_t reactors)
 {
-	world_rnic_params_default(p);
+	world_rnic_model((unsigned)s->model, p);
 	p->reactors = (unsigned)reactors;
 	p->mtu = (unsigned)s->mtu;
 	p->rx_ring = (unsigned)s->rx_ring;
@@ -101,7 +108,16 @@ static void fill_params(struct world_rnic_params *p, const struct scn_rnic *s, u
 	p->dcqcn = s->dcqcn;
 	p->attr.max_qp = (int)s->max_qp;
 	p->attr.max_qp_wr = (int)s->max_qp_wr;
-	p->attr.max_sge = p->attr.max_sge_rd = p->attr.max_srq_sge = (int)s->max_sge;
+	p->iwarp = s->iwarp;
+	p->no_send_inv = s->no_send_inv;
+	p->max_mr_bytes = s->max_mr_bytes;
+	p->mr_fail_at = s->mr_fail_at;
+	p->mr_fail_count = s->mr_fail_count;
+	p->mr_ns = s->mr_time;
+	p->mr_page_ns = s->mr_page_time;
+	p->attr.max_sge = (int)s->max_sge;
+	p->attr.max_sge_rd = (int)MIN(s->max_sge_rd, s->max_sge);
+	p->attr.max_srq_sge = (int)MIN(s->max_srq_sge, s->max_sge);
 	p->attr.max_cq = (int)s->max_cq;
 	p->attr.max_cqe = (int)s->max_cqe;
 	p->attr.max_pd = (int)s->max_pd;
@@ -110,10 +126,15 @@ static void fill_params(struct world_rnic_params *p, const struct scn_rnic *s, u
 	p->attr.max_srq = (int)s->max_srq;
 	p->attr.max_srq_wr = (int)s->max_srq_wr;
 	p->attr.max_qp_rd_atom = p->attr.max_qp_init_rd_atom = (int)s->max_qp_rd_atom;
-	if (!s->no_windows)
-		return;
-	p->attr.device_cap_flags &= ~(unsigned)IBV_DEVICE_MEM_WINDOW_TYPE_2B;
-	p->attr.max_mw = 0;
+	set_flag(&p->attr, IBV_DEVICE_RC_RNR_NAK_GEN, !s->no_rnr);
+	set_flag(&p->attr, IBV_DEVICE_MEM_WINDOW_TYPE_2B, !s->no_windows);
+	if (s->no_windows)
+		p->attr.max_mw = 0;
+}
+
+static void registering(void *arg, uint64_t until)
+{
+	run_rdma_away(arg, until);
 }
 
 void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rnic *s,
@@ -125,6 +146,8 @@ void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rni
 	if (s == NULL)
 		return;
 	fill_params(&p, s, reactors);
+	p.away = registering;
+	p.away_arg = run;
 	if (world_rnic_new(node, &p, &error) == NULL)
 		run_fail(run, RUN_SAFETY, "E", "RNIC of %s: %s", world_node_name(node),
 			 error->message);

@@ -159,12 +159,19 @@ static const struct codec_field file_fields[] = {
 static const struct codec_shape file_shape = { "file", sizeof(struct scn_file), file_fields,
 					       file_init };
 
-static void rnic_init(void *obj)
+static void rnic_choose(void *obj)
 {
 	struct world_rnic_params p;
 	struct scn_rnic *r = obj;
 
-	world_rnic_params_default(&p);
+	world_rnic_model((unsigned)r->model, &p);
+	r->iwarp = p.iwarp;
+	r->no_send_inv = p.no_send_inv;
+	r->no_rnr = p.iwarp || !(p.attr.device_cap_flags & IBV_DEVICE_RC_RNR_NAK_GEN);
+	r->no_windows = !(p.attr.device_cap_flags & IBV_DEVICE_MEM_WINDOW_TYPE_2B);
+	r->max_sge_rd = (uint64_t)p.attr.max_sge_rd;
+	r->max_srq_sge = (uint64_t)p.attr.max_srq_sge;
+	r->mr_fail_count = 1;
 	r->mtu = p.mtu;
 	r->rx_ring = p.rx_ring;
 	r->max_inline = p.max_inline;
@@ -181,7 +188,20 @@ static void rnic_init(void *obj)
 	r->max_qp_rd_atom = (uint64_t)p.attr.max_qp_rd_atom;
 }
 
+static void rnic_init(void *obj)
+{
+	scenario_rnic_model(obj, 0);
+}
+
+void scenario_rnic_model(struct scn_rnic *r, uint64_t model)
+{
+	*r = (struct scn_rnic){ .model = model };
+	rnic_choose(r);
+}
+
 static const struct codec_field rnic_fields[] = {
+	ENUM(struct scn_rnic, model, "model", world_rnic_models,
+	     .about = "whose limits it has, where they are not given", .choose = rnic_choose),
 	NUM(struct scn_rnic, mtu, .min = 256, .max = 4096,
 	    .about = "path MTU: 256, 512, 1024, 2048 or 4096"),
 	NUM(struct scn_rnic, rx_ring, .min = 1, .max = 1u << 20,
@@ -190,15 +210,28 @@ static const struct codec_field rnic_fields[] = {
 	NUM(struct scn_rnic, max_qp, .min = 1, .max = 65536),
 	NUM(struct scn_rnic, max_qp_wr, .min = 1, .max = 65536),
 	NUM(struct scn_rnic, max_sge, .min = 1, .max = 16),
+	NUM(struct scn_rnic, max_sge_rd, .min = 1, .max = 16, .about = "of a READ"),
 	NUM(struct scn_rnic, max_cq, .min = 1, .max = 65536),
-	NUM(struct scn_rnic, max_cqe, .min = 1, .max = 1u << 20),
+	NUM(struct scn_rnic, max_cqe, .min = 1, .max = 1u << 24),
 	NUM(struct scn_rnic, max_pd, .min = 1, .max = 65536),
 	NUM(struct scn_rnic, max_mr, .min = 1, .max = 65536),
 	NUM(struct scn_rnic, max_mw, .max = 65536),
 	NUM(struct scn_rnic, max_srq, .max = 65536),
-	NUM(struct scn_rnic, max_srq_wr, .min = 1, .max = 65536),
+	NUM(struct scn_rnic, max_srq_wr, .max = 65536),
+	NUM(struct scn_rnic, max_srq_sge, .max = 16),
 	NUM(struct scn_rnic, max_qp_rd_atom, .min = 1, .max = 128,
 	    .about = "READs under way of a queue pair, each way"),
+	NUM(struct scn_rnic, max_mr_bytes, .about = "registered at a time; 0: no limit"),
+	NUM(struct scn_rnic, mr_fail_at, .about = "that registration of memory fails; 0: none"),
+	NUM(struct scn_rnic, mr_fail_count, .min = 1, .about = "... and those behind it"),
+	TIME(struct scn_rnic, mr_time, .max = WORLD_SEC,
+	     .about = "a registration keeps its reactor away so long"),
+	TIME(struct scn_rnic, mr_page_time, .max = WORLD_MS, .about = "... for each 4096 bytes"),
+	BOOL(struct scn_rnic, iwarp,
+	     .about = "a READ goes into one SGE, of memory that others may write; no immediates"),
+	BOOL(struct scn_rnic, no_send_inv, .about = "it takes no SEND with Invalidate"),
+	BOOL(struct scn_rnic, no_rnr,
+	     .about = "a message that finds no receive ends the connection; iWARP: it does"),
 	BOOL(struct scn_rnic, no_windows, .about = "it has no memory windows"),
 	BOOL(struct scn_rnic, dcqcn, .about = "congestion control"),
 	{ 0 },

@@ -40,10 +40,12 @@ struct scn_file {
 
 /* As struct world_rnic_params and struct ibv_device_attr, which have the meanings. */
 struct scn_rnic {
+	uint64_t model; /* index in world_rnic_models: what is not said otherwise is as there */
 	uint64_t mtu, rx_ring, max_inline;
-	uint64_t max_qp, max_qp_wr, max_sge, max_cq, max_cqe, max_pd, max_mr, max_mw;
-	uint64_t max_srq, max_srq_wr, max_qp_rd_atom;
-	bool no_windows, dcqcn;
+	uint64_t max_qp, max_qp_wr, max_sge, max_sge_rd, max_cq, max_cqe, max_pd, max_mr, max_mw;
+	uint64_t max_srq, max_srq_wr, max_srq_sge, max_qp_rd_atom;
+	uint64_t max_mr_bytes, mr_fail_at, mr_fail_count, mr_time, mr_page_time;
+	bool no_windows, dcqcn, iwarp, no_send_inv, no_rnr;
 };
 
 struct scn_target {
@@ -290,6 +292,8 @@ struct scn_expect *scenario_add_expect(struct scenario *s);
 struct scn_link *scenario_link_new(struct scenario *s);
 struct scn_packet *scenario_packet_new(struct scenario *s);
 struct scn_rnic *scenario_rnic_new(struct scenario *s);
+/* All of it as that model has it. */
+void scenario_rnic_model(struct scn_rnic *r, uint64_t model);
 const char *scenario_printf(struct scenario *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* NULL: error names file, line and key. */

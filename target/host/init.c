@@ -343,9 +343,12 @@ void host_ctrlr_again_stop(struct host_ctrlr *c)
 
 void host_ctrlr_aer_start(struct host_ctrlr *c)
 {
+	/* They stay; a small queue needs room for keep-alives, too. */
+	unsigned n = MIN(MIN(HOST_AERS, c->id->aerl + 1u), c->admin->sqsize / 2u);
+
 	if (!(c->id->oaes & (NVME_OAES_NS_ATTR | NVME_OAES_DISCOVERY)))
 		return;
-	for (unsigned i = 0; i < MIN(HOST_AERS, c->id->aerl + 1u); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		c->aer[i].lba = i;
 		aer_submit(c, &c->aer[i]);
 	}

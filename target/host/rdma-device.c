@@ -78,13 +78,23 @@ int host_rdma_hold(struct rdma_qpair *t)
 /* --- open ---------------------------------------------------------------------------------------
  */
 
+/* One for each command that there may be; devices are known that have the kind, but none of it. */
+static bool has_windows(const struct rdma_device *d)
+{
+	const struct host_params *p = &d->ctrlr->params;
+	unsigned n = d->ctrlr->admin->size + p->io_queues * p->queue_size;
+
+	return d->info.attr.device_cap_flags & IBV_DEVICE_MEM_WINDOW_TYPE_2B &&
+	       (unsigned)MAX(d->info.attr.max_mw, 0) >= n;
+}
+
 static int open_device(struct rdma_device *d, struct rnic_device *dev)
 {
 	const struct hw_rnic_ops *ops = d->hw->rnic->ops;
 	int access = IBV_ACCESS_LOCAL_WRITE, rc;
 
 	ops->device_info(dev, &d->info);
-	d->windows = d->info.attr.device_cap_flags & IBV_DEVICE_MEM_WINDOW_TYPE_2B;
+	d->windows = has_windows(d);
 	access |=
 		d->windows ? IBV_ACCESS_MW_BIND : IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE;
 	rc = ops->pd_alloc(dev, &d->pd);
@@ -96,6 +106,11 @@ static int open_device(struct rdma_device *d, struct rnic_device *dev)
 		return rc;
 	}
 	d->dev = dev;
+	log_info(core_main(d->ctrlr->reactor->core)->core->log, "host.rdma", "device is used",
+		 "device=%s transport=%s max_qp_wr=%d max_cqe=%d max_sge=%d max_inline=%u keys=%s",
+		 d->info.name, d->info.transport == IBV_TRANSPORT_IWARP ? "iWARP" : "RoCE",
+		 d->info.attr.max_qp_wr, d->info.attr.max_cqe, d->info.attr.max_sge,
+		 d->info.max_inline, d->windows ? "windows" : "regions");
 	return 0;
 }
 

@@ -14,7 +14,7 @@
  * Data. A command names registered memory by a keyed SGL: one piece in the command, or
  * as many as the target takes (MSDBD) in a list behind it, in the capsule. What is in
  * more pieces, or in memory that is not of hw/mem.h, goes through the bounce buffer.
- * Where the device has memory windows (type 2B), each command has one: it is bound for
+ * Where the device has memory windows (type 2B) for all commands, each has one: it is bound for
  * the length of the command, and the target's SEND with Invalidate (or we ourselves, if
  * it sends without) ends its access before the command is completed. For the pieces of
  * a list but the first the queue has some to spare, which we invalidate. Without windows

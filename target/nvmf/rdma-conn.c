@@ -210,15 +210,27 @@ static void id_event(struct rnic_id *id, const struct rnic_cm_event *event, void
 
 static const struct rnic_id_cb id_cb = { .event = id_event };
 
+static unsigned most_receives(const struct rdma_poller *p)
+{
+	const struct ibv_device_attr *attr = &p->dev->info.attr;
+
+	return p->rq.srq != NULL ? p->rq.n : (unsigned)MIN(attr->max_qp_wr, attr->max_cqe / 2);
+}
+
 /* Sizes of the queue pair, as the device can. */
 static void size_qp(const struct rdma_conn *c, struct ibv_qp_cap *cap)
 {
 	const struct rnic_info *info = &c->dev->info;
-	uint32_t most = (uint32_t)info->attr.max_qp_wr;
+	uint32_t most = (uint32_t)info->attr.max_qp_wr, cqe = (uint32_t)info->attr.max_cqe;
+	uint32_t recvs = MIN(c->ask.depth + EXTRA_RECVS, most_receives(c->p));
 
+	if (c->p->rq.srq != NULL)
+		recvs = 0;
+	/* What the queues hold has to fit into the CQ: those of the SRQ are in it, too. */
+	cqe -= MIN(recvs + c->p->rq.n, cqe);
 	*cap = (struct ibv_qp_cap){
-		.max_send_wr = MIN(2u * c->ask.depth + EXTRA_SLOTS, most),
-		.max_recv_wr = c->p->rq.srq != NULL ? 0 : MIN(c->ask.depth + EXTRA_RECVS, most),
+		.max_send_wr = MIN(MIN(2u * c->ask.depth + EXTRA_SLOTS, most), cqe),
+		.max_recv_wr = recvs,
 		.max_send_sge = 1,
 		.max_recv_sge = MIN(2u, (uint32_t)info->attr.max_sge),
 		.max_inline_data =
@@ -246,6 +258,10 @@ static bool make_qp(struct rdma_conn *c)
 	c->qpn = rdma_conn_ops(c)->qp_num(c->qp);
 	c->max_reads = MIN((unsigned)c->ask.reads, (unsigned)c->dev->info.attr.max_qp_init_rd_atom);
 	rdma_poller_add(c->p, c);
+	log_debug(c->q.reactor->core->log, "nvmf.rdma", "queue pair made",
+		  "device=%s qpn=%u commands=%u sends=%u receives=%u reads=%u inline=%d",
+		  c->dev->info.name, c->qpn, c->ask.depth, c->sq_size, c->rq.n, c->max_reads,
+		  c->inlined);
 	return true;
 }
 
@@ -304,11 +320,6 @@ static int accept_it(struct rdma_conn *c)
 	};
 
 	return rdma_conn_ops(c)->accept(c->id, &param);
-}
-
-static unsigned most_receives(const struct rdma_poller *p)
-{
-	return p->rq.srq != NULL ? p->rq.n : (unsigned)p->dev->info.attr.max_qp_wr;
 }
 
 /* 0, or what the host is told. */

@@ -13,6 +13,9 @@
 #include "target/nvmf/rdma.h"
 #include "target/nvmf/tgt.h"
 
+/* Resources that did not suffice are asked for again so often. */
+#define RETRY_NS (1 * UINT64_C(1000000000))
+
 /* --- devices: main reactor ----------------------------------------------------------------- */
 
 static struct rdma_transport *transport_of(struct rnic_watcher *w)
@@ -45,38 +48,112 @@ static int dev_open(struct rdma_dev *d)
 	return rc;
 }
 
+static void say_used(struct log *log, const struct rdma_dev *d)
+{
+	const struct rnic_info *i = &d->info;
+
+	log_info(log, "nvmf.rdma", "device is used",
+		 "device=%s transport=%s max_qp=%d max_qp_wr=%d max_cqe=%d max_sge=%d "
+		 "max_reads=%d max_inline=%u send_with_inv=%d shared_receives=%d",
+		 i->name, i->transport == IBV_TRANSPORT_IWARP ? "iWARP" : "RoCE", i->attr.max_qp,
+		 i->attr.max_qp_wr, i->attr.max_cqe, i->attr.max_sge, i->attr.max_qp_init_rd_atom,
+		 i->max_inline, i->send_with_inv, rdma_dev_waits(d) && i->attr.max_srq > 0);
+}
+
+static void append(struct rdma_dev **list, struct rdma_dev *d)
+{
+	while (*list != NULL)
+		list = &(*list)->next;
+	*list = d;
+	d->next = NULL;
+}
+
+static void unlink_closed(struct rdma_dev *d)
+{
+	struct rdma_dev **at = &d->rt->closed;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+}
+
+static void use(struct rdma_dev *d)
+{
+	append(&d->rt->devs, d);
+	say_used(d->rt->t.tgt->core->log, d);
+	rdma_listeners_retry(d->rt);
+}
+
+/* Memory may have become free, or ulimit -l higher. */
+static void open_again(struct timer *t, struct reactor *r)
+{
+	struct rdma_dev *d = (struct rdma_dev *)((char *)t - offsetof(struct rdma_dev, retry));
+
+	if (dev_open(d) < 0) {
+		reactor_timer_set(r, &d->retry, r->now + RETRY_NS);
+		return;
+	}
+	unlink_closed(d);
+	use(d);
+}
+
+static struct rdma_dev *find_closed(const struct rdma_transport *rt, const struct rnic_device *dev)
+{
+	struct rdma_dev *d = rt->closed;
+
+	while (d != NULL && d->dev != dev)
+		d = d->next;
+	return d;
+}
+
+void rdma_devs_forget(struct rdma_transport *rt)
+{
+	while (rt->closed != NULL) {
+		struct rdma_dev *d = rt->closed;
+
+		rt->closed = d->next;
+		reactor_timer_cancel(core_main(rt->t.tgt->core), &d->retry);
+		g_free(d);
+	}
+}
+
 static void added(struct rnic_watcher *w, struct rnic_device *dev)
 {
 	struct rdma_transport *rt = transport_of(w);
-	struct log *log = rt->t.tgt->core->log;
-	struct rdma_dev *d, **last = &rt->devs;
+	struct reactor *r = core_main(rt->t.tgt->core);
+	struct rdma_dev *d;
 	int rc;
 
-	if (rt->stopped != NULL || rdma_dev_find(rt, dev) != NULL)
+	if (rt->stopped != NULL || rdma_dev_find(rt, dev) != NULL || find_closed(rt, dev) != NULL)
 		return;
 	d = g_new0(struct rdma_dev, 1);
 	d->rt = rt;
 	d->dev = dev;
+	timer_init(&d->retry, open_again);
 	rt->rnic->ops->device_info(dev, &d->info);
 	rc = dev_open(d);
-	if (rc < 0) {
-		log_error(log, "nvmf.rdma", "device is not used: its resources do not suffice",
-			  "device=%s error=\"%s\"", d->info.name, g_strerror(-rc));
-		g_free(d);
+	if (rc == 0) {
+		use(d);
 		return;
 	}
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = d;
-	log_info(log, "nvmf.rdma", "device is used", "device=%s", d->info.name);
-	rdma_listeners_retry(rt);
+	log_error(r->core->log, "nvmf.rdma",
+		  "device is not used, its resources do not suffice: tried again until they do",
+		  "device=%s error=\"%s\"", d->info.name, g_strerror(-rc));
+	append(&rt->closed, d);
+	reactor_timer_set(r, &d->retry, r->now + RETRY_NS);
 }
 
 static void removing(struct rnic_watcher *w, struct rnic_device *dev)
 {
 	struct rdma_transport *rt = transport_of(w);
-	struct rdma_dev *d = rdma_dev_find(rt, dev);
+	struct rdma_dev *d = find_closed(rt, dev);
 
+	if (d != NULL) {
+		unlink_closed(d);
+		reactor_timer_cancel(core_main(rt->t.tgt->core), &d->retry);
+		g_free(d);
+	}
+	d = rdma_dev_find(rt, dev);
 	if (d == NULL) {
 		rt->rnic->ops->device_done(dev);
 		return;
@@ -345,7 +422,7 @@ static void srq_event(struct rnic_srq *srq, enum ibv_event_type type, void *user
 
 static const struct rnic_srq_cb srq_cb = { .event = srq_event };
 
-/* False: it can have one, but there are no resources. */
+/* False: it has an SRQ, but there are no resources for its receives. */
 static bool open_srq(struct rdma_poller *p)
 {
 	const struct rdma_dev *d = p->dev;
@@ -358,13 +435,17 @@ static bool open_srq(struct rdma_poller *p)
 	int rc;
 
 	attr.max_wr = MIN(attr.max_wr, (uint32_t)d->info.attr.max_cqe / 2);
-	if (o->no_srq || d->info.attr.max_srq == 0 || attr.max_wr == 0)
+	if (o->no_srq || !rdma_dev_waits(d) || d->info.attr.max_srq == 0 || attr.max_wr == 0)
 		return true;
 	rc = rdma_ops(d)->srq_create(p->reactor->rnic, d->pd, &attr, &srq_cb, p, &srq);
-	if (rc == -EOPNOTSUPP)
+	if (rc < 0) {
+		/* There may be fewer of them than reactors. */
+		log_warn(p->reactor->core->log, "nvmf.rdma",
+			 "no shared receive queue: each queue pair gets receives of its own",
+			 "device=%s reactor=%u error=\"%s\"", d->info.name, p->reactor->index,
+			 g_strerror(-rc));
 		return true;
-	if (rc < 0)
-		return false;
+	}
 	p->rq.srq = srq;
 	if (rdma_rq_init(&p->rq, p, attr.max_wr, o->in_capsule_data_size, attr.max_sge) < 0) {
 		p->rq.srq = srq; /* for free_poller() */
@@ -396,6 +477,9 @@ struct rdma_poller *rdma_poller_get(struct rdma_dev *d, struct reactor *r)
 	p->next = d->rt->pollers[r->index];
 	d->rt->pollers[r->index] = p;
 	reactor_add_engine(r, &p->engine);
+	log_info(r->core->log, "nvmf.rdma", "reactor uses a device",
+		 "device=%s reactor=%u receives=%s n=%u", d->info.name, r->index,
+		 p->rq.srq != NULL ? "shared" : "of each queue pair", p->rq.n);
 	p->nconns = 1;
 	return p;
 }

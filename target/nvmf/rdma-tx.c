@@ -290,6 +290,9 @@ void rdma_post(struct task *task)
 
 	if (c->state != RDMA_READY)
 		return;
+	/* Whom a response reaches may send a command: what that needs is there before. */
+	if (c->rq.again != NULL)
+		rdma_rq_fill(&c->rq);
 	ch.c = c;
 	ch.n = 0;
 	ch.quiet = NULL;

@@ -266,6 +266,7 @@ static void rdma_stop(struct nvmf_transport *t, void (*done)(void *arg), void *a
 	rt->stopped = done;
 	rt->stopped_arg = arg;
 	rt->rnic->ops->unwatch(rt->rnic, &rt->watcher);
+	rdma_devs_forget(rt);
 	if (rt->opening == 0)
 		finish_stop(rt);
 }

@@ -15,7 +15,8 @@
  * reactor is chosen there, before it is accepted, and never changes: where the RNIC
  * puts its work cannot be moved later (nvmf_transport_ops.pinned).
  *
- * Receiving: a reactor has one SRQ for each device. A receive goes back as soon as
+ * Receiving: a reactor has one SRQ for each device (RoCE; of iWARP, where a message that
+ * finds no receive ends its connection, each queue pair has all that it may need). A receive goes back as soon as
  * its command is copied, unless in-capsule data is used in place; of a connection
  * that holds more than its part while receives run short, data moves to a pool
  * buffer; one whose commands wait, since it takes no responses, is ended then. A host
@@ -175,6 +176,7 @@ struct rdma_dev {
 	struct rnic_pd *pd;
 	struct rnic_mem mem;
 	struct rdma_poller *pollers[CORE_MAX_REACTORS]; /* each its reactor's */
+	struct timer retry;	  /* of one that could not be opened */
 	_Atomic bool leaving;
 	bool removed;	  /* by its backend, not by us */
 	unsigned pending; /* reactors that have not left it */
@@ -187,6 +189,7 @@ struct rdma_transport {
 	struct rnic_ctx *ctxs[CORE_MAX_REACTORS]; /* main reactor; NULL: not (yet) there */
 	unsigned opening;			  /* reactors that open theirs */
 	struct rdma_dev *devs;			  /* main reactor, in order of arrival */
+	struct rdma_dev *closed;		  /* there, but without resources so far */
 	struct rdma_listener *listeners;
 	struct rdma_poller *pollers[CORE_MAX_REACTORS]; /* each its reactor's */
 	unsigned next_reactor;
@@ -211,6 +214,14 @@ void rdma_listeners_retry(struct rdma_transport *rt);
 /* All devices have been left. rdma.c */
 void rdma_devices_gone(struct rdma_transport *rt);
 struct rdma_dev *rdma_dev_find(struct rdma_transport *rt, const struct rnic_device *dev);
+/* Nobody tries to open any any more. */
+void rdma_devs_forget(struct rdma_transport *rt);
+/* A message waits for a receive; else it ends its connection. */
+static inline bool rdma_dev_waits(const struct rdma_dev *d)
+{
+	return d->info.transport != IBV_TRANSPORT_IWARP &&
+	       d->info.attr.device_cap_flags & IBV_DEVICE_RC_RNR_NAK_GEN;
+}
 /* Ends its connections, gives back all of it. Main reactor. */
 void rdma_dev_leave(struct rdma_dev *dev, bool removed);
 /* NULL: no resources. On its reactor, as all that follows. */

@@ -217,13 +217,6 @@ static void no_pd(struct host_params *p, struct world_rnic_params *rnic)
 	rnic->attr.max_pd = 0;
 }
 
-static void few_windows(struct host_params *p, struct world_rnic_params *rnic)
-{
-	(void)p;
-	rnic->attr.max_mr = 16;
-	rnic->attr.max_mw = 16;
-}
-
 static void no_qp(struct host_params *p, struct world_rnic_params *rnic)
 {
 	(void)p;
@@ -244,7 +237,6 @@ static const struct wrong wrongs[] = {
 	{ "no-rnic", "no RDMA device could be opened", NULL, true },
 	{ "no-reads", "answers too few READs at a time", no_reads, false },
 	{ "no-pd", "no memory could be registered with the RNIC", no_pd, false },
-	{ "few-windows", "no memory could be registered with the RNIC", few_windows, false },
 	{ "few-queue-pairs", "the RNIC made no queue pair", no_qp, false },
 	{ "one-work-request", "the RNIC made no queue pair", one_wr, false },
 };
