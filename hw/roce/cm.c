@@ -47,53 +47,6 @@ void cm_post(struct soft *soft, unsigned index, uint32_t local_id,
 	reactor_post(reactor, &m->msg);
 }
 
-/* --- peers: main reactor ----------------------------------------------------------------- */
-
-struct cm_peer *cm_peer_find(struct soft *soft, const struct net_addr *addr, uint32_t remote_id)
-{
-	struct cm_peer key = { .addr = *addr, .remote_id = remote_id };
-
-	return g_hash_table_lookup(soft->peers, &key);
-}
-
-/* Seldom, and it stops at the first: no table of its own. */
-struct cm_peer *cm_peer_of_qp(struct soft *soft, const struct net_addr *addr, uint32_t remote_qpn)
-{
-	GHashTableIter iter;
-	gpointer key;
-
-	g_hash_table_iter_init(&iter, soft->peers);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		struct cm_peer *peer = key;
-
-		if (peer->remote_qpn == remote_qpn && net_addr_same_host(&peer->addr, addr))
-			return peer;
-	}
-	return NULL;
-}
-
-void cm_peer_add(struct rnic_id *id)
-{
-	struct cm_peer *peer = g_new0(struct cm_peer, 1);
-
-	peer->addr = id->remote;
-	peer->remote_id = id->remote_id;
-	peer->remote_qpn = id->remote_qpn;
-	peer->local_id = id->local_id;
-	g_hash_table_add(id->ctx->soft->peers, peer);
-}
-
-static gboolean has_local_id(gpointer key, gpointer value, gpointer local_id)
-{
-	(void)value;
-	return ((struct cm_peer *)key)->local_id == GPOINTER_TO_UINT(local_id);
-}
-
-static void forget_peer(struct rnic_ctx *ctx, uint32_t local_id)
-{
-	g_hash_table_foreach_remove(ctx->soft->peers, has_local_id, GUINT_TO_POINTER(local_id));
-}
-
 /* --- life ----------------------------------------------------------------------------------- */
 
 static void join(struct rnic_ctx *ctx, struct rnic_id *id)
@@ -150,8 +103,10 @@ struct rnic_id *cm_id_new(struct rnic_ctx *ctx, const struct rnic_id_cb *cb, voi
 {
 	struct rnic_id *id = new_id(ctx, cb, user);
 
-	ctx->next_id += CM_ID_STEP;
-	id->local_id = ctx->next_id | ctx->index;
+	do {
+		ctx->next_id += CM_ID_STEP;
+		id->local_id = ctx->next_id | ctx->index;
+	} while (cm_find(ctx, id->local_id));
 	join(ctx, id);
 	return id;
 }
@@ -162,8 +117,7 @@ struct rnic_id *cm_id_of_req(struct rnic_id *listener, const struct net_addr *fr
 	struct rnic_ctx *ctx = listener->ctx;
 	struct rnic_id *id = new_id(ctx, listener->cb, listener->user);
 
-	ctx->soft->next_id += CM_ID_STEP;
-	id->local_id = ctx->soft->next_id | CM_ID_MAIN | ctx->index;
+	id->local_id = cm_peer_number(ctx->soft, ctx->index);
 	id->state = CM_REQ_RECEIVED;
 	id->local = *to;
 	id->local.port = listener->local.port;
@@ -217,9 +171,9 @@ void cm_id_free(struct rnic_id *id)
 	leave(id);
 	if (id->local_id & CM_ID_MAIN) {
 		if (id->ctx->index == 0)
-			forget_peer(id->ctx, id->local_id);
+			cm_peer_forget(id->ctx, id->local_id);
 		else
-			cm_post(id->ctx->soft, 0, id->local_id, forget_peer);
+			cm_post(id->ctx->soft, 0, id->local_id, cm_peer_forget);
 	}
 	id->destroyed = true;
 	if (!id->telling)
@@ -260,7 +214,7 @@ static void arrive(struct msg *msg, struct reactor *reactor)
 void cm_move(struct rnic_id *id, struct rnic_ctx *ctx, const struct rnic_id_cb *cb, void *user)
 {
 	struct soft *soft = id->ctx->soft;
-	struct cm_peer *peer = cm_peer_find(soft, &id->remote, id->remote_id);
+	uint32_t before = id->local_id;
 	struct move_msg *m;
 
 	id->cb = cb;
@@ -269,10 +223,8 @@ void cm_move(struct rnic_id *id, struct rnic_ctx *ctx, const struct rnic_id_cb *
 	if (ctx == id->ctx)
 		return;
 	leave(id);
-	soft->next_id += CM_ID_STEP;
-	id->local_id = soft->next_id | CM_ID_MAIN | ctx->index;
-	if (peer)
-		peer->local_id = id->local_id;
+	id->local_id = cm_peer_number(soft, ctx->index);
+	cm_peer_renumber(soft, before, id->local_id);
 	id->ctx = ctx;
 	m = g_new0(struct move_msg, 1);
 	m->msg.fn = arrive;

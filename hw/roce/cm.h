@@ -11,6 +11,7 @@
  *   soft.c      devices, watchers, contexts
  *   ops.c       queue pairs, CQs, ..., as hw/rnic.h has them
  *   cm.c        ids: made, moved, connected, destroyed; events; timers
+ *   peers.c     who has sent a REQ
  *   cm-in.c     datagrams that come in
  *   cm-out.c    datagrams that go out
  */
@@ -99,6 +100,12 @@ struct cm_peer {
 	uint32_t local_id; /* of the id made of it; its context is in there */
 };
 
+struct cm_peers {
+	GHashTable *by_id;	 /* of the peer, and its address: struct cm_peer*, a set */
+	GHashTable *by_qp;	 /* of the peer, and its address: the same */
+	GHashTable *by_local_id; /* struct cm_peer* */
+};
+
 struct soft {
 	struct hw_rnic rnic;
 	struct roce_io *io;
@@ -112,7 +119,7 @@ struct soft {
 	bool link;	  /* there is one, or would be */
 	bool returning;	  /* it comes back when */
 	unsigned leavers; /* these watchers have let go of it */
-	GHashTable *peers;    /* struct cm_peer*, a set */
+	struct cm_peers peers;
 	uint32_t next_id;     /* of ids that came with a REQ */
 	GPtrArray *listeners; /* struct rnic_id* */
 	/* Of contexts that are closed: an id given once is not given again for long. */
@@ -144,10 +151,6 @@ bool cm_established(struct rnic_id *id);
  */
 int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint8_t responder,
 		  uint8_t initiator, uint8_t rnr_retry);
-/* The table of peers. Main reactor. */
-struct cm_peer *cm_peer_find(struct soft *soft, const struct net_addr *addr, uint32_t remote_id);
-struct cm_peer *cm_peer_of_qp(struct soft *soft, const struct net_addr *addr, uint32_t remote_qpn);
-void cm_peer_add(struct rnic_id *id);
 /* An id of a REQ, on the main reactor's context. */
 struct rnic_id *cm_id_of_req(struct rnic_id *listener, const struct net_addr *from,
 			     const struct net_addr *to, const struct roce_cm *cm);
@@ -166,6 +169,19 @@ int cm_accept(struct rnic_id *id, const struct rdma_conn_param *param);
 int cm_reject(struct rnic_id *id, const void *private_data, uint8_t len);
 void cm_disconnect(struct rnic_id *id);
 void cm_destroy(struct rnic_id *id);
+
+/* --- peers.c: main reactor --- */
+
+void cm_peers_init(struct cm_peers *peers);
+void cm_peers_clear(struct cm_peers *peers);
+struct cm_peer *cm_peer_find(struct soft *soft, const struct net_addr *addr, uint32_t remote_id);
+struct cm_peer *cm_peer_of_qp(struct soft *soft, const struct net_addr *addr, uint32_t remote_qpn);
+void cm_peer_add(struct rnic_id *id);
+/* For an id of that context: one that no other has, however often they have gone round. */
+uint32_t cm_peer_number(struct soft *soft, unsigned index);
+/* The id made of its REQ has another number; or is gone. Nothing where there is no such peer. */
+void cm_peer_renumber(struct soft *soft, uint32_t from, uint32_t to);
+void cm_peer_forget(struct rnic_ctx *ctx, uint32_t local_id);
 
 /* --- cm-in.c --- */
 
