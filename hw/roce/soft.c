@@ -260,10 +260,10 @@ void soft_device_info(struct rnic_device *dev, struct rnic_info *info)
 
 	*info = (struct rnic_info){
 		.kind = params->kind,
-		.transport = IBV_TRANSPORT_IB,
+		.transport = params->transport,
 		.attr = params->attr,
 		.max_inline = params->max_inline,
-		.send_with_inv = true,
+		.send_with_inv = !params->no_send_inv,
 		.numa_node = -1,
 	};
 	g_strlcpy(info->name, params->name, sizeof(info->name));
