@@ -76,7 +76,7 @@ static void say_closed(struct doctor *d, const char *where, const char *path, bo
 				      "u:USER:rw %s (and x of its folders)",
 				      path);
 	/* a running target opened it when it could */
-	doctor_say(d, running && errno == EACCES ? DOCTOR_WARNING : DOCTOR_WRONG, "file", fix,
+	doctor_say(d, running && errno == EACCES ? FINDING_WARNING : FINDING_WRONG, "file", fix,
 		   "%s: %s: %s (tried as user %u)", where, path, g_strerror(errno),
 		   (unsigned)geteuid());
 }
@@ -92,21 +92,21 @@ static void look_at_path(struct doctor *d, const char *where, const char *path, 
 		return;
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-		doctor_say(d, DOCTOR_WRONG, "file", "name a file or a block device",
+		doctor_say(d, FINDING_WRONG, "file", "name a file or a block device",
 			   "%s: %s is neither a file nor a block device", where, path);
 		return;
 	}
 	if (S_ISBLK(st.st_mode) && !running)
 		user = user_of(path, &st);
 	if (user)
-		doctor_say(d, DOCTOR_WRONG, "file",
+		doctor_say(d, FINDING_WRONG, "file",
 			   "umount it (lsblk shows what uses it), or name another device",
 			   "%s: %s %s", where, path, user);
 	else if (S_ISREG(st.st_mode) && st.st_size == 0)
-		doctor_say(d, DOCTOR_WRONG, "file", "truncate -s SIZE, as large as it is to be",
+		doctor_say(d, FINDING_WRONG, "file", "truncate -s SIZE, as large as it is to be",
 			   "%s: %s is empty", where, path);
 	else
-		doctor_say(d, DOCTOR_OK, "file", NULL, "%s is there and may be used", path);
+		doctor_say(d, FINDING_OK, "file", NULL, "%s is there and may be used", path);
 }
 
 /* --- addresses and ports
@@ -181,22 +181,22 @@ static void say_unbound(struct doctor *d, const char *where, const char *host, c
 		fix = g_strdup_printf("ss -ltnp 'sport = :%s' says who; if nobody, it is the "
 				      "kernel's own target: nvmetcli clear",
 				      service);
-		doctor_say(d, DOCTOR_WRONG, "listener", fix, "%s: port %s of %s is in use", where,
+		doctor_say(d, FINDING_WRONG, "listener", fix, "%s: port %s of %s is in use", where,
 			   service, host);
 	} else if (err == EADDRNOTAVAIL) {
 		there = addresses(family);
 		fix = g_strdup_printf("an address of this machine (%s), or %s for all; or ip addr "
 				      "add %s/LENGTH dev INTERFACE",
 				      there, family == AF_INET ? "0.0.0.0" : "::", host);
-		doctor_say(d, DOCTOR_WRONG, "listener", fix, "%s: no interface has the address %s",
+		doctor_say(d, FINDING_WRONG, "listener", fix, "%s: no interface has the address %s",
 			   where, host);
 	} else if (err == EACCES) {
-		doctor_say(d, DOCTOR_WRONG, "listener",
+		doctor_say(d, FINDING_WRONG, "listener",
 			   "AmbientCapabilities=CAP_NET_BIND_SERVICE in the service, or a port "
 			   "from 1024 on",
 			   "%s: port %s needs a privilege", where, service);
 	} else {
-		doctor_say(d, DOCTOR_WRONG, "listener", "correct the address", "%s: %s port %s: %s",
+		doctor_say(d, FINDING_WRONG, "listener", "correct the address", "%s: %s port %s: %s",
 			   where, host, service, g_strerror(err));
 	}
 }
@@ -222,7 +222,7 @@ static void look_at_rdma(struct doctor *d, const char *where, const char *host, 
 	if (!running && !d->rdma)
 		err = doctor_rdma_bind(a->ai_addr, a->ai_addrlen, true);
 	if (err == EADDRINUSE)
-		doctor_say(d, DOCTOR_WRONG, "listener",
+		doctor_say(d, FINDING_WRONG, "listener",
 			   "rdma link show (rdma_rxe has it where it has a device: rdma link "
 			   "delete NAME), ss -lunp 'sport = :4791' (another program)",
 			   "%s: UDP port 4791 of %s, which software RoCE needs, is in use", where,
@@ -230,7 +230,7 @@ static void look_at_rdma(struct doctor *d, const char *where, const char *host, 
 	else if (err)
 		say_unbound(d, where, host, "4791 (UDP)", a->ai_family, err);
 	else
-		doctor_say(d, DOCTOR_OK, "listener", NULL, "%s port %s (RDMA): %s", host, service,
+		doctor_say(d, FINDING_OK, "listener", NULL, "%s port %s (RDMA): %s", host, service,
 			   running ? "the address is there"
 				   : "UDP port 4791 is free, or the target's own");
 	doctor_rdma_buffers(d);
@@ -245,10 +245,10 @@ static void look_at_tcp(struct doctor *d, const char *where, const char *host, c
 	if (err == EADDRINUSE && g_hash_table_contains(d->served, name))
 		err = 0; /* the target that runs has it */
 	if (!err)
-		doctor_say(d, DOCTOR_OK, "listener", NULL, "%s port %s %s", host, service,
+		doctor_say(d, FINDING_OK, "listener", NULL, "%s port %s %s", host, service,
 			   running ? "accepts hosts" : "is free, or the target's own");
 	else if (running)
-		doctor_say(d, DOCTOR_WRONG, "listener",
+		doctor_say(d, FINDING_WRONG, "listener",
 			   "ip addr (is the address there?), nft list ruleset (is it let in?)",
 			   "%s: %s port %s cannot be connected to: %s", where, host, service,
 			   g_strerror(err));
@@ -263,7 +263,7 @@ static void look_at_listener(struct doctor *d, const char *where, const char *ho
 	const struct addrinfo *a = resolve(host, *service ? service : "4420", &list);
 
 	if (!a) {
-		doctor_say(d, DOCTOR_WRONG, "listener",
+		doctor_say(d, FINDING_WRONG, "listener",
 			   "an IPv4 or IPv6 address and a number, such as 192.0.2.1 and 4420",
 			   "%s: \"%s\" port \"%s\" is no address", where, host, service);
 		return;
@@ -298,7 +298,7 @@ static void look_at_call(struct doctor *d, const struct config *config,
 	if (!command_find(method, &c)) {
 		near = command_nearest(method);
 		if (!running)
-			doctor_say(d, DOCTOR_WARNING, "config",
+			doctor_say(d, FINDING_WARNING, "config",
 				   near ? near : "weftd --check-config says what becomes of it",
 				   "%s: there is no such method", where);
 		return;

@@ -59,17 +59,17 @@ static void open_files(struct doctor *d, const char *limits)
 	if (!doctor_limit(limits, "Max open files", &n))
 		return;
 	if (n < FEW_FILES)
-		doctor_say(d, DOCTOR_WRONG, "open files", fix,
+		doctor_say(d, FINDING_WRONG, "open files", fix,
 			   "%s may have only %" G_GUINT64_FORMAT
 			   " files open; each queue of a host is one",
 			   whose(d), n);
 	else if (n < ENOUGH_FILES)
-		doctor_say(d, DOCTOR_WARNING, "open files", fix,
+		doctor_say(d, FINDING_WARNING, "open files", fix,
 			   "%s may have %" G_GUINT64_FORMAT
 			   " files open: enough for some %" G_GUINT64_FORMAT " hosts of 8 queues",
 			   whose(d), n, (n - 100) / 9);
 	else
-		doctor_say(d, DOCTOR_OK, "open files", NULL, "%s may have enough files open",
+		doctor_say(d, FINDING_OK, "open files", NULL, "%s may have enough files open",
 			   whose(d));
 }
 
@@ -80,13 +80,13 @@ static void locked(struct doctor *d, const char *limits)
 	if (!doctor_limit(limits, "Max locked memory", &n))
 		return;
 	if (n < ENOUGH_LOCKED)
-		doctor_say(d, DOCTOR_WARNING, "memlock",
+		doctor_say(d, FINDING_WARNING, "memlock",
 			   "LimitMEMLOCK=infinity in the service, or ulimit -l unlimited",
 			   "%s may lock only %" G_GUINT64_FORMAT
 			   " KiB; kernels before 5.12 take rings of io_uring from that",
 			   whose(d), n / 1024);
 	else
-		doctor_say(d, DOCTOR_OK, "memlock", NULL, "%s may lock enough memory", whose(d));
+		doctor_say(d, FINDING_OK, "memlock", NULL, "%s may lock enough memory", whose(d));
 }
 
 static void limits_of(struct doctor *d)
@@ -144,18 +144,18 @@ static void memory(struct doctor *d)
 	guint64 there = available();
 
 	if (limit < needed)
-		doctor_say(d, DOCTOR_WRONG, "memory",
+		doctor_say(d, FINDING_WRONG, "memory",
 			   "MemoryMax= of the service, or less in malloc bdevs",
 			   "%s allows %" G_GUINT64_FORMAT " MiB; buffers of a reactor and malloc "
 			   "bdevs may take %" G_GUINT64_FORMAT " MiB",
 			   where, limit / MIB, needed / MIB);
 	else if (!d->reachable && there < needed)
-		doctor_say(d, DOCTOR_WRONG, "memory", "less in malloc bdevs, or more memory",
+		doctor_say(d, FINDING_WRONG, "memory", "less in malloc bdevs, or more memory",
 			   "%" G_GUINT64_FORMAT " MiB are available; buffers of a reactor and "
 			   "malloc bdevs may take %" G_GUINT64_FORMAT " MiB",
 			   there / MIB, needed / MIB);
 	else
-		doctor_say(d, DOCTOR_OK, "memory", NULL,
+		doctor_say(d, FINDING_OK, "memory", NULL,
 			   "%" G_GUINT64_FORMAT " MiB are available, and no control group allows "
 			   "too little",
 			   there / MIB);
@@ -171,10 +171,10 @@ static void io_uring(struct doctor *d)
 
 	if (fd >= 0) {
 		close((int)fd);
-		doctor_say(d, DOCTOR_OK, "io_uring", NULL, "the kernel offers it");
+		doctor_say(d, FINDING_OK, "io_uring", NULL, "the kernel offers it");
 		return;
 	}
-	doctor_say(d, DOCTOR_WARNING, "io_uring",
+	doctor_say(d, FINDING_WARNING, "io_uring",
 		   errno == ENOSYS
 			   ? "a kernel from 5.19 on"
 			   : "sysctl kernel.io_uring_disabled=0, or allow io_uring_setup in the "
@@ -188,7 +188,7 @@ static void module(struct doctor *d)
 	struct utsname u;
 
 	if (g_file_test("/sys/module/nvme_tcp", G_FILE_TEST_IS_DIR)) {
-		doctor_say(d, DOCTOR_OK, "nvme-tcp", NULL,
+		doctor_say(d, FINDING_OK, "nvme-tcp", NULL,
 			   "is loaded: this machine can be a host too");
 		return;
 	}
@@ -196,10 +196,10 @@ static void module(struct doctor *d)
 	list = g_strdup_printf("/lib/modules/%s/modules.dep", u.release);
 	text = doctor_read(list);
 	if (text && strstr(text, "/nvme-tcp.ko"))
-		doctor_say(d, DOCTOR_OK, "nvme-tcp", NULL,
+		doctor_say(d, FINDING_OK, "nvme-tcp", NULL,
 			   "is there, not loaded: modprobe nvme-tcp makes this machine a host");
 	else
-		doctor_say(d, DOCTOR_OK, "nvme-tcp", NULL,
+		doctor_say(d, FINDING_OK, "nvme-tcp", NULL,
 			   "the kernel has no such module: this machine can be no host, which a "
 			   "target need not be");
 }
@@ -214,12 +214,12 @@ static void processors(struct doctor *d)
 	if (sched_getaffinity(d->pid, sizeof(set), &set) == 0)
 		allowed = CPU_COUNT(&set);
 	if (isolated && *isolated)
-		doctor_say(d, DOCTOR_OK, "processors", NULL,
+		doctor_say(d, FINDING_OK, "processors", NULL,
 			   "%d of %ld may be used; %s are isolated: weftd -m [%s] puts reactors "
 			   "there",
 			   allowed, online, isolated, isolated);
 	else
-		doctor_say(d, DOCTOR_OK, "processors", NULL, "%d of %ld may be used", allowed,
+		doctor_say(d, FINDING_OK, "processors", NULL, "%d of %ld may be used", allowed,
 			   online);
 }
 
@@ -231,15 +231,15 @@ static void clocks(struct doctor *d)
 
 	if (source && (strcmp(source, "hpet") == 0 || strcmp(source, "acpi_pm") == 0 ||
 		       strcmp(source, "jiffies") == 0))
-		doctor_say(d, DOCTOR_WARNING, "clock",
+		doctor_say(d, FINDING_WARNING, "clock",
 			   "find out why the kernel gave up the TSC (dmesg | grep -i tsc)",
 			   "the kernel keeps time with %s, which is slow to read", source);
 	else if (adjtimex(&t) == TIME_ERROR || (t.status & STA_UNSYNC))
-		doctor_say(d, DOCTOR_WARNING, "clock", "chrony or systemd-timesyncd",
+		doctor_say(d, FINDING_WARNING, "clock", "chrony or systemd-timesyncd",
 			   "nothing keeps it right; times in logs will not agree with those of "
 			   "hosts");
 	else
-		doctor_say(d, DOCTOR_OK, "clock", NULL, "is kept right, and quick to read");
+		doctor_say(d, FINDING_OK, "clock", NULL, "is kept right, and quick to read");
 }
 
 void doctor_host(struct doctor *d)

@@ -53,11 +53,11 @@ void doctor_rdma_buffers(struct doctor *d)
 		return;
 	d->rdma_buffers = true;
 	if (most >= ENOUGH_BUFFER || may_force(d))
-		doctor_say(d, DOCTOR_OK, "rdma buffers", NULL,
+		doctor_say(d, FINDING_OK, "rdma buffers", NULL,
 			   "sockets of software RoCE may have large buffers");
 	else
 		doctor_say(
-			d, DOCTOR_WARNING, "rdma buffers",
+			d, FINDING_WARNING, "rdma buffers",
 			"sysctl -w net.core.rmem_max=67108864 net.core.wmem_max=67108864, before "
 			"the transport is made",
 			"net.core.rmem_max allows software RoCE %" G_GUINT64_FORMAT

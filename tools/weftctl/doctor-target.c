@@ -19,13 +19,13 @@ static void socket_rights(struct doctor *d)
 		return;
 	if (st.st_mode & S_IWOTH)
 		doctor_say(
-			d, DOCTOR_WRONG, "RPC socket",
+			d, FINDING_WRONG, "RPC socket",
 			"chmod 600, or weftd --rpc-group GROUP for a group",
 			"every user of this machine may do anything with the target: %s has mode "
 			"%04o",
 			d->ctl->server, st.st_mode & 07777u);
 	else
-		doctor_say(d, DOCTOR_OK, "RPC socket", NULL, "%s has mode %04o", d->ctl->server,
+		doctor_say(d, FINDING_OK, "RPC socket", NULL, "%s has mode %04o", d->ctl->server,
 			   st.st_mode & 07777u);
 }
 
@@ -48,13 +48,13 @@ static bool reach(struct doctor *d, bool wanted)
 	if (d->reachable)
 		find_pid(d);
 	else if (wanted || error->code == -EACCES)
-		doctor_say(d, DOCTOR_WRONG, "target",
+		doctor_say(d, FINDING_WRONG, "target",
 			   error->code == -EACCES
 				   ? "sudo, or weftd --rpc-group with a group that you are in"
 				   : "systemctl start weftd; or name its socket with weftctl -s",
 			   "%s", ctl_reason(error));
 	else
-		doctor_say(d, DOCTOR_OK, "target", NULL,
+		doctor_say(d, FINDING_OK, "target", NULL,
 			   "none runs at %s, which a file does not need", d->ctl->server);
 	return d->reachable;
 }
@@ -69,7 +69,7 @@ static struct jv_doc *ask(struct doctor *d, const char *method, const char *para
 	struct jv_doc *doc = d->ctl->conn ? ctl_call(d->ctl, method, params, &error) : NULL;
 
 	if (!doc && error) {
-		doctor_say(d, DOCTOR_WRONG, "target", "look at its log: journalctl -u weftd",
+		doctor_say(d, FINDING_WRONG, "target", "look at its log: journalctl -u weftd",
 			   "%s: %s", method, ctl_reason(error));
 		conn_close(g_steal_pointer(&d->ctl->conn));
 	}
@@ -85,16 +85,16 @@ static void kept(struct doctor *d)
 	const char *state = live_text(v, "state");
 
 	if (strcmp(state, "failing") == 0)
-		doctor_say(d, DOCTOR_WRONG, "saving",
+		doctor_say(d, FINDING_WRONG, "saving",
 			   "room and rights for that file; it is tried again every second",
 			   "%s cannot be written: %s. A restart would lose changes",
 			   live_text(v, "file"), live_text(v, "problem"));
 	else if (strcmp(state, "off") == 0)
-		doctor_say(d, DOCTOR_WARNING, "saving",
+		doctor_say(d, FINDING_WARNING, "saving",
 			   "weftd --state FILE, or weftctl save_config > FILE after each change",
 			   "nothing keeps what is changed; a restart forgets it");
 	else if (*state)
-		doctor_say(d, DOCTOR_OK, "saving", NULL, "the configuration is in %s (%s)",
+		doctor_say(d, FINDING_OK, "saving", NULL, "the configuration is in %s (%s)",
 			   live_text(v, "file"), state);
 	jv_doc_unref(doc);
 }
@@ -123,19 +123,19 @@ static void look_at_subsystem(struct doctor *d, const struct jv *v)
 		fix = g_strdup_printf("weftctl nvmf_subsystem_add_listener %s -t tcp -a ADDRESS "
 				      "-s 4420",
 				      nqn);
-		doctor_say(d, DOCTOR_WARNING, "subsystem", fix,
+		doctor_say(d, FINDING_WARNING, "subsystem", fix,
 			   "%s has no listener: no host can find it", nqn);
 	} else if (!(open && open->truth) && !any(v, "hosts")) {
 		fix = g_strdup_printf("weftctl nvmf_subsystem_add_host %s HOSTNQN (on the host: "
 				      "/etc/nvme/hostnqn); refused ones are in the log: "
 				      "journalctl -u weftd -g 'connect refused'",
 				      nqn);
-		doctor_say(d, DOCTOR_WARNING, "subsystem", fix, "%s lets no host connect", nqn);
+		doctor_say(d, FINDING_WARNING, "subsystem", fix, "%s lets no host connect", nqn);
 	} else if (!any(v, "namespaces")) {
 		fix = g_strdup_printf("weftctl nvmf_subsystem_add_ns %s BDEV", nqn);
-		doctor_say(d, DOCTOR_WARNING, "subsystem", fix, "%s has no namespace", nqn);
+		doctor_say(d, FINDING_WARNING, "subsystem", fix, "%s has no namespace", nqn);
 	} else {
-		doctor_say(d, DOCTOR_OK, "subsystem", NULL, "%s can be used", nqn);
+		doctor_say(d, FINDING_OK, "subsystem", NULL, "%s can be used", nqn);
 	}
 }
 
@@ -173,13 +173,13 @@ static void reactors(struct doctor *d)
 		waiting += live_number(v, "commands_waiting");
 	}
 	if (list && waits + waiting > 0)
-		doctor_say(d, DOCTOR_WARNING, "buffers",
+		doctor_say(d, FINDING_WARNING, "buffers",
 			   "more reactors (weftd -m), smaller queues (nvmf_create_transport -q)",
 			   "commands had to wait for a buffer %" G_GUINT64_FORMAT
 			   " times; %" G_GUINT64_FORMAT " wait now",
 			   waits, waiting);
 	else if (list)
-		doctor_say(d, DOCTOR_OK, "buffers", NULL, "no command had to wait for one");
+		doctor_say(d, FINDING_OK, "buffers", NULL, "no command had to wait for one");
 	jv_doc_unref(doc);
 }
 
@@ -216,7 +216,7 @@ void doctor_target(struct doctor *d, bool wanted)
 	if (!doc)
 		return;
 	jv_doc_unref(doc);
-	doctor_say(d, DOCTOR_OK, "target", NULL, "answers at %s", d->ctl->server);
+	doctor_say(d, FINDING_OK, "target", NULL, "answers at %s", d->ctl->server);
 	socket_rights(d);
 	kept(d);
 	transports(d);

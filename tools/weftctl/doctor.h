@@ -10,16 +10,8 @@
 #include <sys/types.h>
 
 #include "target/config/config.h"
+#include "tools/weft-setup/findings.h"
 #include "tools/weftctl/weftctl.h"
-
-enum doctor_status { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_WRONG };
-
-struct doctor_finding {
-	enum doctor_status status;
-	char *what; /* "open files", "listener" */
-	char *text;
-	char *fix; /* a command or setting; NULL when all is right */
-};
 
 struct doctor {
 	struct ctl *ctl;
@@ -33,7 +25,7 @@ struct doctor {
 };
 
 /* fix NULL: it is right. */
-void doctor_say(struct doctor *d, enum doctor_status status, const char *what, const char *fix,
+void doctor_say(struct doctor *d, enum finding_status status, const char *what, const char *fix,
 		const char *format, ...) G_GNUC_PRINTF(5, 6);
 /* A whole small file without the line end; NULL: it cannot be read. Caller frees. */
 char *doctor_read(const char *path);

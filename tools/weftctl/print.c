@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* JSON for people and for scripts that compare texts: as Python prints it. */
-#include <string.h>
+#include "tools/weftctl/print.h"
 
-#include "tools/weftctl/weftctl.h"
+#include <string.h>
 
 void append_quoted(GString *out, const char *s, size_t len)
 {

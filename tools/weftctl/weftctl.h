@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "target/rpc/json.h"
+#include "tools/weftctl/print.h"
 
 /* Exit statuses. */
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
@@ -125,15 +126,6 @@ bool completion_print(const char *shell);
 
 /* --- printing ------------------------------------------------------------------------------- */
 
-/*
- * JSON as Python's json.dumps(v, indent=step) prints it; a step below 0 is its form on
- * one line. indent is that of the line it begins on.
- */
-void print_json(GString *out, const struct jv *v, int step, unsigned indent);
-/* Prints a JSON text so, and a line end. */
-void print_indented(const char *json, int step);
-/* A string as JSON. */
-void append_quoted(GString *out, const char *s, size_t len);
 /* A result for people, as a table. False: there is none for this method. */
 bool view_append(GString *out, const char *method, const struct jv *result);
 

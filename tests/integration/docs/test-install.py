@@ -10,12 +10,14 @@ import unittest
 
 BUILD = sys.argv.pop(1)
 FILES = ["bin/weftd", "bin/weftctl", "bin/weft-host", "bin/weft-sim", "bin/weft-trace",
+         "bin/weft-setup",
          "lib/systemd/system/weftd.service", "share/doc/weft/weftd-storage.conf",
+         "share/doc/weft/weftd-rdma.conf",
          "share/weft/grafana/weft.json", "share/bash-completion/completions/weftctl",
          "lib/weft/weft-rnic-verbs.so",
          "share/zsh/site-functions/_weftctl", "share/fish/vendor_completions.d/weftctl.fish"]
 MANUALS = [f"share/man/man{page[-1]}/{page}" for page in
-           ("weftd.8", "weftctl.1", "weft-host.1", "weft-sim.1", "weft-trace.1")]
+           ("weftd.8", "weftctl.1", "weft-host.1", "weft-setup.1", "weft-sim.1", "weft-trace.1")]
 
 
 class Install(unittest.TestCase):
@@ -34,7 +36,7 @@ class Install(unittest.TestCase):
         with open(f"{top}/lib/systemd/system/weftd.service", encoding="utf-8") as f:
             program = re.search(r"(?m)^ExecStart=(\S+) ", f.read()).group(1)
         self.assertEqual(program, prefix + "/bin/weftd")
-        for path in FILES[:5]:
+        for path in FILES[:6]:
             r = subprocess.run([f"{top}/{path}", "--help"], text=True, capture_output=True,
                                timeout=60)
             self.assertEqual((r.returncode, r.stderr), (0, ""), path)
