@@ -8,22 +8,21 @@
 #include <string.h>
 
 #include "hw/env.h"
-#include "hw/roce/roce.h"
+#include "tests/unit/roce/wire.h"
 
 #define MTU 1024
 #define AREA 65536
 #define FLIGHT 4096
 
-struct packet {
+struct flight {
 	uint64_t at; /* arrives */
 	unsigned to; /* which side */
-	size_t len;
-	uint8_t bytes[ROCE_PACKET_MAX + 64];
+	struct wire_packet *packet;
 };
 
 struct side {
 	struct roce_binding binding;
-	struct wire *wire;
+	struct link *link;
 	unsigned index;
 	struct roce_device *dev;
 	struct net_addr addr;
@@ -38,9 +37,9 @@ struct side {
 	unsigned events; /* bit a kind */
 };
 
-struct wire {
+struct link {
 	struct side sides[2];
-	struct packet *flight[FLIGHT];
+	struct flight flight[FLIGHT];
 	unsigned nflight;
 	uint64_t now;
 	GRand *rand;
@@ -50,33 +49,24 @@ struct wire {
 	uint64_t sent;
 };
 
-/* --- the wire ------------------------------------------------------------------------- */
+/* --- the link ------------------------------------------------------------------------- */
 
-static void launch(struct wire *w, unsigned to, const struct roce_tx *tx, uint64_t delay)
+static void launch(struct link *w, unsigned to, const struct roce_tx *tx, uint64_t delay)
 {
-	struct packet *p = g_new(struct packet, 1);
-
-	p->at = w->now + delay;
-	p->to = to;
-	p->len = 0;
-	for (unsigned i = 0; i < tx->niov; i++) {
-		memcpy(p->bytes + p->len, tx->iov[i].iov_base, tx->iov[i].iov_len);
-		p->len += tx->iov[i].iov_len;
-	}
-	g_assert_cmpuint(p->len, ==, tx->len);
 	g_assert_cmpuint(w->nflight, <, FLIGHT);
-	w->flight[w->nflight++] = p;
+	w->flight[w->nflight++] =
+		(struct flight){ .at = w->now + delay, .to = to, .packet = wire_packet_new(tx) };
 }
 
-static bool chance(struct wire *w, unsigned of_1000)
+static bool chance(struct link *w, unsigned of_1000)
 {
 	return (unsigned)g_rand_int_range(w->rand, 0, 1000) < of_1000;
 }
 
-static bool wire_send(struct roce_binding *binding, unsigned shard, const struct roce_tx *tx)
+static bool link_send(struct roce_binding *binding, unsigned shard, const struct roce_tx *tx)
 {
 	struct side *s = (struct side *)binding;
-	struct wire *w = s->wire;
+	struct link *w = s->link;
 
 	(void)shard;
 	if (w->sent++ < 32 && w->drops >> (w->sent - 1) & 1)
@@ -89,45 +79,29 @@ static bool wire_send(struct roce_binding *binding, unsigned shard, const struct
 	return true;
 }
 
-static void wire_flush(struct roce_binding *binding, unsigned shard)
-{
-	(void)binding;
-	(void)shard;
-}
+static const struct roce_binding_ops link_ops = { .send = link_send,
+						  .flush = wire_nothing,
+						  .wake = wire_nothing };
 
-static void wire_wake(struct roce_binding *binding, unsigned shard)
+static void deliver(struct link *w, unsigned i)
 {
-	(void)binding;
-	(void)shard;
-}
-
-static const struct roce_binding_ops wire_ops = { .send = wire_send,
-						  .flush = wire_flush,
-						  .wake = wire_wake };
-
-static void deliver(struct wire *w, unsigned i)
-{
-	struct packet *p = w->flight[i];
-	struct side *s = &w->sides[p->to];
-	struct roce_icrc_flow flow;
-	struct net_addr from = w->sides[!p->to].addr, to = s->addr;
+	struct side *s = &w->sides[w->flight[i].to];
+	struct wire_packet *p = w->flight[i].packet;
 
 	memmove(&w->flight[i], &w->flight[i + 1], (--w->nflight - i) * sizeof(w->flight[0]));
-	from.port = w->sides[!p->to].addr.port;
-	roce_icrc_flow_init(&flow, &from, &to);
-	g_assert_true(roce_icrc_good(&flow, p->bytes, p->len));
-	roce_shard_receive(roce_device_shard(s->dev, 0), &from, &to, 0, p->bytes, p->len, w->now);
+	roce_shard_receive(roce_device_shard(s->dev, 0), &p->from, &p->to, 0, p->bytes, p->len,
+			   w->now);
 	g_free(p);
 }
 
 /* One step: what is due arrives, both sides run, time goes on to the next thing. False: nothing is
  * left. */
-static bool step(struct wire *w)
+static bool step(struct link *w)
 {
 	uint64_t next = HW_NEVER;
 
 	for (unsigned i = 0; i < w->nflight;) {
-		if (w->flight[i]->at <= w->now)
+		if (w->flight[i].at <= w->now)
 			deliver(w, i);
 		else
 			i++;
@@ -139,7 +113,7 @@ static bool step(struct wire *w)
 			;
 	}
 	for (unsigned i = 0; i < w->nflight; i++)
-		next = MIN(next, w->flight[i]->at);
+		next = MIN(next, w->flight[i].at);
 	for (unsigned i = 0; i < 2; i++)
 		next = MIN(next, roce_shard_deadline(roce_device_shard(w->sides[i].dev, 0)));
 	if (next == HW_NEVER)
@@ -149,7 +123,7 @@ static bool step(struct wire *w)
 }
 
 /* Until nothing happens any more. */
-static void settle(struct wire *w)
+static void settle(struct link *w)
 {
 	unsigned steps = 0;
 
@@ -169,7 +143,7 @@ static void qp_event(struct roce_qp *qp, enum ibv_event_type type, void *user)
 
 static const struct hw no_hw;
 
-static void side_open(struct wire *w, unsigned index, bool srq)
+static void side_open(struct link *w, unsigned index, bool srq)
 {
 	struct side *s = &w->sides[index];
 	struct roce_params params = { .name = "soft",
@@ -187,8 +161,8 @@ static void side_open(struct wire *w, unsigned index, bool srq)
 				     .user = s };
 	struct ibv_srq_attr attr = { .max_wr = 64, .max_sge = 4 };
 
-	s->binding.ops = &wire_ops;
-	s->wire = w;
+	s->binding.ops = &link_ops;
+	s->link = w;
 	s->index = index;
 	s->iova = 0x100000 * (index + 1);
 	s->memory = g_malloc0(AREA);
@@ -223,7 +197,7 @@ static void side_connect(struct side *s, const struct side *peer)
 				.min_rnr_timer = 1,
 				.flow_control = true };
 	struct roce_rts rts = { .sq_psn = roce_qp_first_psn(peer->qp),
-				.timeout = s->wire->timeout,
+				.timeout = s->link->timeout,
 				.retry_count = 7,
 				.rnr_retry = 7,
 				.max_rd_atomic = 4 };
@@ -232,21 +206,21 @@ static void side_connect(struct side *s, const struct side *peer)
 	g_assert_cmpint(roce_qp_rts(s->qp, &rts), ==, 0);
 }
 
-static void open_slow(struct wire *w, uint32_t seed, bool srq, uint8_t timeout)
+static void open_slow(struct link *w, uint32_t seed, bool srq, uint8_t timeout)
 {
-	*w = (struct wire){ .rand = g_rand_new_with_seed(seed), .timeout = timeout };
+	*w = (struct link){ .rand = g_rand_new_with_seed(seed), .timeout = timeout };
 	side_open(w, 0, srq);
 	side_open(w, 1, srq);
 	side_connect(&w->sides[0], &w->sides[1]);
 	side_connect(&w->sides[1], &w->sides[0]);
 }
 
-static void open_wire(struct wire *w, uint32_t seed, bool srq)
+static void open_link(struct link *w, uint32_t seed, bool srq)
 {
 	open_slow(w, seed, srq, 6);
 }
 
-static void close_wire(struct wire *w)
+static void close_link(struct link *w)
 {
 	settle(w);
 	for (unsigned i = 0; i < 2; i++) {
@@ -282,7 +256,7 @@ static void receive(struct side *s, uint64_t wr_id, uint32_t at, uint32_t len)
 static int post(struct side *s, enum ibv_wr_opcode opcode, uint64_t wr_id, uint32_t at,
 		uint32_t len, uint32_t remote, uint32_t rkey)
 {
-	const struct side *peer = &s->wire->sides[!s->index];
+	const struct side *peer = &s->link->sides[!s->index];
 	struct ibv_sge sge = { .addr = s->iova + at, .length = len, .lkey = roce_mr_lkey(s->mr) };
 	struct ibv_send_wr wr = { .wr_id = wr_id,
 				  .opcode = opcode,
@@ -302,7 +276,7 @@ static int post(struct side *s, enum ibv_wr_opcode opcode, uint64_t wr_id, uint3
 
 static uint32_t peer_rkey(const struct side *s)
 {
-	return roce_mr_rkey(s->wire->sides[!s->index].mr);
+	return roce_mr_rkey(s->link->sides[!s->index].mr);
 }
 
 static struct ibv_wc expect(struct side *s, uint64_t wr_id, enum ibv_wc_status status)
@@ -336,9 +310,9 @@ static void fill(uint8_t *to, uint32_t len, unsigned what)
 static void test_operations(gconstpointer srq)
 {
 	static const uint32_t lens[] = { 0, 1, 3, 4, MTU - 1, MTU, MTU + 1, 2 * MTU, 5 * MTU + 7 };
-	struct wire w;
+	struct link w;
 
-	open_wire(&w, 1, GPOINTER_TO_INT(srq));
+	open_link(&w, 1, GPOINTER_TO_INT(srq));
 	for (unsigned i = 0; i < G_N_ELEMENTS(lens); i++) {
 		struct side *a = &w.sides[0], *b = &w.sides[1];
 		uint32_t len = lens[i];
@@ -367,18 +341,18 @@ static void test_operations(gconstpointer srq)
 		expect_nothing(a);
 		expect_nothing(b);
 	}
-	close_wire(&w);
+	close_link(&w);
 }
 
 /* A window can be used until it is invalidated with the answer, and not after. */
 static void test_invalidate(void)
 {
-	struct wire w;
+	struct link w;
 	struct side *a = &w.sides[0], *b = &w.sides[1];
 	struct ibv_wc wc;
 	uint32_t key;
 
-	open_wire(&w, 2, false);
+	open_link(&w, 2, false);
 	g_assert_cmpint(roce_qp_post_bind(b->qp, b->mw, b->mr, b->iova + 4096, 4096,
 					  IBV_ACCESS_REMOTE_WRITE, 1, IBV_SEND_SIGNALED),
 			==, 0);
@@ -400,18 +374,18 @@ static void test_invalidate(void)
 	expect(a, 5, IBV_WC_REM_ACCESS_ERR);
 	g_assert_cmpint(roce_qp_state(b->qp), ==, IBV_QPS_ERR);
 	g_assert_true(b->events & 1u << IBV_EVENT_QP_ACCESS_ERR);
-	close_wire(&w);
+	close_link(&w);
 }
 
 /* What a peer may not touch: nothing of it changes, and it hears of it. */
 static void test_access(gconstpointer arg)
 {
 	unsigned kind = GPOINTER_TO_UINT(arg);
-	struct wire w;
+	struct link w;
 	struct side *a = &w.sides[0], *b = &w.sides[1];
 	g_autofree uint8_t *before = g_malloc(AREA);
 
-	open_wire(&w, 3, false);
+	open_link(&w, 3, false);
 	fill(a->memory, 8192, 5);
 	memcpy(before, b->memory, AREA);
 	switch (kind) {
@@ -431,16 +405,16 @@ static void test_access(gconstpointer arg)
 	settle(&w);
 	expect(a, 1, IBV_WC_REM_ACCESS_ERR);
 	g_assert_cmpmem(b->memory, AREA, before, AREA);
-	close_wire(&w);
+	close_link(&w);
 }
 
 /* A receive that is too short, and memory that is not registered. */
 static void test_local_errors(void)
 {
-	struct wire w;
+	struct link w;
 	struct side *a = &w.sides[0], *b = &w.sides[1];
 
-	open_wire(&w, 4, false);
+	open_link(&w, 4, false);
 	receive(b, 9, 0, 100);
 	receive(b, 10, 0, 100);
 	post(a, IBV_WR_SEND, 1, 0, 101, 0, 0);
@@ -452,24 +426,24 @@ static void test_local_errors(void)
 	expect(b, 10, IBV_WC_WR_FLUSH_ERR);
 	g_assert_cmpint(post(a, IBV_WR_SEND, 3, 0, 1, 0, 0), ==, 0);
 	expect(a, 3, IBV_WC_WR_FLUSH_ERR);
-	close_wire(&w);
+	close_link(&w);
 
-	open_wire(&w, 5, false);
+	open_link(&w, 5, false);
 	receive(b, 9, AREA - 10, 100);
 	post(a, IBV_WR_SEND, 1, 0, 50, 0, 0);
 	settle(&w);
 	expect(a, 1, IBV_WC_REM_OP_ERR);
 	expect(b, 9, IBV_WC_LOC_PROT_ERR);
-	close_wire(&w);
+	close_link(&w);
 }
 
 /* Nobody receives yet: the sender waits and tries again, until somebody does. */
 static void test_rnr(void)
 {
-	struct wire w;
+	struct link w;
 	struct side *a = &w.sides[0], *b = &w.sides[1];
 
-	open_wire(&w, 6, true);
+	open_link(&w, 6, true);
 	fill(a->memory, 3000, 1);
 	post(a, IBV_WR_SEND, 1, 0, 3000, 0, 0);
 	for (int i = 0; i < 200; i++)
@@ -481,16 +455,16 @@ static void test_rnr(void)
 	expect(a, 1, IBV_WC_SUCCESS);
 	expect(b, 5, IBV_WC_SUCCESS);
 	g_assert_cmpmem(b->memory + 8192, 3000, a->memory, 3000);
-	close_wire(&w);
+	close_link(&w);
 }
 
 /* A peer that has gone: the retries are used up, then all is flushed. */
 static void test_gone(void)
 {
-	struct wire w;
+	struct link w;
 	struct side *a = &w.sides[0];
 
-	open_wire(&w, 7, false);
+	open_link(&w, 7, false);
 	w.loss = 1000;
 	post(a, IBV_WR_SEND, 1, 0, 3000, 0, 0);
 	post(a, IBV_WR_SEND, 2, 0, 10, 0, 0);
@@ -498,7 +472,7 @@ static void test_gone(void)
 	expect(a, 1, IBV_WC_RETRY_EXC_ERR);
 	expect(a, 2, IBV_WC_WR_FLUSH_ERR);
 	g_assert_cmpuint(roce_shard_stats(roce_device_shard(a->dev, 0))->timeouts, ==, 8);
-	close_wire(&w);
+	close_link(&w);
 }
 
 #define LINUX_TIMEOUT 19 /* 2.1 s, as Linux's CM asks for */
@@ -513,7 +487,7 @@ static void test_lost_tail(void)
 	} cases[] = { { 1u << 2, 1, 0 }, { 1u << 3, 1, 0 }, { 1u << 0 | 1u << 4, 1, 1 } };
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
-		struct wire w;
+		struct link w;
 		struct side *a = &w.sides[0], *b = &w.sides[1];
 		const struct roce_stats *stats;
 		struct ibv_wc wc;
@@ -535,14 +509,14 @@ static void test_lost_tail(void)
 		g_assert_cmpuint(stats->timeouts, ==, cases[i].timeouts);
 		g_assert_cmpuint(stats->naks_received, ==, cases[i].naks);
 		g_assert_cmpuint(ended, <, 100 * UINT64_C(1000000));
-		close_wire(&w);
+		close_link(&w);
 	}
 }
 
 /* Early timeouts are no retries: a peer that is away is waited for as long as was agreed on. */
 static void test_gone_slow(void)
 {
-	struct wire w;
+	struct link w;
 	struct side *a = &w.sides[0];
 
 	open_slow(&w, 9, false, LINUX_TIMEOUT);
@@ -552,7 +526,7 @@ static void test_gone_slow(void)
 	expect(a, 1, IBV_WC_RETRY_EXC_ERR);
 	g_assert_cmpuint(roce_shard_stats(roce_device_shard(a->dev, 0))->timeouts, ==, 5 + 8);
 	g_assert_cmpuint(w.now, >, 8 * (UINT64_C(4096) << LINUX_TIMEOUT));
-	close_wire(&w);
+	close_link(&w);
 }
 
 /*
@@ -562,9 +536,9 @@ static void test_gone_slow(void)
 static void test_faults(gconstpointer arg)
 {
 	uint32_t seed = GPOINTER_TO_UINT(arg);
-	struct wire w;
+	struct link w;
 
-	open_wire(&w, seed, seed % 2);
+	open_link(&w, seed, seed % 2);
 	w.loss = seed % 5 * 20;
 	w.twice = seed % 3 * 20;
 	w.late = seed % 4 * 15;
@@ -603,7 +577,7 @@ static void test_faults(gconstpointer arg)
 		expect_nothing(&w.sides[0]);
 		expect_nothing(&w.sides[1]);
 	}
-	close_wire(&w);
+	close_link(&w);
 }
 
 int main(int argc, char **argv)

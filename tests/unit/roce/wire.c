@@ -22,13 +22,11 @@ static uint32_t dest_qpn(const uint8_t *bth)
 	return (uint32_t)bth[5] << 16 | (uint32_t)bth[6] << 8 | bth[7];
 }
 
-static bool wire_send(struct roce_binding *binding, unsigned shard, const struct roce_tx *tx)
+struct wire_packet *wire_packet_new(const struct roce_tx *tx)
 {
-	struct wire_end *end = (struct wire_end *)binding, *peer = peer_of(end);
 	struct wire_packet *p = g_new0(struct wire_packet, 1);
 	struct roce_icrc_flow flow;
 
-	(void)shard;
 	p->from = *tx->from;
 	p->to = *tx->to;
 	for (unsigned i = 0; i < tx->niov; i++) {
@@ -38,6 +36,21 @@ static bool wire_send(struct roce_binding *binding, unsigned shard, const struct
 	g_assert_cmpuint(p->len, ==, tx->len);
 	roce_icrc_flow_init(&flow, &p->from, &p->to);
 	g_assert_true(roce_icrc_good(&flow, p->bytes, p->len));
+	return p;
+}
+
+void wire_nothing(struct roce_binding *binding, unsigned shard)
+{
+	(void)binding;
+	(void)shard;
+}
+
+static bool wire_send(struct roce_binding *binding, unsigned shard, const struct roce_tx *tx)
+{
+	struct wire_end *end = (struct wire_end *)binding, *peer = peer_of(end);
+	struct wire_packet *p = wire_packet_new(tx);
+
+	(void)shard;
 	end->sent++;
 	if (end->cut || (end->pass != NULL && !end->pass(end, p, end->user)))
 		g_free(p);
@@ -46,21 +59,9 @@ static bool wire_send(struct roce_binding *binding, unsigned shard, const struct
 	return true;
 }
 
-static void wire_flush(struct roce_binding *binding, unsigned shard)
-{
-	(void)binding;
-	(void)shard;
-}
-
-static void wire_wake(struct roce_binding *binding, unsigned shard)
-{
-	(void)binding;
-	(void)shard;
-}
-
 static const struct roce_binding_ops binding_ops = { .send = wire_send,
-						     .flush = wire_flush,
-						     .wake = wire_wake };
+						     .flush = wire_nothing,
+						     .wake = wire_nothing };
 
 static int io_open(struct roce_io *io, unsigned index, struct reactor *reactor,
 		   struct roce_shard *shard)

@@ -19,6 +19,11 @@ struct wire_packet {
 	uint8_t bytes[ROCE_PACKET_MAX + 64];
 };
 
+/* What is sent, as bytes; its length and its ICRC are as they must be. g_free() it. */
+struct wire_packet *wire_packet_new(const struct roce_tx *tx);
+/* .flush and .wake of a binding whose test runs everybody anyway. */
+void wire_nothing(struct roce_binding *binding, unsigned shard);
+
 struct wire_end {
 	struct roce_io io; /* what roce_soft_new() gets */
 	struct wire *wire;
