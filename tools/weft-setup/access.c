@@ -94,7 +94,7 @@ static void read_limits(struct rdma_user *user, const char *text)
 void rdma_user(struct rdma_look *look, pid_t pid)
 {
 	struct rdma_user *user = &look->user;
-	g_autofree char *dir = NULL, *status = NULL, *limits = NULL;
+	g_autofree char *dir = NULL, *status = NULL, *limits = NULL, *group = NULL;
 
 	user->groups = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	user->pid = pid ? pid : find_weftd(look);
@@ -103,6 +103,8 @@ void rdma_user(struct rdma_look *look, pid_t pid)
 	dir = user->pid ? g_strdup_printf("%d", (int)user->pid) : g_strdup("self");
 	status = tree_read(look, "proc/%s/status", dir);
 	limits = tree_read(look, "proc/%s/limits", dir);
+	group = user->pid ? tree_read(look, "proc/%s/cgroup", dir) : NULL;
+	user->of_service = !group || strstr(group, "weftd.service");
 	if (status)
 		read_status(user, status);
 	if (limits)

@@ -328,7 +328,7 @@ static void judge_service(struct judge *j)
 				  "/etc/systemd/system/weftd.service.d/; systemctl daemon-reload";
 	const struct rdma_service *service = &j->look->service;
 
-	if (!service->path)
+	if (!service->path || !j->look->user.of_service)
 		return;
 	if (service->no_devices)
 		WRONG("service", fix, "%s has PrivateDevices=yes: it sees no /dev/infiniband",

@@ -74,6 +74,7 @@ struct rdma_device {
 struct rdma_user {
 	char *name;	     /* "weftd (process 4711)", "a process started here" */
 	pid_t pid;	     /* 0: self */
+	bool of_service;     /* it is, or nobody can say */
 	bool known;	     /* uid and the following have been read */
 	unsigned uid;	     /* effective */
 	GArray *groups;	     /* unsigned: the effective one and the others */

@@ -219,6 +219,10 @@ static void look_at_rdma(struct doctor *d, const char *where, const char *host, 
 		say_unbound(d, where, host, service, a->ai_family, err);
 		return;
 	}
+	if (d->verbs) {
+		doctor_rdma_address(d, where, service, a->ai_addr, a->ai_addrlen);
+		return;
+	}
 	if (!running && !d->rdma)
 		err = doctor_rdma_bind(a->ai_addr, a->ai_addrlen, true);
 	if (err == EADDRINUSE)

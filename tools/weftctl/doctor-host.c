@@ -96,7 +96,8 @@ static void limits_of(struct doctor *d)
 	if (!limits)
 		return;
 	open_files(d, limits);
-	locked(d, limits);
+	if (!d->look) /* then it has been said for RNICs, which need more */
+		locked(d, limits);
 }
 
 /* --- memory --------------------------------------------------------------------------------------

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What software RoCE needs of a machine: UDP port 4791 of the addresses that are listened
- * on, and socket buffers that hold what comes while weftd is at other work.
+ * What RDMA needs of a machine. Software RoCE: UDP port 4791 of the addresses that are
+ * listened on, and socket buffers that hold what comes while weftd is at other work. RNICs:
+ * what weft-setup looks at, and that the addresses are theirs.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tools/weft-setup/rdma.h"
 #include "tools/weftctl/doctor.h"
 
 #define ROCE_PORT 4791
@@ -64,4 +67,54 @@ void doctor_rdma_buffers(struct doctor *d)
 			" KiB for what comes while weftd is busy; what does not fit is lost and "
 			"sent again, which takes time",
 			most / 1024);
+}
+
+/* --- RNICs --------------------------------------------------------------------------- */
+
+void doctor_rdma_devices(struct doctor *d)
+{
+	if (d->look)
+		return;
+	d->look = rdma_look_new(NULL, d->pid);
+	rdma_judge(d->look, true, d->findings);
+}
+
+/* GIDs are made of addresses with RoCE alone. */
+static bool all_roce(const struct rdma_look *look)
+{
+	for (guint i = 0; i < look->devices->len; i++)
+		if (((const struct rdma_device *)look->devices->pdata[i])->kind != RDMA_ROCE)
+			return false;
+	return true;
+}
+
+static bool is_any(const struct sockaddr *addr)
+{
+	if (addr->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)addr)->sin_addr.s_addr == INADDR_ANY;
+	return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
+void doctor_rdma_address(struct doctor *d, const char *where, const char *port,
+			 const struct sockaddr *addr, socklen_t len)
+{
+	const struct rdma_device *dev;
+	char host[NI_MAXHOST];
+
+	doctor_rdma_devices(d);
+	if (getnameinfo(addr, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) != 0)
+		return;
+	dev = rdma_device_at(d->look, host);
+	if (dev)
+		doctor_say(d, FINDING_OK, "listener", NULL, "%s port %s (RDMA): of %s", host, port,
+			   dev->name);
+	else if (is_any(addr) || !all_roce(d->look))
+		doctor_say(d, FINDING_OK, "listener", NULL,
+			   "%s port %s (RDMA): the address is there", host, port);
+	else
+		doctor_say(
+			d, FINDING_WRONG, "listener",
+			"an address of an RNIC (weft-setup rdma lists them); weftd --rnic soft can "
+			"have any",
+			"%s: %s is not an address of any RNIC", where, host);
 }

@@ -150,6 +150,19 @@ static void transports(struct doctor *d)
 	jv_doc_unref(doc);
 }
 
+/* RDMA without the device of software RoCE goes over RNICs, or over none that is left. */
+static void rnics(struct doctor *d)
+{
+	struct jv_doc *doc = d->rdma ? ask(d, "nvmf_get_stats", "") : NULL;
+	const struct jv *list = doc ? jv_member(ctl_result(doc), "rdma_devices") : NULL;
+
+	d->verbs = doc != NULL;
+	for (const struct jv *v = list && list->type == JV_ARRAY ? list->first : NULL; v;
+	     v = v->next)
+		d->verbs &= !g_str_has_prefix(live_text(v, "name"), "soft");
+	jv_doc_unref(doc);
+}
+
 static void subsystems(struct doctor *d)
 {
 	struct jv_doc *doc = ask(d, "nvmf_get_subsystems", "");
@@ -220,10 +233,14 @@ void doctor_target(struct doctor *d, bool wanted)
 	socket_rights(d);
 	kept(d);
 	transports(d);
+	if (d->rdma)
+		rnics(d);
 	subsystems(d);
 	reactors(d);
 	if (!wanted)
 		return; /* it is a file that is looked at */
+	if (d->rdma && d->verbs)
+		doctor_rdma_devices(d);
 	look_at_part(d, "bdev");
 	look_at_part(d, "nvmf");
 	look_at_part(d, "metrics");

@@ -2,6 +2,7 @@
 /* weftctl doctor: the order of things, and how they are shown. */
 #include <string.h>
 
+#include "tools/weft-setup/rdma.h"
 #include "tools/weftctl/doctor.h"
 #include "tools/weftctl/live.h"
 
@@ -77,6 +78,7 @@ int run_doctor(struct ctl *ctl, const struct jv *params)
 		return EXIT_USAGE;
 	d.findings = findings_new();
 	d.served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	d.verbs = rdma_present(NULL); /* weftd --rnic auto; one that runs is asked */
 	doctor_target(&d, !*path);
 	if (*path)
 		look_at_file(&d, path);
@@ -86,6 +88,8 @@ int run_doctor(struct ctl *ctl, const struct jv *params)
 	else
 		findings_print(d.findings, params && jv_member(params, "quiet"));
 	status = findings_count(d.findings, FINDING_WRONG) > 0 ? EXIT_FAILED : EXIT_OK;
+	if (d.look)
+		rdma_look_free(d.look);
 	g_hash_table_unref(d.served);
 	g_array_unref(d.findings);
 	return status;

@@ -15,12 +15,14 @@
 
 struct doctor {
 	struct ctl *ctl;
-	bool reachable;	    /* there is a target at the socket */
-	pid_t pid;	    /* its process; 0: not known */
-	GHashTable *served; /* "tcp address port" that it listens on, of each transport */
-	bool rdma;	    /* it has that transport */
-	bool rdma_buffers;  /* they have been looked at */
-	guint64 memory;	    /* bytes that the configuration takes */
+	bool reachable;		/* there is a target at the socket */
+	pid_t pid;		/* its process; 0: not known */
+	GHashTable *served;	/* "tcp address port" that it listens on, of each transport */
+	bool rdma;		/* it has that transport */
+	bool verbs;		/* over RNICs, or it would be */
+	bool rdma_buffers;	/* they have been looked at */
+	struct rdma_look *look; /* the RNICs, when they have been looked at */
+	guint64 memory;		/* bytes that the configuration takes */
 	GArray *findings;
 };
 
@@ -42,6 +44,11 @@ char *doctor_served(const char *trtype, const char *address, const char *port);
 /* Of software RoCE: 0 or an errno. port: its own, else any. */
 int doctor_rdma_bind(const struct sockaddr *addr, socklen_t len, bool port);
 void doctor_rdma_buffers(struct doctor *d);
+/* What weft-setup says of the RNICs. */
+void doctor_rdma_devices(struct doctor *d);
+/* Whether an address is an RNIC's; where: who wants it. */
+void doctor_rdma_address(struct doctor *d, const char *where, const char *port,
+			 const struct sockaddr *addr, socklen_t len);
 
 /* --- for tests ---------------------------------------------------------------------------------
  */

@@ -287,6 +287,12 @@ class Setup(unittest.TestCase):
             self.assertEqual(self.bad(m), [])
             m.file("etc/systemd/system/weftd.service.d/zz.conf", "[Service]\nLimitMEMLOCK=64M")
             self.one(self.bad(m), "memlock", "wrong", "LimitMEMLOCK=64M")
+            # a weftd that runs counts, if it is not the service's
+            m.file("proc/4711/comm", "weftd")
+            m.memlock("unlimited", 4711)
+            for group, n in (("/system.slice/weftd.service", 1), ("/user.slice/session-2.scope", 0)):
+                m.file("proc/4711/cgroup", "0::" + group)
+                self.assertEqual(len(self.bad(m)), n, group)
 
     # --- files of anybody ---
 
