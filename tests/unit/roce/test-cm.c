@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Connection management against a stranger that says what it likes: what it says twice,
+ * what comes for an id that has moved to another reactor or is gone, which numbers ids
+ * get, and what there is no service for. What two well-behaved ends do is in
+ * tests/seam/rnic-cm.c.
+ */
+#include <string.h>
+
+#include "hw/roce/cm.h"
+#include "target/core/rnic.h"
+#include "tests/unit/core/fake-hw.h"
+#include "tests/unit/roce/wire.h"
+
+#define PORT 4420
+#define TID UINT64_C(0x1122334455667788)
+
+struct lab {
+	struct fake_hw *hw, *far_hw;
+	struct wire *wire;
+	struct hw_rnic *rnic, *far;
+	struct core *core, *far_core;
+	struct rnic_ctx *ctx[2]; /* of both reactors */
+	struct rnic_ctx *far_ctx;
+	struct rnic_id *listener;
+	GPtrArray *requests; /* struct rnic_id*, as they came */
+	struct roce_cm said; /* the last that the stranger was told; private data is gone */
+	uint32_t local_id;   /* ... and the id of whoever said it */
+	unsigned times;	     /* ... since it was last asked */
+};
+
+static void event(struct rnic_id *id, const struct rnic_cm_event *e, void *user)
+{
+	struct lab *lab = user;
+
+	(void)id;
+	if (e->type == RDMA_CM_EVENT_CONNECT_REQUEST)
+		g_ptr_array_add(lab->requests, e->id);
+}
+
+static const struct rnic_id_cb id_cb = { .event = event };
+
+static void heard(void *user, const struct net_addr *from, const struct net_addr *to,
+		  const uint8_t *mad, uint64_t now)
+{
+	struct lab *lab = user;
+
+	(void)from;
+	(void)to;
+	(void)now;
+	g_assert_cmpint(roce_cm_decode(&lab->said, mad, ROCE_MAD_LEN), ==, ROCE_CM_OK);
+	lab->local_id = roce_cm_local_id(mad);
+	lab->times++;
+}
+
+static void run(struct lab *lab)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		fake_core_run(lab->far_core);
+		fake_core_run(lab->core);
+	}
+}
+
+static struct lab *lab_new(void)
+{
+	struct lab *lab = g_new0(struct lab, 1);
+	struct net_addr addr;
+
+	lab->hw = fake_hw_new();
+	lab->far_hw = fake_hw_new();
+	lab->wire = wire_new("192.0.2.1", 2, "192.0.2.2", 1);
+	lab->rnic = lab->hw->hw.rnic = wire_rnic_new(&lab->wire->ends[0], &lab->hw->hw, NULL, 0);
+	lab->far = lab->far_hw->hw.rnic =
+		wire_rnic_new(&lab->wire->ends[1], &lab->far_hw->hw, NULL, 0);
+	/* Instead of its own connection management. */
+	roce_gsi_listen(roce_soft_device(lab->far), heard, lab);
+	lab->core = fake_core_new(lab->hw, 2, 0);
+	lab->far_core = fake_core_new(lab->far_hw, 1, 0);
+	for (unsigned i = 0; i < 2; i++)
+		g_assert_cmpint(reactor_rnic_get(lab->core->reactors[i], &lab->ctx[i]), ==, 0);
+	g_assert_cmpint(reactor_rnic_get(core_main(lab->far_core), &lab->far_ctx), ==, 0);
+	lab->requests = g_ptr_array_new();
+	addr = lab->wire->ends[0].addr;
+	addr.port = PORT;
+	g_assert_cmpint(
+		lab->rnic->ops->id_listen(lab->ctx[0], &addr, 16, &id_cb, lab, &lab->listener), ==,
+		0);
+	return lab;
+}
+
+static void lab_free(struct lab *lab)
+{
+	for (guint i = 0; i < lab->requests->len; i++)
+		if (lab->requests->pdata[i])
+			lab->rnic->ops->id_destroy(lab->requests->pdata[i]);
+	lab->rnic->ops->id_destroy(lab->listener);
+	run(lab);
+	for (unsigned i = 0; i < 2; i++)
+		reactor_rnic_put(lab->core->reactors[i]);
+	reactor_rnic_put(core_main(lab->far_core));
+	core_free(lab->core);
+	core_free(lab->far_core);
+	roce_soft_free(lab->rnic);
+	roce_soft_free(lab->far);
+	wire_free(lab->wire);
+	fake_hw_free(lab->hw);
+	fake_hw_free(lab->far_hw);
+	g_ptr_array_unref(lab->requests);
+	g_free(lab);
+}
+
+static struct rnic_id *request(struct lab *lab, unsigned n)
+{
+	g_assert_cmpuint(n, <, lab->requests->len);
+	return lab->requests->pdata[n];
+}
+
+static void destroy(struct lab *lab, unsigned n)
+{
+	lab->rnic->ops->id_destroy(request(lab, n));
+	lab->requests->pdata[n] = NULL;
+	run(lab);
+}
+
+/* --- what the stranger says ------------------------------------------------------------- */
+
+static void say(struct lab *lab, const struct roce_cm *cm)
+{
+	uint8_t mad[ROCE_MAD_LEN];
+
+	lab->times = 0;
+	g_assert_cmpint(roce_cm_encode(cm, mad), ==, ROCE_CM_OK);
+	g_assert_true(roce_gsi_send(roce_device_shard(roce_soft_device(lab->far), 0),
+				    &lab->wire->ends[1].addr, &lab->wire->ends[0].addr, mad));
+	run(lab);
+}
+
+static void say_req(struct lab *lab, uint32_t local_id, uint32_t qpn)
+{
+	uint8_t data[ROCE_CM_IP_LEN];
+	struct roce_cm_ip ip = { .version = 4, .port = 50000 };
+	struct roce_cm cm = { 0 };
+
+	memcpy(ip.from, lab->wire->ends[1].addr.ip, 4);
+	memcpy(ip.to, lab->wire->ends[0].addr.ip, 4);
+	roce_cm_ip_encode(&ip, data);
+	roce_cm_head(&cm, ROCE_CM_REQ, TID);
+	cm.req = (struct roce_cm_req){ .local_id = local_id,
+				       .service_id = roce_cm_service_id(ROCE_IP_PROTO_TCP, PORT),
+				       .qpn = qpn,
+				       .mtu = 3,
+				       .pkey = ROCE_PKEY_DEFAULT };
+	cm.private_data = data;
+	cm.private_len = sizeof(data);
+	say(lab, &cm);
+}
+
+static void expect(const struct lab *lab, enum roce_cm_kind kind)
+{
+	g_assert_cmpuint(lab->times, ==, 1);
+	g_assert_cmphex(lab->said.mad.attribute, ==, kind);
+	g_assert_cmphex(lab->said.mad.tid, ==, TID);
+}
+
+/* --- tests ---------------------------------------------------------------------------------- */
+
+static void test_sidr(void)
+{
+	struct lab *lab = lab_new();
+	struct roce_cm cm = { 0 };
+
+	roce_cm_head(&cm, ROCE_CM_SIDR_REQ, TID);
+	cm.sidr_req.request_id = 0xcafe;
+	cm.sidr_req.pkey = ROCE_PKEY_DEFAULT;
+	/* Also for a port that somebody listens on, for connections. */
+	cm.sidr_req.service_id = roce_cm_service_id(17, PORT);
+	say(lab, &cm);
+	expect(lab, ROCE_CM_SIDR_REP);
+	g_assert_cmphex(lab->said.sidr_rep.request_id, ==, 0xcafe);
+	g_assert_cmpint(lab->said.sidr_rep.status, ==, ROCE_SIDR_NO_SERVICE);
+	g_assert_cmphex(lab->said.sidr_rep.service_id, ==, cm.sidr_req.service_id);
+	g_assert_cmphex(lab->said.sidr_rep.qpn, ==, 0);
+	g_assert_cmpuint(lab->requests->len, ==, 0);
+	/* An answer to a question that we have not asked is none of ours. */
+	cm = (struct roce_cm){ 0 };
+	roce_cm_head(&cm, ROCE_CM_SIDR_REP, TID);
+	say(lab, &cm);
+	g_assert_cmpuint(lab->times, ==, 0);
+	lab_free(lab);
+}
+
+/* A request that moves gets another number, by which the stranger hears of it from then on. */
+static void test_moved(void)
+{
+	struct lab *lab = lab_new();
+	struct roce_cm dreq = { 0 };
+	uint32_t first, second;
+
+	say_req(lab, 7, 0x100);
+	g_assert_cmpuint(lab->times, ==, 0);
+	say_req(lab, 7, 0x100);
+	expect(lab, ROCE_CM_MRA);
+	g_assert_cmpuint(lab->requests->len, ==, 1);
+	first = lab->local_id;
+	g_assert_cmpuint(CM_ID_INDEX(first), ==, 0);
+
+	lab->rnic->ops->id_move(request(lab, 0), lab->ctx[1], &id_cb, lab);
+	say_req(lab, 7, 0x100);
+	expect(lab, ROCE_CM_MRA);
+	second = lab->local_id;
+	g_assert_cmpuint(CM_ID_INDEX(second), ==, 1);
+	g_assert_cmphex(second, !=, first);
+
+	/* The number before is nobody's: as of a connection that has gone. */
+	roce_cm_head(&dreq, ROCE_CM_DREQ, TID);
+	dreq.ids = (struct roce_cm_ids){ .local_id = 7, .remote_id = first };
+	say(lab, &dreq);
+	expect(lab, ROCE_CM_DREP);
+	g_assert_cmphex(lab->said.ids.local_id, ==, first);
+	g_assert_cmpuint(lab->said.ids.remote_id, ==, 7);
+	say_req(lab, 7, 0x100);
+	expect(lab, ROCE_CM_MRA);
+
+	lab->times = 0;
+	destroy(lab, 0);
+	expect(lab, ROCE_CM_REJ);
+	g_assert_cmpuint(lab->said.rej.remote_id, ==, 7);
+	/* Forgotten, so the same is a new request; but no number comes twice. */
+	say_req(lab, 7, 0x100);
+	g_assert_cmpuint(lab->requests->len, ==, 2);
+	say_req(lab, 7, 0x100);
+	expect(lab, ROCE_CM_MRA);
+	g_assert_cmphex(lab->local_id, !=, first);
+	g_assert_cmphex(lab->local_id, !=, second);
+	lab_free(lab);
+}
+
+/* A queue pair that another connection has tells that the stranger has lost that one. */
+static void test_stale(void)
+{
+	struct lab *lab = lab_new();
+
+	say_req(lab, 1, 0x100);
+	say_req(lab, 2, 0x101);
+	g_assert_cmpuint(lab->requests->len, ==, 2);
+	say_req(lab, 3, 0x100);
+	expect(lab, ROCE_CM_REJ);
+	g_assert_cmpint(lab->said.rej.reason, ==, ROCE_REJ_STALE_CONNECTION);
+	g_assert_cmpuint(lab->said.rej.remote_id, ==, 3);
+	g_assert_cmpuint(lab->requests->len, ==, 2);
+	lab->rnic->ops->id_move(request(lab, 0), lab->ctx[1], &id_cb, lab);
+	run(lab);
+	destroy(lab, 0);
+	say_req(lab, 3, 0x100);
+	g_assert_cmpuint(lab->requests->len, ==, 3);
+	/* The other was not touched by it. */
+	say_req(lab, 2, 0x101);
+	expect(lab, ROCE_CM_MRA);
+	lab_free(lab);
+}
+
+/* Numbers that have gone round leave out what is still in use. */
+static void test_round(void)
+{
+	struct lab *lab = lab_new();
+	struct soft *soft = (struct soft *)lab->rnic;
+	uint32_t before = soft->next_id, first;
+
+	say_req(lab, 1, 0x100);
+	say_req(lab, 1, 0x100);
+	first = lab->local_id;
+	soft->next_id = before;
+	say_req(lab, 2, 0x101);
+	say_req(lab, 2, 0x101);
+	expect(lab, ROCE_CM_MRA);
+	g_assert_cmphex(lab->local_id, !=, first);
+	destroy(lab, 0);
+	say_req(lab, 2, 0x101);
+	expect(lab, ROCE_CM_MRA);
+	g_assert_cmpuint(lab->requests->len, ==, 2);
+	lab_free(lab);
+}
+
+/* Nor does a reactor that left and came back begin with the same. */
+static void test_reopened(void)
+{
+	struct lab *lab = lab_new();
+	struct reactor *r = lab->core->reactors[1];
+	struct net_addr to = lab->wire->ends[1].addr;
+	uint32_t numbers[2];
+	struct rnic_id *id;
+
+	to.port = PORT;
+	for (unsigned i = 0; i < 2; i++) {
+		g_assert_cmpint(
+			lab->rnic->ops->id_resolve(lab->ctx[1], &to, NULL, 1000, &id_cb, lab, &id),
+			==, 0);
+		numbers[i] = id->local_id;
+		g_assert_cmpuint(CM_ID_INDEX(numbers[i]), ==, 1);
+		lab->rnic->ops->id_destroy(id);
+		reactor_rnic_put(r);
+		g_assert_cmpint(reactor_rnic_get(r, &lab->ctx[1]), ==, 0);
+	}
+	g_assert_cmphex(numbers[0], !=, numbers[1]);
+	lab_free(lab);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/roce/cm/sidr", test_sidr);
+	g_test_add_func("/roce/cm/moved", test_moved);
+	g_test_add_func("/roce/cm/stale", test_stale);
+	g_test_add_func("/roce/cm/round", test_round);
+	g_test_add_func("/roce/cm/reopened", test_reopened);
+	return g_test_run();
+}
