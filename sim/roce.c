@@ -481,6 +481,12 @@ struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_
 	return r->rnic;
 }
 
+void world_rnic_heal(struct world_node *node)
+{
+	if (node->rnic)
+		node->rnic->params.mr_fail_at = 0;
+}
+
 void world_rnic_wrap(struct world_node *node, struct hw_rnic *outer)
 {
 	node->hw.rnic = outer;

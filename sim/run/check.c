@@ -273,13 +273,17 @@ static void fresh_host(struct run *run, struct run_host *like, struct core *core
 static void fresh_rnic(struct run *run, struct world_node *node, const char *address)
 {
 	const struct scn_host *hosts = run->s->hosts.items;
+	struct scn_rnic rnic;
 	unsigned i = 0;
 
 	while (i < run->s->hosts.n && hosts[i].trtype != HOST_RDMA)
 		i++;
 	if (i == run->s->hosts.n)
 		return;
-	run_rnic_put(run, node, hosts[i].rnic, 1);
+	/* It tries once. */
+	rnic = *hosts[i].rnic;
+	rnic.mr_fail_at = 0;
+	run_rnic_put(run, node, &rnic, 1);
 	run_rnic_boot(run, node, &address, 1, false);
 }
 

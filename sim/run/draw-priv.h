@@ -10,7 +10,8 @@
 
 struct draw {
 	struct scenario *s;
-	struct world_rng topology, workload, network, fault, call, layers, aim, paths, verbs;
+	struct world_rng topology, workload, network, fault, call, layers, aim, paths, verbs,
+		device;
 	unsigned hosts, namespaces;
 	unsigned block_size[2]; /* of the namespaces */
 	bool ana, second; /* paths have states; there is a second listener */
@@ -25,7 +26,7 @@ struct draw {
 	bool limited[8];	/* ... and its limits change */
 	uint64_t ios;	/* that each of two hosts does; 0: drawn, as is their number */
 	bool corrupt;	/* bits may flip that no checksum finds: digests are on */
-	bool faulty_network, faulty_nodes, admin, hostile, files, rdma;
+	bool faulty_network, faulty_nodes, admin, hostile, files, rdma, devices;
 	const char *trtype; /* of the listeners that administrators know */
 };
 
@@ -61,6 +62,9 @@ void draw_whether_power(struct draw *d);
 void draw_rdma_transport(struct draw *d);
 /* Whose RNICs there are, and what they suffer: after all else has been drawn. */
 void draw_rdma(struct draw *d);
+/* draw-devices.c: the profile "rdma-devices". */
+void draw_device(struct draw *d, struct scn_rnic *r);
+void draw_device_faults(struct draw *d);
 /* draw-edges.c: of it what is rare by itself. */
 void draw_rdma_edges(struct draw *d);
 void draw_admin(struct draw *d);

@@ -62,6 +62,8 @@ static struct scn_rnic *draw_rnic(struct draw *d, uint64_t most)
 	struct scn_rnic *r = scenario_rnic_new(d->s);
 	struct world_rng *rng = &d->verbs;
 
+	if (d->devices)
+		draw_device(d, r);
 	if (draw_chance(rng, 50))
 		r->mtu = PICK(rng, mtus);
 	r->mtu = MIN(r->mtu, most);
@@ -79,7 +81,7 @@ static struct scn_rnic *draw_rnic(struct draw *d, uint64_t most)
 		r->max_inline = draw_chance(rng, 60) ? 0 : world_rng_below(rng, 512);
 	if (draw_chance(rng, 20))
 		r->rx_ring = draw_log(rng, 64, 4096);
-	r->no_windows = draw_chance(rng, 30);
+	r->no_windows |= draw_chance(rng, 30);
 	r->dcqcn = draw_chance(rng, 20);
 	return r;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char *const scenario_profiles[] = { "default", "calm",	  "network", "admin",
-					  "hostile", "two-hosts", "file",    "rdma",  NULL };
+					  "hostile", "two-hosts", "file",    "rdma",  "rdma-devices", NULL };
 
 uint64_t draw_one_of(struct world_rng *rng, const uint64_t *values, unsigned n)
 {
@@ -281,6 +281,8 @@ static void draw_all(struct draw *d)
 		draw_rdma(d);
 		draw_rdma_edges(d);
 	}
+	if (d->devices)
+		draw_device_faults(d);
 }
 
 struct scenario *scenario_draw(uint64_t seed, const char *profile)
@@ -303,6 +305,8 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 		d.faulty_nodes = d.admin = false, d.files = true;
 	else if (!strcmp(profile, "rdma"))
 		d.rdma = true, d.trtype = "RDMA";
+	else if (!strcmp(profile, "rdma-devices"))
+		d.rdma = d.devices = true, d.trtype = "RDMA";
 	else if (!strcmp(profile, "two-hosts"))
 		d.ios = 1000;
 	else if (strcmp(profile, "default") != 0)
@@ -317,6 +321,7 @@ struct scenario *scenario_draw(uint64_t seed, const char *profile)
 	world_rng_init(w, &d.aim, "draw.aim");
 	world_rng_init(w, &d.paths, "draw.paths");
 	world_rng_init(w, &d.verbs, "draw.rdma");
+	world_rng_init(w, &d.device, "draw.devices");
 	d.s = scenario_new();
 	d.s->seed = seed;
 	d.s->name = scenario_printf(d.s, "seed-%s", profile);

@@ -427,13 +427,20 @@ void run_faults_start(struct run *run)
 	}
 }
 
-/* Every rule's own end is at heal_at at the latest; fault points met there are cleared too. */
+static void heal_node(struct world_node *node)
+{
+	world_fault_clear_all(node);
+	world_rnic_heal(node);
+}
+
+/* Every rule's own end is at heal_at at the latest; fault points met there are cleared too,
+ * and registrations of memory that fail. */
 void run_heal(struct run *run)
 {
 	run_links(run);
 	for (unsigned i = 0; i < run->targets->len; i++)
-		world_fault_clear_all(((struct run_target *)run->targets->pdata[i])->node);
+		heal_node(((struct run_target *)run->targets->pdata[i])->node);
 	for (unsigned i = 0; i < run->hosts->len; i++)
-		world_fault_clear_all(((struct run_host *)run->hosts->pdata[i])->node);
+		heal_node(((struct run_host *)run->hosts->pdata[i])->node);
 	run_watch_hears(run);
 }

@@ -222,7 +222,7 @@ static const struct codec_field rnic_fields[] = {
 	NUM(struct scn_rnic, max_qp_rd_atom, .min = 1, .max = 128,
 	    .about = "READs under way of a queue pair, each way"),
 	NUM(struct scn_rnic, max_mr_bytes, .about = "registered at a time; 0: no limit"),
-	NUM(struct scn_rnic, mr_fail_at, .about = "that registration of memory fails; 0: none"),
+	NUM(struct scn_rnic, mr_fail_at, .about = "that registration of memory fails, before heal_at; 0: none"),
 	NUM(struct scn_rnic, mr_fail_count, .min = 1, .about = "... and those behind it"),
 	TIME(struct scn_rnic, mr_time, .max = WORLD_SEC,
 	     .about = "a registration keeps its reactor away so long"),

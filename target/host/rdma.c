@@ -175,13 +175,14 @@ static int make_queues(struct rdma_qpair *t)
 {
 	const struct ibv_device_attr *attr = &t->device->info.attr;
 	unsigned most = (unsigned)MIN(MAX(attr->max_qp_wr, 0), UINT16_MAX);
-	unsigned depth = MIN(t->q.size, most);
+	/* What both hold has to fit into the CQ. */
+	unsigned depth = MIN(MIN(t->q.size, most), (unsigned)MAX(attr->max_cqe, 0) / 2);
 	unsigned sq = MIN(3u * depth, most);
 	struct rnic_qp_init init = { .cb = &qp_cb, .user = t };
 	int rc;
 
 	/* A command takes two: its window is bound, it is sent. */
-	if (depth < 2 || attr->max_sge < 1 || attr->max_cqe < (int)(depth + 2))
+	if (depth < 2 || attr->max_sge < 1)
 		return -ENOSPC;
 	sq = MIN(sq, (unsigned)attr->max_cqe - depth);
 	t->max_sge = (uint16_t)MIN(attr->max_sge, RDMA_SGES);

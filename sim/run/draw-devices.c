@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The profile "rdma-devices": the profile "rdma" with model devices (sim/rnic-model.c), whose
+ * limits are then drawn as there, and what is wrong with those. A stream of random numbers of
+ * its own.
+ *
+ * What a device has too few of for all hosts at the same time, queue pairs, CQs and regions,
+ * is not drawn: some host would never get in. That is for scenarios (rdma-model-tiny).
+ */
+#include "sim/roce.h"
+#include "sim/run/draw-priv.h"
+
+#define ENOUGH 256
+
+static unsigned models(void)
+{
+	unsigned n = 0;
+
+	while (world_rnic_models[n] != NULL)
+		n++;
+	return n;
+}
+
+void draw_device(struct draw *d, struct scn_rnic *r)
+{
+	struct world_rng *rng = &d->device;
+	/* The target's, which is drawn first, suffice for its setup, which must succeed. */
+	bool target = ((struct scn_target *)d->s->targets.items)[0].rnic == NULL;
+
+	scenario_rnic_model(r, world_rng_below(rng, models()));
+	r->max_qp = MAX(r->max_qp, ENOUGH);
+	r->max_cq = MAX(r->max_cq, ENOUGH);
+	r->max_mr = MAX(r->max_mr, ENOUGH);
+	if (draw_chance(rng, 15))
+		r->iwarp = true;
+	if (draw_chance(rng, 15))
+		r->no_send_inv = true;
+	if (draw_chance(rng, 20))
+		r->max_cqe = draw_log(rng, 8, 4096);
+	if (draw_chance(rng, 20))
+		r->max_mw = draw_log(rng, 1, 1024);
+	if (draw_chance(rng, 15))
+		r->max_srq = draw_log(rng, 1, 2);
+	if (draw_chance(rng, 20)) {
+		r->mr_fail_at = draw_log(rng, target ? 20 : 1, 80);
+		r->mr_fail_count = draw_log(rng, 1, 10);
+	}
+	if (draw_chance(rng, 25)) {
+		r->mr_time = draw_log(rng, 1, 5000) * WORLD_US;
+		r->mr_page_time = world_rng_below(rng, 2000);
+	}
+}
+
+/* Nobody is told of completions that came. */
+static void lost_notifications(struct draw *d)
+{
+	struct world_rng *rng = &d->device;
+	struct scn_fault *f = scenario_add_fault(d->s);
+
+	f->kind = SCN_F_POINT;
+	f->at = world_rng_below(rng, d->s->heal_at);
+	f->node = "target";
+	if (draw_chance(rng, 50))
+		f->node = scenario_printf(d->s, "host%u", (unsigned)world_rng_below(rng, d->hosts));
+	f->name = "roce.cq.lost";
+	f->nth = draw_log(rng, 1, 100);
+	f->count = draw_log(rng, 1, 10);
+	f->ppm = draw_chance(rng, 50) ? 0 : draw_log(rng, 1000, 100000);
+}
+
+void draw_device_faults(struct draw *d)
+{
+	unsigned n = draw_chance(&d->device, 30) ? (unsigned)draw_log(&d->device, 1, 3) : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		lost_notifications(d);
+}
