@@ -6,8 +6,10 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 #include "hw/hw.h"
+#include "hw/net.h"
 
 enum linux_net_engine {
 	LINUX_NET_AUTO,	    /* io_uring where the kernel has and permits it, else epoll */
@@ -30,6 +32,13 @@ enum linux_rnic {
 
 #define LINUX_RNIC_ADDRS 16
 
+/* What --rnic says. */
+struct linux_rnic_option {
+	enum linux_rnic which;
+	struct net_addr addrs[LINUX_RNIC_ADDRS]; /* of soft; none: all */
+	unsigned naddrs;
+};
+
 struct linux_hw_options {
 	enum linux_net_engine net_engine;
 	enum linux_file_engine file_engine;
@@ -51,6 +60,8 @@ struct linux_hw_options {
 
 struct linux_hw;
 
+/* "auto", "none", "verbs", "soft", "soft:ADDRESS,...". */
+bool linux_rnic_option_parse(struct linux_rnic_option *o, const char *text, GError **error);
 /* options NULL: all defaults. NULL and error when the machine lacks what is asked for. */
 struct linux_hw *linux_hw_new(const struct linux_hw_options *options, GError **error);
 /* Lives as long as the linux_hw. */

@@ -160,9 +160,9 @@ static bool setup(struct app *app, GError **error)
 	};
 
 	const struct linux_hw_options hw_options = {
-		.rnic = app->o.transport == HOST_RDMA ? LINUX_RNIC_AUTO : LINUX_RNIC_NONE,
-		.rnic_addrs = &app->o.src,
-		.n_rnic_addrs = app->o.transport == HOST_RDMA && app->o.src_given ? 1 : 0,
+		.rnic = app->o.rnic.which,
+		.rnic_addrs = app->o.rnic.addrs,
+		.n_rnic_addrs = app->o.rnic.naddrs,
 	};
 
 	app->lhw = linux_hw_new(&hw_options, error);

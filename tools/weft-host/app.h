@@ -36,6 +36,7 @@ struct options {
 	enum host_trtype transport;
 	struct net_addr addr, src;
 	bool src_given;
+	struct linux_rnic_option rnic;
 	char *subnqn, *hostnqn;
 	uint8_t hostid[16];
 	bool json, hdgst, ddgst, no_sqflow;

@@ -14,7 +14,7 @@
 /* As text, before it is looked at. */
 struct raw {
 	char *transport, *addr, *port, *host_addr, *nqn, *hostnqn, *hostid, *io_size, *pattern,
-		*mask, *cpus, *spin, *rate, *size;
+		*mask, *cpus, *spin, *rate, *rnic, *size;
 	int depth, queues, mix, nsid, kato, timeout;
 	double seconds;
 	gint64 seed;
@@ -204,11 +204,34 @@ static bool parse_addresses(struct options *o, const struct raw *raw, GError **e
 	return true;
 }
 
+/* The software RNIC of a host is at its own address, if it was given one. */
+static bool parse_rnic(struct options *o, const struct raw *raw, GError **error)
+{
+	if (raw->rnic && o->transport != HOST_RDMA)
+		return bad(error, "--rnic", raw->rnic, "it is of -t rdma; leave it out");
+	o->rnic.which = o->transport == HOST_RDMA ? LINUX_RNIC_AUTO : LINUX_RNIC_NONE;
+	if (raw->rnic && !linux_rnic_option_parse(&o->rnic, raw->rnic, error))
+		return false;
+	if (o->transport == HOST_RDMA && o->rnic.which == LINUX_RNIC_NONE)
+		return bad(error, "--rnic", raw->rnic, "-t rdma needs one: auto, verbs or soft");
+	if (o->transport != HOST_RDMA || !o->src_given)
+		return true;
+	for (unsigned i = 0; i < o->rnic.naddrs; i++)
+		if (net_addr_same_host(&o->rnic.addrs[i], &o->src))
+			return true;
+	if (o->rnic.naddrs > 0)
+		return bad(error, "--rnic", raw->rnic,
+			   "--host-traddr is to be among its addresses");
+	o->rnic.addrs[o->rnic.naddrs++] = o->src;
+	return true;
+}
+
 static bool parse_connection(struct options *o, struct raw *raw, GError **error)
 {
 	const char *why;
 
-	if (!parse_transport(o, raw, error) || !parse_addresses(o, raw, error))
+	if (!parse_transport(o, raw, error) || !parse_addresses(o, raw, error) ||
+	    !parse_rnic(o, raw, error))
 		return false;
 	if (o->command->discovery && raw->nqn)
 		return bad(error, "-n", raw->nqn,
@@ -342,6 +365,9 @@ static bool parse_command(struct options *o, struct raw *raw, char **argv, char 
 		{ "trsvcid", 's', 0, G_OPTION_ARG_STRING, &raw->port, "Port (4420)", "PORT" },
 		{ "host-traddr", 0, 0, G_OPTION_ARG_STRING, &raw->host_addr,
 		  "Address of this host to use", "ADDRESS" },
+		{ "rnic", 0, 0, G_OPTION_ARG_STRING, &raw->rnic,
+		  "RDMA with: auto, verbs (RNICs), soft (RoCEv2 over UDP), soft:ADDRESS,...",
+		  "WHAT" },
 		{ "nqn", 'n', 0, G_OPTION_ARG_STRING, &raw->nqn, "NQN of the subsystem", "NQN" },
 		{ "hostnqn", o->command->load ? 0 : 'q', 0, G_OPTION_ARG_STRING, &raw->hostnqn,
 		  "NQN of this host", "NQN" },

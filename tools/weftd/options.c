@@ -157,55 +157,6 @@ static bool parse_files(const char *text, enum linux_file_engine *engine)
 	return pick(text, names, G_N_ELEMENTS(names), engine);
 }
 
-/* One of the list behind "soft:". */
-static bool add_rnic_addr(const char *text, struct weftd_options *o, GError **error)
-{
-	struct net_addr addr;
-
-	if (!net_addr_parse(&addr, text, NULL, NULL))
-		return bad(error,
-			   "--rnic soft:... %s: the address of an interface of this machine "
-			   "expected, such as 192.0.2.1 or 2001:db8::1",
-			   text[0] ? text : "(nothing)");
-	if (net_addr_is_any(&addr))
-		return bad(error, "--rnic soft:... %s: --rnic soft alone is for all addresses",
-			   text);
-	for (unsigned i = 0; i < o->n_rnic_addrs; i++)
-		if (net_addr_same_host(&o->rnic_addrs[i], &addr))
-			return bad(error, "--rnic soft:... %s: it is named twice", text);
-	if (o->n_rnic_addrs == LINUX_RNIC_ADDRS)
-		return bad(error, "--rnic soft:... %s: at most %d addresses", text,
-			   LINUX_RNIC_ADDRS);
-	o->rnic_addrs[o->n_rnic_addrs++] = addr;
-	return true;
-}
-
-bool weftd_parse_rnic(const char *text, struct weftd_options *o, GError **error)
-{
-	static const char *const names[] = {
-		[LINUX_RNIC_NONE] = "none",
-		[LINUX_RNIC_AUTO] = "auto",
-		[LINUX_RNIC_SOFT] = "soft",
-		[LINUX_RNIC_VERBS] = "verbs",
-	};
-	g_auto(GStrv) addrs = NULL;
-
-	o->n_rnic_addrs = 0;
-	if (pick(text, names, G_N_ELEMENTS(names), &o->rnic))
-		return true;
-	if (!g_str_has_prefix(text, "soft:"))
-		return bad(error, "--rnic %s: auto, verbs, soft, soft:ADDRESS,... or none expected",
-			   text);
-	o->rnic = LINUX_RNIC_SOFT;
-	addrs = g_strsplit(text + strlen("soft:"), ",", -1);
-	if (!addrs[0])
-		return add_rnic_addr("", o, error);
-	for (char **a = addrs; *a; a++)
-		if (!add_rnic_addr(*a, o, error))
-			return false;
-	return true;
-}
-
 struct raw {
 	char *cpus, *spin, *net, *files, *rnic, *level, *group;
 	gboolean version;
@@ -256,7 +207,7 @@ static bool interpret(struct weftd_options *o, const struct raw *raw, GError **e
 		return bad(error, "--net %s: auto, io_uring or epoll expected", raw->net);
 	if (raw->files && !parse_files(raw->files, &o->file_engine))
 		return bad(error, "--files %s: auto, io_uring or threads expected", raw->files);
-	if (raw->rnic && !weftd_parse_rnic(raw->rnic, o, error))
+	if (raw->rnic && !linux_rnic_option_parse(&o->rnic, raw->rnic, error))
 		return false;
 	if (raw->level) {
 		g_autofree char *upper = g_ascii_strup(raw->level, -1);
@@ -331,7 +282,7 @@ bool weftd_options_parse(struct weftd_options *o, int argc, char **argv, int *st
 	bool ok;
 
 	*o = (struct weftd_options){ .spin_ns = HW_SPIN_ADAPTIVE,
-				     .rnic = LINUX_RNIC_AUTO,
+				     .rnic.which = LINUX_RNIC_AUTO,
 				     .log_level = LOG_NOTICE };
 	ok = parse(o, &raw, &argc, &argv, &error);
 	g_free(raw.cpus);

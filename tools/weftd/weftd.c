@@ -178,9 +178,9 @@ static bool start(struct weftd *d)
 	const struct weftd_options *o = &d->options;
 	struct linux_hw_options hw_options = { .net_engine = o->net_engine,
 					       .file_engine = o->file_engine,
-					       .rnic = o->rnic,
-					       .rnic_addrs = o->rnic_addrs,
-					       .n_rnic_addrs = o->n_rnic_addrs };
+					       .rnic = o->rnic.which,
+					       .rnic_addrs = o->rnic.addrs,
+					       .n_rnic_addrs = o->rnic.naddrs };
 	struct target_options options = {
 		.hooks = { .kill = kill_self, .notified = notified, .arg = d },
 		.core = { .nreactors = o->cpus ? o->ncpus : 1,

@@ -28,9 +28,7 @@ struct weftd_options {
 	uint64_t spin_ns;
 	enum linux_net_engine net_engine;
 	enum linux_file_engine file_engine;
-	enum linux_rnic rnic;
-	struct net_addr rnic_addrs[LINUX_RNIC_ADDRS]; /* of soft; none: all */
-	unsigned n_rnic_addrs;
+	struct linux_rnic_option rnic;
 	enum log_level log_level;
 };
 
@@ -43,8 +41,6 @@ void weftd_options_clear(struct weftd_options *options);
  * and error. Caller frees.
  */
 int *weftd_parse_cpus(const char *text, unsigned *n, GError **error);
-/* "auto", "none", "verbs", "soft", "soft:ADDRESS,...": of o, rnic and its addresses. */
-bool weftd_parse_rnic(const char *text, struct weftd_options *o, GError **error);
 /* "adaptive", "always", nanoseconds. */
 bool weftd_parse_spin(const char *text, uint64_t *spin_ns);
 

@@ -50,6 +50,15 @@ static void test_options(void)
 	g_assert_cmpuint(o.transport, ==, HOST_RDMA);
 	g_assert_true(o.src_given);
 	g_assert_cmpuint(o.src.ip[3], ==, 2);
+	g_assert_cmpint(o.rnic.which, ==, LINUX_RNIC_AUTO);
+	g_assert_cmpuint(o.rnic.naddrs, ==, 1);
+	options_clear(&o);
+	g_assert_true(parse(&o, RDMA "--rnic soft:192.0.2.2,192.0.2.3", NULL));
+	g_assert_cmpint(o.rnic.which, ==, LINUX_RNIC_SOFT);
+	g_assert_cmpuint(o.rnic.naddrs, ==, 2);
+	options_clear(&o);
+	g_assert_true(parse(&o, RDMA "--rnic verbs", NULL));
+	g_assert_cmpint(o.rnic.which, ==, LINUX_RNIC_VERBS);
 	options_clear(&o);
 	g_assert_true(parse(&o, "weft-host discover -t tcp -a ::1 -q nqn.2024-01.test:h", NULL));
 	g_assert_cmpstr(o.hostnqn, ==, "nqn.2024-01.test:h");
@@ -84,6 +93,11 @@ static void test_bad_options(void)
 		{ "weft-host perf -t fc -a 192.0.2.1 -n nqn.2024-01.test:x", "tcp or rdma" },
 		{ RDMA "-g", "-g: digests are of -t tcp" },
 		{ RDMA "--ddgst", "-G: digests are of -t tcp" },
+		{ PERF "--rnic soft", "--rnic soft: it is of -t rdma" },
+		{ RDMA "--rnic none", "--rnic none: -t rdma needs one" },
+		{ RDMA "--rnic hard", "--rnic hard: auto, verbs, soft" },
+		{ RDMA "--rnic soft:192.0.2.3 --host-traddr 192.0.2.2",
+		  "--host-traddr is to be among its addresses" },
 		{ RDMA "--host-traddr ::1", "same family as that of -a" },
 		{ RDMA "--host-traddr frob", "frob" },
 		{ "weft-host perf -t tcp -n nqn.2024-01.test:x", "-a ADDRESS" },

@@ -89,8 +89,8 @@ static void test_rnic(void)
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
-		struct weftd_options o = { .n_rnic_addrs = 7 };
-		bool taken = weftd_parse_rnic(cases[i].text, &o, &error);
+		struct linux_rnic_option o = { .naddrs = 7 };
+		bool taken = linux_rnic_option_parse(&o, cases[i].text, &error);
 
 		if (cases[i].why) {
 			g_assert_false(taken);
@@ -98,8 +98,8 @@ static void test_rnic(void)
 			continue;
 		}
 		g_assert_no_error(error);
-		g_assert_cmpint(o.rnic, ==, cases[i].rnic);
-		g_assert_cmpuint(o.n_rnic_addrs, ==, cases[i].naddrs);
+		g_assert_cmpint(o.which, ==, cases[i].rnic);
+		g_assert_cmpuint(o.naddrs, ==, cases[i].naddrs);
 	}
 }
 
