@@ -43,7 +43,7 @@ struct ledger_queue {
 
 struct ledger_queues {
 	uint32_t qpn;
-	const void *send_cq, *recv_cq;
+	const void *pd, *send_cq, *recv_cq;
 	struct ledger_queue send, recv;
 	struct ledger_queue *srq; /* instead of recv; NULL: none */
 	bool sig_all;
@@ -53,6 +53,8 @@ struct ledger_queues {
 struct ledger_key {
 	uint64_t va, len;
 	int access;
+	const void *pd;
+	uint32_t qpn; /* of a window: the queue pair that it was bound on; 0: of any */
 };
 
 void ledger_init(struct oracle_rdma *o);
@@ -69,7 +71,7 @@ void ledger_posted_recv(struct oracle_rdma *o, struct ledger_queue *q, const str
 			const struct ibv_recv_wr *end);
 void ledger_ended(struct oracle_rdma *o, const void *cq, const struct ibv_wc *wc);
 /* A key to remote memory, or one that is no more. */
-void ledger_key(struct oracle_rdma *o, uint32_t rkey, uint64_t va, uint64_t len, int access);
+void ledger_key(struct oracle_rdma *o, uint32_t rkey, const struct ledger_key *key);
 void ledger_key_gone(struct oracle_rdma *o, uint32_t rkey);
 /* Memory goes. */
 void ledger_lkey_gone(struct oracle_rdma *o, uint32_t lkey);

@@ -257,11 +257,11 @@ void ledger_ended(struct oracle_rdma *o, const void *cq, const struct ibv_wc *wc
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-void ledger_key(struct oracle_rdma *o, uint32_t rkey, uint64_t va, uint64_t len, int access)
+void ledger_key(struct oracle_rdma *o, uint32_t rkey, const struct ledger_key *key)
 {
 	struct ledger_key *k = g_new(struct ledger_key, 1);
 
-	*k = (struct ledger_key){ va, len, access };
+	*k = *key;
 	g_hash_table_insert(o->keys, GUINT_TO_POINTER(rkey), k);
 }
 
@@ -270,16 +270,17 @@ void ledger_key_gone(struct oracle_rdma *o, uint32_t rkey)
 	g_hash_table_remove(o->keys, GUINT_TO_POINTER(rkey));
 }
 
-bool oracle_rdma_reachable(const struct oracle_rdma *o, uint32_t rkey, uint64_t va, uint32_t len,
-			   bool write)
+bool oracle_rdma_reachable(const struct oracle_rdma *o, uint32_t qpn, uint32_t rkey, uint64_t va,
+			   uint32_t len, bool write)
 {
+	const struct ledger_queues *q = g_hash_table_lookup(o->qps, GUINT_TO_POINTER(qpn));
 	const struct ledger_key *k = g_hash_table_lookup(o->keys, GUINT_TO_POINTER(rkey));
 	int access = write ? IBV_ACCESS_REMOTE_WRITE : IBV_ACCESS_REMOTE_READ;
 
 	if (len == 0)
 		return true;
-	return k != NULL && (k->access & access) && va >= k->va && len <= k->len &&
-	       va - k->va <= k->len - len;
+	return q != NULL && k != NULL && k->pd == q->pd && (k->qpn == 0 || k->qpn == qpn) &&
+	       (k->access & access) && va >= k->va && len <= k->len && va - k->va <= k->len - len;
 }
 
 static unsigned names(const struct ledger_queue *q, uint32_t lkey)

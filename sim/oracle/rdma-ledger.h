@@ -35,7 +35,10 @@ struct hw_rnic *oracle_rdma_rnic(struct oracle_rdma *o);
 void oracle_rdma_drains(struct oracle_rdma *o, bool drains);
 /* The users have no connection, and have done what they do after one: NULL, or what is wrong. */
 char *oracle_rdma_idle(const struct oracle_rdma *o);
-/* Whether a peer that has the key may reach these bytes now (write: to change them). */
-bool oracle_rdma_reachable(const struct oracle_rdma *o, uint32_t rkey, uint64_t va, uint32_t len,
-			   bool write);
+/*
+ * Whether the peer of that queue pair, if it has the key, may reach these bytes now (write: to
+ * change them).
+ */
+bool oracle_rdma_reachable(const struct oracle_rdma *o, uint32_t qpn, uint32_t rkey, uint64_t va,
+			   uint32_t len, bool write);
 void oracle_rdma_counts(const struct oracle_rdma *o, struct oracle_rdma_counts *out);

@@ -225,7 +225,7 @@ static int mr_reg(struct rnic_pd *rpd, void *addr, size_t len, uint64_t iova, in
 	mr = g_new(struct shim_mr, 1);
 	*mr = (struct shim_mr){ pd->o, in };
 	pd->o->counts.regions++;
-	ledger_key(pd->o, OPS(pd)->mr_rkey(in), iova, len, access);
+	ledger_key(pd->o, OPS(pd)->mr_rkey(in), &(struct ledger_key){ iova, len, access, pd, 0 });
 	*out = (struct rnic_mr *)mr;
 	return 0;
 }
@@ -441,6 +441,7 @@ static int qp_create(struct rnic_id *rid, struct rnic_pd *pd, struct rnic_qp_ini
 	}
 	init->cap = in.cap;
 	qp->queues = ledger_open(id->o, OPS(id)->qp_num(qp->in));
+	qp->queues->pd = pd;
 	qp->queues->send_cq = init->send_cq;
 	qp->queues->recv_cq = init->recv_cq;
 	qp->queues->sig_all = init->sq_sig_all;
@@ -509,7 +510,8 @@ static int post_bind(struct rnic_qp *rqp, struct rnic_mw *rmw, struct rnic_mr *m
 	if (rc < 0)
 		return rc;
 	ledger_posted(qp->o, qp->queues, wr_id, send_flags & IBV_SEND_SIGNALED, old);
-	ledger_key(qp->o, OPS(qp)->mw_rkey(mw->in), iova, len, access);
+	ledger_key(qp->o, OPS(qp)->mw_rkey(mw->in),
+		   &(struct ledger_key){ iova, len, access, qp->queues->pd, qp->queues->qpn });
 	return 0;
 }
 

@@ -67,8 +67,8 @@ struct oracle_rc {
 	GHashTable *by_qpn, *by_comm_id;
 	GPtrArray *all;
 	struct oracle_rc_counts counts;
-	bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va,
-			  uint32_t len, bool write);
+	bool (*reachable)(void *arg, const uint8_t host[16], uint32_t qpn, uint32_t rkey,
+			  uint64_t va, uint32_t len, bool write);
 	void *reachable_arg;
 	const struct rc_packet *p; /* under examination */
 	uint64_t now, awake;

@@ -459,7 +459,7 @@ bool rc_is_allowed(const struct oracle_rc *o, const struct rc_qp *qp, uint32_t r
 		   uint32_t len, bool write)
 {
 	return o->reachable == NULL ||
-	       o->reachable(o->reachable_arg, qp->host, rkey, va, len, write);
+	       o->reachable(o->reachable_arg, qp->host, qp->qpn, rkey, va, len, write);
 }
 
 static void write_taken(struct oracle_rc *o, struct rc_qp *qp, const struct rc_packet *p)
@@ -608,8 +608,8 @@ void oracle_rc_free(struct oracle_rc *o)
 }
 
 void oracle_rc_memory(struct oracle_rc *o,
-		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey,
-					uint64_t va, uint32_t len, bool write),
+		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t qpn,
+					uint32_t rkey, uint64_t va, uint32_t len, bool write),
 		      void *arg)
 {
 	o->reachable = reachable;

@@ -48,8 +48,8 @@ void oracle_rc_quiet(struct oracle_rc *o);
  * peer reach: what is read or written without that is a violation.
  */
 void oracle_rc_memory(struct oracle_rc *o,
-		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t rkey,
-					uint64_t va, uint32_t len, bool write),
+		      bool (*reachable)(void *arg, const uint8_t host[16], uint32_t qpn,
+					uint32_t rkey, uint64_t va, uint32_t len, bool write),
 		      void *arg);
 /* No machine has been kept from its work since then. Who was away owes no answers in time. */
 void oracle_rc_awake(struct oracle_rc *o, uint64_t since);

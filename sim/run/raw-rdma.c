@@ -29,10 +29,11 @@ struct raw_rdma {
 	struct rnic_ctx *ctx;
 	struct rnic_watcher watcher;
 	struct rnic_device *dev;
-	struct rnic_pd *pd;
+	struct rnic_pd *pd, *other_pd; /* other_pd: no queue pair has it */
 	struct rnic_cq *cq;
 	struct rnic_mr *mr;    /* its own: capsules and answers */
 	struct rnic_mr *given; /* the first DATA bytes, for the target */
+	struct rnic_mr *other; /* the same, of other_pd; NULL: there was no room for it */
 	uint8_t *memory;
 	struct way ways[WAYS];
 	unsigned nways;
@@ -85,8 +86,12 @@ static void leave(struct timer *timer, struct reactor *r)
 		ops->cq_destroy(s->cq);
 	if (s->given != NULL)
 		ops->mr_dereg(s->given);
+	if (s->other != NULL)
+		ops->mr_dereg(s->other);
 	if (s->mr != NULL)
 		ops->mr_dereg(s->mr);
+	if (s->other_pd != NULL)
+		ops->pd_dealloc(s->other_pd);
 	if (s->pd != NULL)
 		ops->pd_dealloc(s->pd);
 	ops->unwatch(r->hw->rnic, &s->watcher);
@@ -133,7 +138,7 @@ static uint32_t bad_sgl(struct raw_rdma *s, uint8_t *sqe)
 	struct world_rng *rng = rng_of(s);
 	uint32_t key = ops_of(s)->mr_rkey(s->given);
 	uint32_t bit = (uint32_t)world_rng_below(rng, 32);
-	uint64_t what = world_rng_below(rng, 7);
+	uint64_t what = world_rng_below(rng, 8);
 
 	switch (what) {
 	case 0:
@@ -160,6 +165,10 @@ static uint32_t bad_sgl(struct raw_rdma *s, uint8_t *sqe)
 		for (unsigned i = 0; i < 40; i++)
 			keyed(sqe + SQE + 16 * i, iova(0), 128, key + (i == bit), 0x40);
 		return 640;
+	case 6: /* a key of another protection domain */
+		key = s->other != NULL ? ops_of(s)->mr_rkey(s->other) : 0;
+		keyed(sqe + 24, iova(0), 4096, key, 0x40);
+		return 0;
 	default:
 		scramble(s, sqe + 24, 16);
 		return 0;
@@ -355,6 +364,17 @@ static void on_id(struct rnic_id *id, const struct rnic_cm_event *event, void *u
 
 static const struct rnic_id_cb id_cb = { on_id };
 
+/* Not where the RNIC has little of either. */
+static void open_other(struct raw_rdma *s, int access)
+{
+	const struct hw_rnic_ops *ops = ops_of(s);
+
+	if (ops->pd_alloc(s->dev, &s->other_pd) < 0)
+		s->other_pd = NULL;
+	else if (ops->mr_reg(s->other_pd, s->memory, DATA, IOVA, access, &s->other) < 0)
+		s->other = NULL;
+}
+
 static bool open_device(struct raw_rdma *s)
 {
 	const struct hw_rnic_ops *ops = ops_of(s);
@@ -373,6 +393,7 @@ static bool open_device(struct raw_rdma *s)
 		s->given = NULL;
 		return false;
 	}
+	open_other(s, all);
 	if (ops->cq_create(s->ctx, s->dev, WAYS * 2 * CAPSULES, NULL, s, &s->cq) < 0)
 		s->cq = NULL;
 	return s->cq != NULL;

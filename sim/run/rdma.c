@@ -61,8 +61,8 @@ static bool is_at(const struct ledger *l, const uint8_t host[16])
 	return false;
 }
 
-static bool reachable(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va, uint32_t len,
-		      bool write)
+static bool reachable(void *arg, const uint8_t host[16], uint32_t qpn, uint32_t rkey, uint64_t va,
+		      uint32_t len, bool write)
 {
 	const struct run_rdma *r = arg;
 
@@ -70,7 +70,7 @@ static bool reachable(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t
 		const struct ledger *l = r->ledgers->pdata[i];
 
 		if (is_at(l, host))
-			return oracle_rdma_reachable(l->oracle, rkey, va, len, write);
+			return oracle_rdma_reachable(l->oracle, qpn, rkey, va, len, write);
 	}
 	return true;
 }

@@ -10,7 +10,7 @@ struct book {
 	GString *said;
 };
 
-static const int cq, other_cq;
+static const int cq, other_cq, domain, other_domain;
 
 static void hear(void *arg, const char *oracle, char *text)
 {
@@ -57,13 +57,6 @@ static void good(struct book *b)
 	end(b, 4, IBV_WC_SEND, IBV_WC_WR_FLUSH_ERR);
 	end(b, 11, IBV_WC_SEND, IBV_WC_WR_FLUSH_ERR); /* opcode: does not count */
 	ledger_lkey_gone(b->o, 7);
-	ledger_key(b->o, 9, 1000, 100, IBV_ACCESS_REMOTE_READ);
-	g_assert_true(oracle_rdma_reachable(b->o, 9, 1000, 100, false));
-	g_assert_false(oracle_rdma_reachable(b->o, 9, 1000, 101, false));
-	g_assert_false(oracle_rdma_reachable(b->o, 9, 999, 1, false));
-	g_assert_false(oracle_rdma_reachable(b->o, 9, 1000, 100, true));
-	ledger_key_gone(b->o, 9);
-	g_assert_false(oracle_rdma_reachable(b->o, 9, 1000, 100, false));
 	ledger_close(b->o, b->q);
 }
 
@@ -234,9 +227,34 @@ static void test_idle(void)
 	g_string_free(b.said, TRUE);
 }
 
+/* Who may reach what: by protection domain, queue pair of a window, bytes, access. */
+static void test_keys(void)
+{
+	struct oracle_rdma *o = oracle_rdma_new(NULL, hear, NULL);
+
+	ledger_open(o, 5)->pd = &domain;
+	ledger_open(o, 6)->pd = &domain;
+	ledger_open(o, 7)->pd = &other_domain;
+	ledger_key(o, 9, &(struct ledger_key){ 1000, 100, IBV_ACCESS_REMOTE_READ, &domain, 0 });
+	ledger_key(o, 10, &(struct ledger_key){ 1000, 100, IBV_ACCESS_REMOTE_READ, &domain, 6 });
+	g_assert_true(oracle_rdma_reachable(o, 5, 9, 1000, 100, false));
+	g_assert_true(oracle_rdma_reachable(o, 6, 9, 1000, 100, false));
+	g_assert_true(oracle_rdma_reachable(o, 6, 10, 1000, 100, false));
+	g_assert_false(oracle_rdma_reachable(o, 5, 10, 1000, 100, false));
+	g_assert_false(oracle_rdma_reachable(o, 7, 9, 1000, 100, false));
+	g_assert_false(oracle_rdma_reachable(o, 8, 9, 1000, 100, false));
+	g_assert_false(oracle_rdma_reachable(o, 5, 9, 1000, 101, false));
+	g_assert_false(oracle_rdma_reachable(o, 5, 9, 999, 1, false));
+	g_assert_false(oracle_rdma_reachable(o, 5, 9, 1000, 100, true));
+	ledger_key_gone(o, 9);
+	g_assert_false(oracle_rdma_reachable(o, 5, 9, 1000, 100, false));
+	oracle_rdma_free(o);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/oracle/rdma/keys", test_keys);
 	g_test_add_func("/oracle/rdma/idle", test_idle);
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *name = g_strdup_printf("/oracle/rdma/%s", cases[i].name);

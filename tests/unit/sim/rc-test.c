@@ -77,10 +77,11 @@ static void hears(void *arg, char *text)
 	g_ptr_array_add(texts, text);
 }
 
-static bool deny(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va, uint32_t len,
-		 bool write)
+static bool deny(void *arg, const uint8_t host[16], uint32_t qpn, uint32_t rkey, uint64_t va,
+		 uint32_t len, bool write)
 {
 	(void)host;
+	(void)qpn;
 	(void)rkey;
 	(void)va;
 	(void)len;

@@ -367,8 +367,8 @@ static void violated(void *arg, char *text)
 	g_error("%s", text);
 }
 
-static bool reachable(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t va, uint32_t len,
-		      bool write)
+static bool reachable(void *arg, const uint8_t host[16], uint32_t qpn, uint32_t rkey, uint64_t va,
+		      uint32_t len, bool write)
 {
 	const struct talk *t = arg;
 	struct net_addr addr;
@@ -376,7 +376,7 @@ static bool reachable(void *arg, const uint8_t host[16], uint32_t rkey, uint64_t
 	g_assert_true(net_addr_parse(&addr, t->server.host, NULL, NULL));
 	return oracle_rdma_reachable(memcmp(host, addr.ip, 16) ? t->client.ledger
 							       : t->server.ledger,
-				     rkey, va, len, write);
+				     qpn, rkey, va, len, write);
 }
 
 static void look(struct world_roce_tap *tap, const struct world_node *node, bool sent,
