@@ -253,7 +253,9 @@ static void judge_node(struct judge *j, const char *dev, const char *node, const
 	int err = rdma_may_open(j->look, node);
 	g_autofree char *fix = NULL;
 
-	if (err == ENOENT) {
+	if (j->look->copy && !tree_exists(j->look, "dev")) {
+		SAY_OK("nodes", "%s: /dev/infiniband/%s is not readable in this copy", dev, node);
+	} else if (err == ENOENT) {
 		fix = g_strdup_printf("modprobe %s makes it (in a container it must be passed in, "
 				      "with all of /dev/infiniband)",
 				      module);

@@ -258,8 +258,9 @@ class Setup(unittest.TestCase):
             self.assertEqual([f["what"] for f in found], ["provider"] * 2)
             self.assertIn("no provider mlx5", found[0]["text"])
             self.assertIn("ibverbs-providers", found[0]["fix"])
-            # a copy need not have /usr
+            # a copy need not have /usr and /dev
             shutil.rmtree(m.path("usr"))
+            shutil.rmtree(m.path("dev"))
             self.assertEqual(self.bad(m), [])
         with machine.rxe() as m:
             m.path("usr/lib/x86_64-linux-gnu/librdmacm.so.1").unlink()
