@@ -63,8 +63,6 @@ static void notify(struct roce_cq *cq)
 	if (!cq->armed)
 		return;
 	cq->armed = false;
-	if (hw_fault(cq->shard->dev->params.hw, "roce.cq.lost"))
-		return; /* nobody hears of it */
 	cq->notified = true;
 	binding->ops->wake(binding, cq->shard->index);
 }
@@ -95,11 +93,25 @@ static bool comes_later(struct roce_cq *cq)
 	return true;
 }
 
+/* As if what is in it came just after it was armed and looked at, and nobody was told. */
+static bool is_missed(struct roce_cq *cq)
+{
+	if (cq->head == cq->tail || cq->shown) {
+		cq->hidden = false;
+		return false;
+	}
+	if (!cq->hidden && !hw_fault(cq->shard->dev->params.hw, "roce.cq.lost"))
+		return false;
+	cq->hidden = !cq->armed;
+	cq->armed = false;
+	return true;
+}
+
 int roce_cq_poll(struct roce_cq *cq, int n, struct ibv_wc *wc)
 {
 	int got = 0;
 
-	if (comes_later(cq))
+	if (is_missed(cq) || comes_later(cq))
 		return 0;
 	while (got < n && cq->head != cq->tail)
 		wc[got++] = cq->ring[cq->head++ & cq->mask];

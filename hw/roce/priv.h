@@ -75,7 +75,8 @@ struct roce_cq {
 	uint32_t cqe;		   /* at most so many */
 	unsigned qps;
 	bool armed, notified, overflown;
-	bool shown; /* what is in it must be: somebody was told of it */
+	bool shown;  /* what is in it must be: somebody was told of it */
+	bool hidden; /* until it is armed (fault point) */
 	struct roce_event event;
 	void (*error)(struct roce_cq *cq, void *user);
 	void *user;

@@ -14,6 +14,7 @@
 #define container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define RESOLVE_MS 5000
+#define LOOK_NS (1 * UINT64_C(1000000000))
 
 static void leave(struct rdma_qpair *t);
 
@@ -74,6 +75,7 @@ static void leave(struct rdma_qpair *t)
 
 	t->leaving = false;
 	reactor_timer_cancel(r, &t->linger);
+	reactor_timer_cancel(r, &t->look);
 	drop_id(t);
 	if (t->cq) {
 		reactor_remove_engine(r, &t->engine);
@@ -170,6 +172,12 @@ static void cq_error(struct rnic_cq *cq, void *user)
 
 static const struct rnic_cq_cb cq_cb = { .error = cq_error };
 
+/* The pass that calls this has looked at all engines. */
+static void look(struct timer *timer, struct reactor *r)
+{
+	reactor_timer_set(r, timer, r->now + LOOK_NS);
+}
+
 /* As many receives and sends as the device has, at most what the queue can use. */
 static int make_queues(struct rdma_qpair *t)
 {
@@ -200,6 +208,7 @@ static int make_queues(struct rdma_qpair *t)
 	}
 	t->engine = (struct engine){ .ops = &host_rdma_engine, .fd = -1 };
 	reactor_add_engine(t->q.reactor, &t->engine);
+	look(&t->look, t->q.reactor);
 	init.send_cq = init.recv_cq = t->cq;
 	rc = host_rdma_ops(t)->qp_create(t->id, t->device->pd, &init, &t->qp);
 	if (rc < 0) {
@@ -403,6 +412,7 @@ static struct host_qpair *create(struct host_ctrlr *c, uint16_t size)
 	t->back.fn = back_fn;
 	t->leave_task.fn = leave_task_fn;
 	timer_init(&t->linger, linger_fn);
+	timer_init(&t->look, look);
 	return &t->q;
 }
 

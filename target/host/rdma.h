@@ -114,6 +114,7 @@ struct rdma_qpair {
 	int rc;
 	struct task leave_task;
 	struct timer linger;
+	struct timer look; /* at the CQ, once in a while: a notification may have got lost */
 	/* memory */
 	struct mem_chunk *chunk;
 	uint32_t lkey; /* of it */

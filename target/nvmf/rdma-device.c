@@ -13,6 +13,11 @@
 #include "target/nvmf/rdma.h"
 #include "target/nvmf/tgt.h"
 
+/*
+ * A notification that got lost would stop all connections of a reactor until something else
+ * happens there: so something does. See docs/architecture.md.
+ */
+#define LOOK_NS (1 * UINT64_C(1000000000))
 /* Resources that did not suffice are asked for again so often. */
 #define RETRY_NS (1 * UINT64_C(1000000000))
 
@@ -368,6 +373,15 @@ static const struct engine_ops engine_ops = { .name = "nvmf.rdma",
 					      .poll = poll_queues,
 					      .arm = arm };
 
+/* The pass that calls this has looked at all engines. */
+static void look(struct timer *t, struct reactor *r)
+{
+	struct rdma_poller *p = (struct rdma_poller *)((char *)t - offsetof(struct rdma_poller, look));
+
+	if (p->nconns > 0)
+		reactor_timer_set(r, &p->look, r->now + LOOK_NS);
+}
+
 static void free_poller(struct rdma_poller *p)
 {
 	const struct hw_rnic_ops *ops = rdma_ops(p->dev);
@@ -396,6 +410,7 @@ static void leave(struct task *task)
 	if (!p->leaving || p->nconns > 0)
 		return;
 	reactor_remove_engine(r, &p->engine);
+	reactor_timer_cancel(r, &p->look);
 	d->pollers[r->index] = NULL;
 	while (*at != p)
 		at = &(*at)->next;
@@ -462,12 +477,15 @@ struct rdma_poller *rdma_poller_get(struct rdma_dev *d, struct reactor *r)
 		return NULL;
 	if (p != NULL) {
 		p->nconns++;
+		if (!timer_is_set(&p->look))
+			look(&p->look, r);
 		return p;
 	}
 	p = g_new0(struct rdma_poller, 1);
 	p->dev = d;
 	p->reactor = r;
 	p->leave_task.fn = leave;
+	timer_init(&p->look, look);
 	if (!open_srq(p)) {
 		free_poller(p);
 		return NULL;
@@ -481,6 +499,7 @@ struct rdma_poller *rdma_poller_get(struct rdma_dev *d, struct reactor *r)
 		 "device=%s reactor=%u receives=%s n=%u", d->info.name, r->index,
 		 p->rq.srq != NULL ? "shared" : "of each queue pair", p->rq.n);
 	p->nconns = 1;
+	look(&p->look, r);
 	return p;
 }
 

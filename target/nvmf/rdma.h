@@ -160,6 +160,7 @@ struct rdma_poller {
 	struct rdma_conn *hash[RDMA_HASH];
 	struct rdma_conn *conns;	 /* all whose queue pair exists */
 	unsigned nconns;		 /* these, and those whose I/O still uses its memory */
+	struct timer look;		 /* once in a while the CQs are looked at anyway */
 	unsigned ndraining;		 /* of them, that wait for the CQ to be empty */
 	struct ibv_wc early[RDMA_BATCH]; /* polled when it was armed */
 	unsigned nearly;

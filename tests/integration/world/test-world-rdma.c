@@ -178,6 +178,72 @@ static void test_reconnect(void)
 	fx_free(fx);
 }
 
+/* Nobody else does anything: who was not told of a completion finds it when it looks by itself. */
+static void test_lost_notification(const void *at_target)
+{
+	struct workload_params wp = { .nsid = 1, .blocks = BLOCKS, .ios = 50, .depth = 1 };
+	const struct world_fault_rule rule = { .nth = 5, .times = 3 };
+	struct fx *fx = fx_rdma_target(19, 1);
+	struct world_fault_stats stats;
+	struct world_rnic_params rnic;
+	struct world_node *node;
+	struct host_params p;
+	struct workload *wl;
+	struct fx_host *h;
+	uint64_t begun;
+
+	wp.max_blocks = 8;
+	fx_rnic_params(&rnic, 1);
+	h = fx_rdma_host(fx, &rnic);
+	node = at_target != NULL ? fx->node : h->node;
+	fx_rdma_params(h, &p, 1);
+	p.kato_ms = 0;
+	g_assert_true(fx_connect(h, &p));
+	world_fault_set(node, "roce.cq.lost", &rule);
+	begun = world_now(fx->world);
+	wl = workload_start(h, &wp);
+	fx_wait(fx, LIMIT);
+	workload_free(wl);
+	world_fault_stats(node, "roce.cq.lost", &stats);
+	g_assert_cmpuint(stats.taken, ==, 3);
+	/* They stopped it, and not for long. */
+	g_assert_cmpuint(world_now(fx->world) - begun, >, 1 * WORLD_SEC);
+	g_assert_cmpuint(world_now(fx->world) - begun, <, 4 * WORLD_SEC);
+	g_assert_cmpuint(h->events[HOST_EVENT_LOST], ==, 0);
+	fx_free(fx);
+}
+
+/* Registration fails as often as it likes: the target opens its device as soon as that is over. */
+static void test_opened_again(void)
+{
+	struct workload_params wp = { .nsid = 1, .blocks = BLOCKS, .ios = 50, .depth = 4 };
+	const struct world_fault_rule rule = { .times = 5 };
+	struct fx *fx = fx_rdma_target(23, 1);
+	struct world_rnic_params rnic;
+	struct host_params p;
+	struct workload *wl;
+	struct fx_host *h;
+
+	wp.max_blocks = 8;
+	fx_rnic_params(&rnic, 1);
+	h = fx_rdma_host(fx, &rnic);
+	fx_rdma_params(h, &p, 1);
+	p.queue_io = true;
+	p.reconnect_delay_ms = 100;
+	g_assert_true(fx_connect(h, &p));
+	world_fault_set(fx->node, "roce.pd", &rule);
+	world_rnic_remove(fx->node);
+	world_run_for(fx->world, 10 * WORLD_MS);
+	world_rnic_return(fx->node);
+	h->events[HOST_EVENT_LIVE] = 0;
+	g_assert_true(world_run_while(fx->world, no_event, h, LIMIT));
+	g_assert_cmpuint(world_now(fx->world), >, 5 * WORLD_SEC);
+	wl = workload_start(h, &wp);
+	fx_wait(fx, LIMIT);
+	workload_free(wl);
+	fx_free(fx);
+}
+
 /* --- what is wrong
  * --------------------------------------------------------------------------------- */
 
@@ -569,6 +635,9 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/world/rdma/discover", test_discover);
 	g_test_add_func("/world/rdma/reconnect", test_reconnect);
+	g_test_add_data_func("/world/rdma/lost-notification/target", "", test_lost_notification);
+	g_test_add_data_func("/world/rdma/lost-notification/host", NULL, test_lost_notification);
+	g_test_add_func("/world/rdma/opened-again", test_opened_again);
 	for (unsigned i = 0; i < G_N_ELEMENTS(wrongs); i++) {
 		g_autofree char *path = g_strdup_printf("/world/rdma/wrong/%s", wrongs[i].name);
 

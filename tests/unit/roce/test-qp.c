@@ -46,6 +46,8 @@ struct link {
 	unsigned loss, twice, late; /* of 1000 */
 	uint32_t drops;		    /* bit n: packet n of all, from 0 */
 	uint8_t timeout;	    /* local ACK timeout, exponent */
+	enum ibv_transport_type transport;
+	int64_t pinned; /* bytes, of both */
 	uint64_t sent;
 };
 
@@ -143,6 +145,12 @@ static void qp_event(struct roce_qp *qp, enum ibv_event_type type, void *user)
 
 static const struct hw no_hw;
 
+static int pin(void *user, int64_t bytes)
+{
+	*(int64_t *)user += bytes;
+	return 0;
+}
+
 static void side_open(struct link *w, unsigned index, bool srq)
 {
 	struct side *s = &w->sides[index];
@@ -151,7 +159,11 @@ static void side_open(struct link *w, unsigned index, bool srq)
 				      .mtu = MTU,
 				      .max_inline = 256,
 				      .seed = index + 1,
-				      .hw = &no_hw };
+				      .hw = &no_hw,
+				      .transport = w->transport,
+				      .no_send_inv = w->transport == IBV_TRANSPORT_IWARP,
+				      .pin = pin,
+				      .pin_user = &w->pinned };
 	struct roce_qp_init init = { .cap = { .max_send_wr = 64,
 					      .max_recv_wr = 64,
 					      .max_send_sge = 4,
@@ -206,13 +218,21 @@ static void side_connect(struct side *s, const struct side *peer)
 	g_assert_cmpint(roce_qp_rts(s->qp, &rts), ==, 0);
 }
 
-static void open_slow(struct link *w, uint32_t seed, bool srq, uint8_t timeout)
+static void open_as(struct link *w, uint32_t seed, bool srq, uint8_t timeout,
+		    enum ibv_transport_type transport)
 {
-	*w = (struct link){ .rand = g_rand_new_with_seed(seed), .timeout = timeout };
+	*w = (struct link){ .rand = g_rand_new_with_seed(seed),
+			    .timeout = timeout,
+			    .transport = transport };
 	side_open(w, 0, srq);
 	side_open(w, 1, srq);
 	side_connect(&w->sides[0], &w->sides[1]);
 	side_connect(&w->sides[1], &w->sides[0]);
+}
+
+static void open_slow(struct link *w, uint32_t seed, bool srq, uint8_t timeout)
+{
+	open_as(w, seed, srq, timeout, IBV_TRANSPORT_IB);
 }
 
 static void open_link(struct link *w, uint32_t seed, bool srq)
@@ -236,6 +256,7 @@ static void close_link(struct link *w)
 		roce_device_free(s->dev);
 		g_free(s->memory);
 	}
+	g_assert_cmpint(w->pinned, ==, 0);
 	g_rand_free(w->rand);
 }
 
@@ -437,6 +458,62 @@ static void test_local_errors(void)
 	close_link(&w);
 }
 
+/* A READ into two pieces; 0 or an errno. */
+static int read_apart(struct side *s, uint64_t wr_id)
+{
+	uint32_t lkey = roce_mr_lkey(s->mr);
+	struct ibv_sge sges[] = { { s->iova, 100, lkey }, { s->iova + 4096, 100, lkey } };
+	struct ibv_send_wr wr = { .wr_id = wr_id,
+				  .opcode = IBV_WR_RDMA_READ,
+				  .sg_list = sges,
+				  .num_sge = 2,
+				  .send_flags = IBV_SEND_SIGNALED },
+			   *bad;
+
+	wr.wr.rdma.remote_addr = s->link->sides[!s->index].iova;
+	wr.wr.rdma.rkey = peer_rkey(s);
+	return roce_qp_post_send(s->qp, &wr, &bad);
+}
+
+/* What iWARP's verbs refuse, and what ends a connection there. */
+static void test_iwarp(void)
+{
+	struct link w;
+	struct side *a = &w.sides[0], *b = &w.sides[1];
+	struct roce_mr *mr;
+
+	open_link(&w, 7, false);
+	g_assert_cmpint(read_apart(a, 1), ==, 0);
+	settle(&w);
+	expect(a, 1, IBV_WC_SUCCESS);
+	close_link(&w);
+
+	open_as(&w, 8, false, 6, IBV_TRANSPORT_IWARP);
+	g_assert_cmpint(read_apart(a, 1), ==, -EINVAL);
+	g_assert_cmpint(post(a, IBV_WR_SEND_WITH_IMM, 2, 0, 8, 0, 7), ==, -EINVAL);
+	g_assert_cmpint(post(a, IBV_WR_SEND_WITH_INV, 3, 0, 8, 0, 7), ==, -EINVAL);
+	g_assert_cmpint(post(a, IBV_WR_RDMA_READ, 4, 0, 4096, 0, peer_rkey(a)), ==, 0);
+	settle(&w);
+	expect(a, 4, IBV_WC_SUCCESS);
+	/* Nobody receives: that is the end. */
+	post(a, IBV_WR_SEND, 5, 0, 8, 0, 0);
+	settle(&w);
+	expect(a, 5, IBV_WC_REM_OP_ERR);
+	g_assert_cmpint(roce_qp_state(b->qp), ==, IBV_QPS_ERR);
+	close_link(&w);
+
+	/* The answer goes where others must not write. */
+	open_as(&w, 9, false, 6, IBV_TRANSPORT_IWARP);
+	g_assert_cmpint(roce_mr_dereg(a->mr), ==, 0);
+	g_assert_cmpint(roce_mr_reg(a->pd, a->memory, AREA, a->iova, IBV_ACCESS_LOCAL_WRITE, &mr),
+			==, 0);
+	a->mr = mr;
+	post(a, IBV_WR_RDMA_READ, 1, 0, 4096, 0, peer_rkey(a));
+	settle(&w);
+	expect(a, 1, IBV_WC_LOC_PROT_ERR);
+	close_link(&w);
+}
+
 /* Nobody receives yet: the sender waits and tries again, until somebody does. */
 static void test_rnr(void)
 {
@@ -592,6 +669,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func(name, GUINT_TO_POINTER(i), test_access);
 	}
 	g_test_add_func("/roce/qp/local-errors", test_local_errors);
+	g_test_add_func("/roce/qp/iwarp", test_iwarp);
 	g_test_add_func("/roce/qp/rnr", test_rnr);
 	g_test_add_func("/roce/qp/gone", test_gone);
 	g_test_add_func("/roce/qp/gone-slow", test_gone_slow);
