@@ -177,15 +177,39 @@ int verbs_id_resolve(struct rnic_ctx *ctx, const struct net_addr *dst, const str
 
 /* --- moving -------------------------------------------------------------------------------- */
 
+/* One that was on its way when the others were told has not heard. */
+static void check_device(struct rnic_id *id)
+{
+	const struct rnic_device *dev = verbs_id_device(id);
+
+	if (id->cm->verbs && !id->removed && (!dev || atomic_load(&dev->gone)))
+		verbs_id_tell_later(id, RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+}
+
+static void to_net(const struct sockaddr *sa, struct net_addr *addr)
+{
+	struct sockaddr_storage ss = { 0 };
+
+	memcpy(&ss, sa,
+	       sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					 : sizeof(struct sockaddr_in));
+	sockaddr_to_net(&ss, sizeof(ss), addr);
+}
+
 static void arrive(struct rnic_ctx *ctx, void *id, gint64 unused)
 {
 	struct rnic_id *moved = id;
 
 	(void)unused;
-	if (moved->dead)
+	if (moved->dead) {
 		g_free(moved);
-	else
-		join(ctx, moved);
+		return;
+	}
+	join(ctx, moved);
+	if (moved->tell_there)
+		verbs_id_tell_later(moved, moved->tell_type, moved->tell_status);
+	moved->tell_there = false;
+	check_device(moved);
 }
 
 /*
@@ -200,6 +224,8 @@ void verbs_id_move(struct rnic_id *id, struct rnic_ctx *ctx, const struct rnic_i
 	if (ctx == id->ctx)
 		return;
 	leave(id);
+	id->tell_there = id->to_tell;
+	verbs_id_forget(id);
 	id->ctx = ctx;
 	verbs_post(ctx->verbs, ctx->index, arrive, id, 0);
 	if (rdma_migrate_id(id->cm, ctx->cm) != 0)
@@ -213,16 +239,6 @@ void verbs_id_move(struct rnic_id *id, struct rnic_ctx *ctx, const struct rnic_i
 struct rnic_device *verbs_id_device(const struct rnic_id *id)
 {
 	return id->cm->verbs ? verbs_device_of(id->ctx->verbs, id->cm->verbs) : NULL;
-}
-
-static void to_net(const struct sockaddr *sa, struct net_addr *addr)
-{
-	struct sockaddr_storage ss = { 0 };
-
-	memcpy(&ss, sa,
-	       sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-					 : sizeof(struct sockaddr_in));
-	sockaddr_to_net(&ss, sizeof(ss), addr);
 }
 
 void verbs_id_local(const struct rnic_id *id, struct net_addr *addr)

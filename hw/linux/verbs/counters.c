@@ -36,14 +36,14 @@ static const char *const names[] = {
 
 G_STATIC_ASSERT(G_N_ELEMENTS(names) <= RNIC_COUNTERS);
 
-static bool read_counter(const char *device, const char *name, uint64_t *value)
+static bool read_counter(const char *device, unsigned port, const char *name, uint64_t *value)
 {
 	char path[256], text[32];
 	ssize_t n;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/hw_counters/%s",
-		       device, name);
+	(void)snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/%u/hw_counters/%s",
+		       device, port, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -56,12 +56,30 @@ static bool read_counter(const char *device, const char *name, uint64_t *value)
 	return true;
 }
 
+/* Of all ports. */
+static bool sum(const struct rnic_device *dev, const char *name, uint64_t *total)
+{
+	bool any = false;
+
+	*total = 0;
+	for (unsigned port = 1; port <= dev->info.attr.phys_port_cnt; port++) {
+		uint64_t value;
+
+		if (!read_counter(dev->info.name, port, name, &value))
+			continue;
+		*total += value;
+		any = true;
+	}
+	return any;
+}
+
+/* Files are read, some by the firmware: only when somebody asks for them. */
 unsigned verbs_device_counters(struct rnic_device *dev, struct rnic_counter out[RNIC_COUNTERS])
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-		if (read_counter(dev->info.name, names[i], &out[n].value))
+		if (sum(dev, names[i], &out[n].value))
 			out[n++].name = names[i];
 	}
 	return n;

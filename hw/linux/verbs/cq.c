@@ -4,6 +4,7 @@
  * notification wakes the reactor and says no more than that.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "hw/linux/verbs/internal.h"
 
@@ -103,25 +104,26 @@ int verbs_cq_create(struct rnic_ctx *ctx, struct rnic_device *dev, unsigned cqe,
 	if (cqe == 0 || cqe > (unsigned)dev->info.attr.max_cqe)
 		return -EINVAL;
 	cq = g_new0(struct rnic_cq, 1);
+	cq->cb = cb;
+	cq->user = user;
+	cq->object.event = cq_event;
 	rc = channel_get(ctx, dev, &cq->channel);
 	if (rc < 0) {
 		g_free(cq);
 		return rc;
 	}
+	verbs_object_add(ctx, &cq->object);
 	/* Interrupts of reactors on different processors, where the device has several. */
 	cq->cq =
 		ibv_create_cq(dev->context, (int)cqe, &cq->object, cq->channel->channel,
 			      (int)(ctx->index % (unsigned)MAX(dev->context->num_comp_vectors, 1)));
 	if (!cq->cq) {
 		rc = verbs_no_memory(ctx->verbs, verbs_errno(), "a completion queue");
+		verbs_object_remove(&cq->object);
 		channel_put(cq->channel);
 		g_free(cq);
 		return rc;
 	}
-	cq->cb = cb;
-	cq->user = user;
-	cq->object.event = cq_event;
-	verbs_object_add(ctx, &cq->object);
 	*out = cq;
 	return 0;
 }
@@ -138,6 +140,8 @@ int verbs_cq_destroy(struct rnic_cq *cq)
 		return rc;
 	verbs_object_remove(&cq->object);
 	channel_put(cq->channel);
+	if (cq->kept)
+		g_array_unref(cq->kept);
 	g_free(cq);
 	return 0;
 }
@@ -154,13 +158,45 @@ static void right_flags(struct ibv_wc *wc, int n)
 			wc[i].wc_flags ^= IBV_WC_IP_CSUM_OK | IBV_WC_WITH_INV;
 }
 
-int verbs_cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
+static int poll_device(struct rnic_cq *cq, int n, struct ibv_wc *wc)
 {
 	int got = ibv_poll_cq(cq->cq, n, wc);
 
 	if (got > 0 && cq->channel->dev->info.attr.vendor_id == VENDOR_RXE)
 		right_flags(wc, got);
 	return MAX(got, 0);
+}
+
+/* Providers (mlx5) take those of a queue pair that is destroyed out of its CQs, unseen. */
+void verbs_cq_keep(struct rnic_cq *cq)
+{
+	struct ibv_wc wc;
+
+	for (int left = cq->cq->cqe; left > 0 && poll_device(cq, 1, &wc) == 1; left--) {
+		if (!cq->kept)
+			cq->kept = g_array_new(FALSE, FALSE, sizeof(wc));
+		g_array_append_val(cq->kept, wc);
+	}
+}
+
+static int poll_kept(struct rnic_cq *cq, int n, struct ibv_wc *wc)
+{
+	unsigned got = MIN((unsigned)n, cq->kept->len - cq->kept_at);
+
+	memcpy(wc, &g_array_index(cq->kept, struct ibv_wc, cq->kept_at), got * sizeof(*wc));
+	cq->kept_at += got;
+	if (cq->kept_at == cq->kept->len) {
+		g_clear_pointer(&cq->kept, g_array_unref);
+		cq->kept_at = 0;
+	}
+	return (int)got;
+}
+
+int verbs_cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
+{
+	int got = G_UNLIKELY(cq->kept != NULL) ? poll_kept(cq, n, wc) : 0;
+
+	return got == n ? got : got + poll_device(cq, n - got, wc + got);
 }
 
 /* One that has been armed and has not told yet still is: that is no system call, no doorbell. */

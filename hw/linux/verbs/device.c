@@ -103,11 +103,23 @@ bool verbs_device_port(struct rnic_device *dev, unsigned port, struct rnic_port 
 
 /* --- watchers --------------------------------------------------------------------------- */
 
+/* One that is to be told which devices there are. Until it was, it hears of none. */
 struct verbs_watch {
 	struct task task;
+	struct verbs_watch *next;
 	struct verbs *verbs;
 	struct rnic_watcher *w;
 };
+
+static void drop_watch(struct verbs_watch *watch)
+{
+	struct verbs_watch **at = &watch->verbs->watches;
+
+	while (*at != watch)
+		at = &(*at)->next;
+	*at = watch->next;
+	g_free(watch);
+}
 
 static bool is_watching(const struct verbs *verbs, const struct rnic_watcher *watcher)
 {
@@ -121,13 +133,17 @@ static bool is_watching(const struct verbs *verbs, const struct rnic_watcher *wa
 static void tell_added(struct task *task)
 {
 	struct verbs_watch *watch = (struct verbs_watch *)task;
+	struct verbs *verbs = watch->verbs;
+	struct rnic_watcher *w = watch->w;
 
-	for (struct rnic_device *dev = watch->verbs->devices, *next; dev; dev = next) {
+	drop_watch(watch);
+	w->next = verbs->watchers;
+	verbs->watchers = w;
+	for (struct rnic_device *dev = verbs->devices, *next; dev; dev = next) {
 		next = dev->next;
-		if (is_watching(watch->verbs, watch->w) && !dev->gone)
-			watch->w->added(watch->w, dev);
+		if (is_watching(verbs, w) && !dev->gone)
+			w->added(w, dev);
 	}
-	g_free(watch);
 }
 
 void verbs_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher *w)
@@ -135,11 +151,11 @@ void verbs_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher
 	struct verbs *verbs = (struct verbs *)rnic;
 	struct verbs_watch *watching = g_new0(struct verbs_watch, 1);
 
-	w->next = verbs->watchers;
-	verbs->watchers = w;
 	watching->task.fn = tell_added;
 	watching->verbs = verbs;
 	watching->w = w;
+	watching->next = verbs->watches;
+	verbs->watches = watching;
 	reactor_run_soon(ctx->reactor, &watching->task);
 }
 
@@ -148,6 +164,13 @@ void verbs_unwatch(struct hw_rnic *rnic, struct rnic_watcher *w)
 	struct verbs *verbs = (struct verbs *)rnic;
 	struct rnic_watcher **at = &verbs->watchers;
 
+	for (struct verbs_watch *watch = verbs->watches; watch; watch = watch->next) {
+		if (watch->w != w)
+			continue;
+		reactor_cancel_task(verbs->ctxs[0]->reactor, &watch->task);
+		drop_watch(watch);
+		return;
+	}
 	while (*at && *at != w)
 		at = &(*at)->next;
 	if (*at)

@@ -26,14 +26,15 @@
 #define VERBS_INLINE 64 /* a hint: providers do not say; see verbs_qp_create() */
 
 struct verbs {
-	struct hw_rnic rnic;
+	struct verbs_rnic made;
 	const struct hw *hw;
 	char *only;	     /* name of a device, or NULL */
 	uint8_t ack_timeout; /* verbs_options */
 	struct log *log;     /* once the main reactor's context is open */
 	pthread_mutex_t lock;
-	struct rnic_device *devices; /* changed by the main reactor, with the lock */
-	struct rnic_watcher *watchers;
+	struct rnic_device *devices;   /* changed by the main reactor, with the lock */
+	struct rnic_watcher *watchers; /* that have been told of all devices */
+	struct verbs_watch *watches;   /* those that have not */
 	struct rnic_ctx *ctxs[CORE_MAX_REACTORS];
 	struct reactor *_Atomic reactors[CORE_MAX_REACTORS];
 };
@@ -44,12 +45,17 @@ struct verbs_source {
 	int fd;
 };
 
-/* Something that asynchronous events are about: the first member of it. */
+/*
+ * Something that asynchronous events are about: the first member of it. Added before the
+ * library has it: events may come before the call that makes it returns.
+ */
 struct verbs_object {
 	gint64 serial;
 	struct rnic_ctx *ctx;
 	void (*event)(struct verbs_object *object, enum ibv_event_type type);
 };
+
+struct verbs_watch;
 
 /* Completion channel of a context and a device. */
 struct verbs_channel {
@@ -117,6 +123,8 @@ struct rnic_cq {
 	bool armed;
 	bool overflowed;
 	unsigned unacked;
+	GArray *kept; /* ibv_wc, of queue pairs that were destroyed, and before; NULL: none */
+	unsigned kept_at;
 };
 
 struct rnic_srq {
@@ -132,6 +140,7 @@ struct rnic_qp {
 	struct verbs_object object;
 	struct rnic_id *id;
 	struct ibv_qp *qp;
+	struct rnic_cq *send_cq, *recv_cq;
 	const struct rnic_qp_cb *cb;
 	void *user;
 	bool srq;
@@ -163,6 +172,7 @@ struct rnic_id {
 	uint8_t may_answer, may_ask;	   /* READs, as the request said */
 	bool removed;			   /* DEVICE_REMOVAL has been told */
 	bool joined;			   /* it is among its context's ids */
+	bool tell_there;		   /* what was to be told here, as to_tell */
 	bool dead;			   /* destroyed before it was */
 	bool to_tell;			   /* it is in the context's list */
 	enum rdma_cm_event_type tell_type; /* what */
@@ -255,6 +265,8 @@ int verbs_cq_create(struct rnic_ctx *ctx, struct rnic_device *dev, unsigned cqe,
 int verbs_cq_destroy(struct rnic_cq *cq);
 int verbs_cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc);
 int verbs_cq_arm(struct rnic_cq *cq);
+/* What it holds stays in it, even if a queue pair is destroyed now. */
+void verbs_cq_keep(struct rnic_cq *cq);
 int verbs_srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_attr *attr,
 		     const struct rnic_srq_cb *cb, void *user, struct rnic_srq **out);
 int verbs_srq_destroy(struct rnic_srq *srq);

@@ -9,15 +9,11 @@
 
 #define FILE_NAME "weft-rnic-verbs.so"
 
-/* A module stays loaded: what it has registered with libibverbs does too. */
 static const struct verbs_entry *entry_of(GModule *module)
 {
 	gpointer symbol = NULL;
 
-	if (!g_module_symbol(module, VERBS_ENTRY, &symbol))
-		return NULL;
-	g_module_make_resident(module);
-	return symbol;
+	return g_module_symbol(module, VERBS_ENTRY, &symbol) ? symbol : NULL;
 }
 
 /* What the linker says is missing, as the package that has it. */
@@ -39,6 +35,7 @@ static bool cannot_load(const char *path, const char *why, GError **error)
 	return weft_error_set(error, -ENOENT, NULL, "RDMA: %s cannot be loaded: %s", path, why);
 }
 
+/* A module that is used stays loaded: what it has registered with libibverbs does too. */
 static bool load(const char *path, const struct verbs_entry **out, GError **error)
 {
 	GModule *module = g_module_open(path, G_MODULE_BIND_LOCAL);
@@ -51,10 +48,10 @@ static bool load(const char *path, const struct verbs_entry **out, GError **erro
 			       "RDMA: %s is not of this build: version %s, %s expected; install "
 			       "the files of one version",
 			       path, entry ? entry->version : "unknown", WEFT_VERSION);
-		if (!entry)
-			g_module_close(module);
+		g_module_close(module);
 		return false;
 	}
+	g_module_make_resident(module);
 	*out = entry;
 	return true;
 }
@@ -79,6 +76,7 @@ struct hw_rnic *linux_verbs_new(const struct verbs_options *options, GError **er
 {
 	g_autofree char *path = find_module();
 	const struct verbs_entry *entry;
+	struct verbs_rnic *made;
 
 	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
 		weft_error_set(error, -ENOENT, NULL,
@@ -87,16 +85,18 @@ struct hw_rnic *linux_verbs_new(const struct verbs_options *options, GError **er
 			       path);
 		return NULL;
 	}
-	return load(path, &entry, error) ? entry->make(options, error) : NULL;
+	if (!load(path, &entry, error))
+		return NULL;
+	made = entry->make(options, error);
+	return made ? &made->rnic : NULL;
 }
 
 void linux_verbs_free(struct hw_rnic *rnic)
 {
-	g_autofree char *path = find_module();
-	const struct verbs_entry *entry;
+	struct verbs_rnic *made = (struct verbs_rnic *)rnic;
 
-	if (rnic && load(path, &entry, NULL))
-		entry->free(rnic);
+	if (made)
+		made->free(made);
 }
 
 bool linux_verbs_present(void)

@@ -52,9 +52,9 @@ const struct hw_rnic_ops verbs_ops = {
 	.id_destroy = verbs_id_destroy,
 };
 
-static void verbs_free(struct hw_rnic *rnic)
+static void verbs_free(struct verbs_rnic *made)
 {
-	struct verbs *verbs = (struct verbs *)rnic;
+	struct verbs *verbs = (struct verbs *)made;
 
 	while (verbs->devices) {
 		struct rnic_device *dev = verbs->devices;
@@ -67,18 +67,18 @@ static void verbs_free(struct hw_rnic *rnic)
 	g_free(verbs);
 }
 
-static struct hw_rnic *verbs_make(const struct verbs_options *options, GError **error)
+static struct verbs_rnic *verbs_make(const struct verbs_options *options, GError **error)
 {
 	struct verbs *verbs = g_new0(struct verbs, 1);
 
-	verbs->rnic.ops = &verbs_ops;
+	verbs->made = (struct verbs_rnic){ { &verbs_ops }, verbs_free };
 	pthread_mutex_init(&verbs->lock, NULL);
 	verbs->hw = options->hw;
 	verbs->only = g_strdup(options->device);
 	verbs->ack_timeout = options->ack_timeout;
 	if (verbs_scan(verbs, error))
-		return &verbs->rnic;
-	verbs_free(&verbs->rnic);
+		return &verbs->made;
+	verbs_free(&verbs->made);
 	return NULL;
 }
 
@@ -86,5 +86,4 @@ extern const struct verbs_entry weft_rnic_verbs;
 const struct verbs_entry weft_rnic_verbs = {
 	.version = WEFT_VERSION,
 	.make = verbs_make,
-	.free = verbs_free,
 };

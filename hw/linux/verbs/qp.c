@@ -104,24 +104,27 @@ int verbs_qp_create(struct rnic_id *id, struct rnic_pd *pd, struct rnic_qp_init 
 	if (atomic_load(&pd->dev->gone))
 		return -ENODEV;
 	qp = g_new0(struct rnic_qp, 1);
+	qp->id = id;
+	qp->cb = init->cb;
+	qp->user = init->user;
+	qp->send_cq = init->send_cq;
+	qp->recv_cq = init->recv_cq;
+	qp->srq = init->srq != NULL;
+	qp->object.event = qp_event;
+	timer_init(&qp->last_timer, last_wqe);
+	verbs_object_add(id->ctx, &qp->object);
 	attr.qp_context = &qp->object;
 	attr.send_cq = init->send_cq->cq;
 	attr.recv_cq = init->recv_cq->cq;
 	attr.srq = init->srq ? init->srq->srq : NULL;
 	rc = create(id, pd, &attr);
 	if (rc < 0) {
+		verbs_object_remove(&qp->object);
 		g_free(qp);
 		return verbs_no_memory(id->ctx->verbs, rc, "a queue pair");
 	}
 	init->cap = attr.cap;
 	qp->qp = id->cm->qp;
-	qp->id = id;
-	qp->cb = init->cb;
-	qp->user = init->user;
-	qp->srq = init->srq != NULL;
-	qp->object.event = qp_event;
-	timer_init(&qp->last_timer, last_wqe);
-	verbs_object_add(id->ctx, &qp->object);
 	id->qp = qp;
 	*out = qp;
 	return 0;
@@ -132,6 +135,9 @@ void verbs_qp_destroy(struct rnic_qp *qp)
 	verbs_object_remove(&qp->object);
 	reactor_timer_cancel(qp->object.ctx->reactor, &qp->last_timer);
 	qp->id->qp = NULL;
+	verbs_cq_keep(qp->send_cq);
+	if (qp->recv_cq != qp->send_cq)
+		verbs_cq_keep(qp->recv_cq);
 	rdma_destroy_qp(qp->id->cm);
 	g_free(qp);
 }

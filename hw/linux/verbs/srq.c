@@ -29,19 +29,20 @@ int verbs_srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_at
 	srq = g_new0(struct rnic_srq, 1);
 	init.srq_context = &srq->object;
 	init.attr.srq_limit = 0;
+	srq->dev = pd->dev;
+	srq->cb = cb;
+	srq->user = user;
+	srq->object.event = srq_event;
+	verbs_object_add(ctx, &srq->object);
 	srq->srq = ibv_create_srq(pd->pd, &init);
 	if (!srq->srq) {
 		int rc = verbs_no_memory(ctx->verbs, verbs_errno(), "a shared receive queue");
 
+		verbs_object_remove(&srq->object);
 		g_free(srq);
 		return rc == -ENOSYS ? -EOPNOTSUPP : rc;
 	}
-	srq->dev = pd->dev;
-	srq->cb = cb;
-	srq->user = user;
 	srq->max_wr = init.attr.max_wr;
-	srq->object.event = srq_event;
-	verbs_object_add(ctx, &srq->object);
 	attr->max_wr = init.attr.max_wr;
 	attr->max_sge = init.attr.max_sge;
 	*out = srq;

@@ -32,7 +32,7 @@ static GPtrArray *names_in(const char *path)
 
 static bool no_node(const char *path, GError **error)
 {
-	if (access(path, F_OK) != 0)
+	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return weft_error_set(
 			error, -ENODEV, NULL,
 			"RDMA: there is no %s; modprobe %s makes it (in a container it must be "

@@ -24,11 +24,16 @@ struct verbs_options {
 	uint8_t ack_timeout;
 };
 
+/* What the module makes. It knows who frees it: its file may be another's by then. */
+struct verbs_rnic {
+	struct hw_rnic rnic;
+	void (*free)(struct verbs_rnic *rnic);
+};
+
 /* What the module exports under VERBS_ENTRY. */
 struct verbs_entry {
 	const char *version; /* of the build: the program's own, or it is not used */
-	struct hw_rnic *(*make)(const struct verbs_options *options, GError **error);
-	void (*free)(struct hw_rnic *rnic);
+	struct verbs_rnic *(*make)(const struct verbs_options *options, GError **error);
 };
 
 #define VERBS_ENTRY "weft_rnic_verbs"
