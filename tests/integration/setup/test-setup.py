@@ -4,6 +4,8 @@
 is found, named, and has a remedy; where nothing is wrong, nothing is found."""
 import json
 import os
+import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ sys.dont_write_bytecode = True
 import machine  # noqa: E402
 
 BIN = os.path.abspath(sys.argv.pop(1))
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Setup(unittest.TestCase):
@@ -272,7 +275,7 @@ class Setup(unittest.TestCase):
             self.one(self.bad(m), "provider", "warning", "new_nic")
 
     def test_service(self):
-        packaging = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../../packaging")
+        packaging = str(ROOT / "packaging")
         with machine.rxe() as m:
             unit = m.path("usr/lib/systemd/system")
             unit.mkdir(parents=True)
@@ -336,6 +339,26 @@ class Setup(unittest.TestCase):
             before = state(m)
             self.look(m)
             self.assertEqual(state(m), before)
+
+    def test_guide(self):
+        """What the guide has of errors is what weftd says, and weft-setup has the same remedies."""
+        def said_by(pattern):
+            text = "".join(p.read_text() for p in sorted(ROOT.glob(pattern)))
+            text = re.sub(r'(?<=" )NODES\b', '"/dev/infiniband"', text)
+            return re.sub(r'"\s*"', "", text)
+        weftd, ours = said_by("hw/linux/verbs/*.c"), said_by("tools/weft-setup/*.c")
+        guide = (ROOT / "docs/guide/rnics.md").read_text()
+        table = guide[guide.index("| says | mends |"):].split("\n\n")[0].splitlines()[2:]
+        self.assertGreater(len(table), 5)
+        for row in table:
+            for part in re.split(r"(?:/dev/infiniband/)?\.\.\.|weft-rnic-verbs.so|: librdmacm.so",
+                                 row.split("`")[1]):
+                self.assertTrue(part.strip() in weftd, (part, row))
+        self.assertTrue("the limit of locked memory may be too small" in weftd)
+        for fix in ("rdma link add rxe0 type rxe netdev IFACE", "ibverbs-providers",
+                    "LimitMEMLOCK=infinity in the unit of systemd", "chmod 0666", "rdma_ucm",
+                    "ib_uverbs", "modprobe mlx5_ib, qedr", "with all of "):
+            self.assertTrue(fix in weftd and fix in ours, fix)
 
     def test_usage(self):
         for args, said in (((), "rdma"), (("disks",), "disks: one thing"),
