@@ -93,7 +93,9 @@ struct rnic_watcher {
 	/*
 	 * It goes away, or has gone: every object on it ends with errors; destroy them
 	 * (each reactor its own, each CM id gets RDMA_CM_EVENT_DEVICE_REMOVAL), then
-	 * device_done(). No call for this device may be made after that.
+	 * device_done(). No call for this device may be made after that. Work of a device
+	 * that was torn out may end without completions: whoever waits for them does so for a
+	 * limited time, and then destroys the QP.
 	 */
 	void (*removing)(struct rnic_watcher *w, struct rnic_device *dev);
 	/*
@@ -291,7 +293,8 @@ struct hw_rnic_ops {
 	enum ibv_qp_state (*qp_state)(const struct rnic_qp *qp);
 	/*
 	 * Into IBV_QPS_ERR: every outstanding work request ends with IBV_WC_WR_FLUSH_ERR (in
-	 * order within a queue), and so does what is posted later. Idempotent.
+	 * order within a queue), and so does what is posted later. Idempotent. (Unless the
+	 * device has been torn out: see removing.)
 	 */
 	void (*qp_error)(struct rnic_qp *qp);
 	/*
