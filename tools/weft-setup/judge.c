@@ -324,11 +324,31 @@ static bool allows(const struct rdma_service *service, const char *what)
 	return false;
 }
 
+/* Of LimitMEMLOCK=, soft and hard if there is a colon. */
+static enum finding_status enough_locked(const char *value)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+	uint64_t n;
+
+	if (!value)
+		return FINDING_WRONG;
+	if (g_str_has_prefix(value, "infinity"))
+		return FINDING_OK;
+	n = g_ascii_strtoull(value, &end, 10);
+	unit = end != value && *end ? strchr(units, *end) : NULL;
+	for (const char *u = units; unit && u <= unit; u++)
+		n = n > UINT64_MAX / 1024 ? UINT64_MAX : n * 1024;
+	return n < LITTLE_LOCKED ? FINDING_WRONG : FINDING_WARNING;
+}
+
 static void judge_service(struct judge *j)
 {
 	static const char fix[] = "copy weftd-rdma.conf, installed with weft, to "
 				  "/etc/systemd/system/weftd.service.d/; systemctl daemon-reload";
 	const struct rdma_service *service = &j->look->service;
+	enum finding_status locked;
 
 	if (!service->path || !j->look->user.of_service)
 		return;
@@ -342,12 +362,11 @@ static void judge_service(struct judge *j)
 		      service->path);
 	else
 		SAY_OK("service", "%s lets weftd use /dev/infiniband", service->path);
-	if (service->memlock && strcmp(service->memlock, "infinity") == 0)
-		SAY_OK("memlock", "%s has LimitMEMLOCK=infinity", service->path);
-	else
-		WRONG("memlock", "LimitMEMLOCK=infinity there", "%s has LimitMEMLOCK=%s",
-		      service->path,
-		      service->memlock ? service->memlock : "of the system, 8 MiB as a rule");
+	locked = enough_locked(service->memlock);
+	findings_say(j->findings, locked, "memlock",
+		     locked == FINDING_OK ? NULL : "LimitMEMLOCK=infinity there",
+		     "%s has LimitMEMLOCK=%s", service->path,
+		     service->memlock ? service->memlock : "of the system, 8 MiB as a rule");
 }
 
 static void judge_libraries(struct judge *j)

@@ -59,6 +59,13 @@ static int rdma(const struct options *o)
 	g_autoptr(GArray) findings = findings_new();
 	g_autoptr(GString) text = g_string_new("{");
 
+	if (o->pid && !look->user.known) {
+		g_printerr("weft-setup: --pid %d: there is no such process, or nothing may be read "
+			   "of it\n",
+			   o->pid);
+		rdma_look_free(look);
+		return STATUS_USAGE;
+	}
 	rdma_judge(look, false, findings);
 	if (o->json) {
 		rdma_json(look, text);
