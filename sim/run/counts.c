@@ -60,6 +60,11 @@ uint64_t counts_get(const struct counts *c, const char *name)
 	return e != NULL ? e->n : 0;
 }
 
+bool counts_has(const struct counts *c, const char *name)
+{
+	return g_hash_table_contains(c->by_name, name);
+}
+
 unsigned counts_len(const struct counts *c)
 {
 	return c->list->len;

@@ -11,6 +11,8 @@ struct counts *counts_new(void);
 void counts_free(struct counts *c);
 void counts_add(struct counts *c, const char *name, uint64_t n);
 uint64_t counts_get(const struct counts *c, const char *name);
+/* It has been met, perhaps with 0. */
+bool counts_has(const struct counts *c, const char *name);
 unsigned counts_len(const struct counts *c);
 const char *counts_at(const struct counts *c, unsigned i, uint64_t *n);
 /* Sorted by name. */

@@ -197,15 +197,10 @@ void run_rdma_counts(struct run *run)
 	if (r == NULL)
 		return;
 	oracle_rc_counts(r->monitor, &c);
-	set_count(run, "rdma.frames", c.frames);
+#define X(name) set_count(run, "rdma." #name, c.name);
+	RUN_RDMA_COUNTS(X)
+#undef X
 	run->result->packets = c.frames;
-	set_count(run, "rdma.connections", c.connections);
-	set_count(run, "rdma.requests", c.requests);
-	set_count(run, "rdma.repeated", c.repeated);
-	set_count(run, "rdma.naks", c.naks);
-	set_count(run, "rdma.access_naks", c.access_naks);
-	set_count(run, "rdma.rnrs", c.rnrs);
-	set_count(run, "rdma.cnps", c.cnps);
 	count_refusals(run, "reject", c.rejects, ORACLE_RC_REASONS);
 	count_refusals(run, "refused", c.refused, ORACLE_RC_STATUSES);
 	for (guint i = 0; i < r->ledgers->len; i++) {

@@ -155,6 +155,9 @@ void run_rdma_idle(struct run *run);
 /* Some machine, or a reactor, does nothing until then. */
 void run_rdma_away(struct run *run, uint64_t until);
 void run_rdma_free(struct run *run);
+/* What the monitor counts on the wire, as in struct oracle_rc_counts. */
+#define RUN_RDMA_COUNTS(X)                                                                         \
+	X(frames) X(connections) X(requests) X(repeated) X(naks) X(access_naks) X(rnrs) X(cnps)
 
 /* nodes.c */
 bool run_make_nodes(struct run *run);

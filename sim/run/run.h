@@ -68,3 +68,5 @@ void run_go(struct run *run);
 char *run_dump(struct run *run);
 /* Everything that a run may count, with 0: what was never met shows. */
 void run_list_all(struct counts *counts);
+/* A run may count something that is called so. */
+bool run_count_known(const char *name);

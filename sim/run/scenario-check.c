@@ -5,6 +5,7 @@
 
 #include "hw/net.h"
 #include "sim/roce.h"
+#include "sim/run/run.h"
 #include "sim/run/scenario.h"
 #include "sim/run/trigger.h"
 #include "sim/world.h"
@@ -315,6 +316,9 @@ static bool check_expect(const struct check *c, unsigned i, const struct scn_exp
 		return bad(c, "expect", i, "the key host is missing");
 	if (x->name == NULL && about_name(x->that))
 		return bad(c, "expect", i, "the key name is missing");
+	if ((x->that == SCN_X_COUNTED || x->that == SCN_X_COUNTED_AT_MOST) &&
+	    !run_count_known(x->name))
+		return bad(c, "expect", i, "name: nothing is counted as \"%s\"", x->name);
 	if (!about_rnic(x->that))
 		return true;
 	if (x->node == NULL)
