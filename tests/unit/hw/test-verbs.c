@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RNICs by libibverbs: what does not need a device, or one poll function of a provider. */
+#include <string.h>
+#include <sys/resource.h>
+
+#include "hw/linux/verbs/internal.h"
+#include "tests/unit/core/fake-hw.h"
+
+/* --- completions ------------------------------------------------------------------------- */
+
+struct provider {
+	struct ibv_cq ibv; /* first */
+	struct ibv_context context;
+	struct rnic_device dev;
+	struct verbs_channel channel;
+	struct rnic_cq cq;
+	uint64_t head, tail; /* wr_ids of what is in the CQ */
+	unsigned wc_flags;
+};
+
+static int poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
+{
+	struct provider *p = (struct provider *)ibv;
+	int got = 0;
+
+	while (got < n && p->head < p->tail)
+		wc[got++] = (struct ibv_wc){ .wr_id = p->head++,
+					     .opcode = IBV_WC_RECV,
+					     .wc_flags = p->wc_flags };
+	return got;
+}
+
+static void provider_init(struct provider *p, uint32_t vendor)
+{
+	*p = (struct provider){ .context.ops.poll_cq = poll_cq, .ibv.cqe = 8 };
+	p->dev.info.attr.vendor_id = vendor;
+	p->ibv.context = &p->context;
+	p->channel.dev = &p->dev;
+	p->cq.cq = &p->ibv;
+	p->cq.channel = &p->channel;
+}
+
+static void expect(struct provider *p, int n, uint64_t first, uint64_t last)
+{
+	struct ibv_wc wc[16];
+
+	g_assert_cmpint(verbs_cq_poll(&p->cq, n, wc), ==, last - first);
+	for (uint64_t i = first; i < last; i++)
+		g_assert_cmpuint(wc[i - first].wr_id, ==, i);
+}
+
+/* A provider forgets what a destroyed queue pair has in a CQ: we do not, nor its order. */
+static void test_kept(void)
+{
+	struct provider p;
+
+	provider_init(&p, 0x15b3);
+	verbs_cq_keep(&p.cq);
+	expect(&p, 16, 0, 0);
+	p.tail = 5;
+	verbs_cq_keep(&p.cq);
+	g_assert_cmpuint(p.head, ==, 5);
+	expect(&p, 2, 0, 2);
+	p.tail = 7;
+	verbs_cq_keep(&p.cq);
+	p.tail = 9;
+	expect(&p, 3, 2, 5);
+	expect(&p, 3, 5, 8);
+	expect(&p, 16, 8, 9);
+	expect(&p, 16, 9, 9);
+	g_assert_null(p.cq.kept);
+	/* Others' may come for ever: no more than it holds. */
+	p.tail = 100;
+	verbs_cq_keep(&p.cq);
+	g_assert_cmpuint(p.head, ==, 17);
+	expect(&p, 16, 9, 25);
+	g_assert_null(p.cq.kept);
+}
+
+static void test_flags(void)
+{
+	struct provider p;
+	struct ibv_wc wc;
+
+	provider_init(&p, 0xffffff); /* rdma_rxe */
+	p.wc_flags = IBV_WC_IP_CSUM_OK;
+	p.tail = 1;
+	g_assert_cmpint(verbs_cq_poll(&p.cq, 1, &wc), ==, 1);
+	g_assert_cmpuint(wc.wc_flags, ==, IBV_WC_WITH_INV);
+	p.dev.info.attr.vendor_id = 0x15b3;
+	p.tail = 2;
+	g_assert_cmpint(verbs_cq_poll(&p.cq, 1, &wc), ==, 1);
+	g_assert_cmpuint(wc.wc_flags, ==, IBV_WC_IP_CSUM_OK);
+}
+
+/* --- locked memory ------------------------------------------------------------------------ */
+
+static void test_memlock(void)
+{
+	struct fake_hw *fake = fake_hw_new();
+	struct verbs verbs = { .log = log_new(&fake->hw, LOG_ERROR) };
+	struct rlimit limit;
+
+	g_assert_cmpint(getrlimit(RLIMIT_MEMLOCK, &limit), ==, 0);
+	limit.rlim_cur = 65536;
+	g_assert_cmpint(setrlimit(RLIMIT_MEMLOCK, &limit), ==, 0);
+	/* What is not about memory stays what it is, and is nobody's to mend here. */
+	g_assert_cmpint(verbs_no_memory(&verbs, -EINVAL, "memory for data"), ==, -EINVAL);
+	g_assert_cmpuint(fake->lines->len, ==, 0);
+	g_assert_cmpint(verbs_no_memory(&verbs, -EAGAIN, "memory for data"), ==, -ENOMEM);
+	g_assert_cmpuint(fake->lines->len, ==, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const parts[] = { "ulimit -l unlimited", "LimitMEMLOCK=infinity",
+						     "for=\"memory for data\" limit=65536" };
+
+		g_assert_nonnull(strstr(fake->lines->pdata[0], parts[i]));
+	}
+	log_free(verbs.log);
+	fake_hw_free(fake);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/verbs/kept", test_kept);
+	g_test_add_func("/verbs/flags", test_flags);
+	g_test_add_func("/verbs/memlock", test_memlock);
+	return g_test_run();
+}
