@@ -485,7 +485,9 @@ static void test_destroy_inside(void)
 	g_assert_cmpint(end_qp(&c.target, NULL, 8), ==, 0);
 	g_assert_cmpint(accept_with(&c, NULL, 0), ==, 0);
 	end_event(&c.host, RDMA_CM_EVENT_ESTABLISHED);
-	end_event(&c.target, RDMA_CM_EVENT_ESTABLISHED);
+	/* Linux' CM works on messages at the same time: its DREQ may be seen before its RTU. */
+	if (end_peek(&c.target) == RDMA_CM_EVENT_ESTABLISHED)
+		end_event(&c.target, RDMA_CM_EVENT_ESTABLISHED);
 	end_event(&c.target, RDMA_CM_EVENT_DISCONNECTED);
 	g_assert_null(c.host.id);
 	g_assert_null(c.target.id);
