@@ -17,6 +17,8 @@
 #define MEMORY (DATA + CAPSULES * CAPSULE + CAPSULES * ANSWER)
 #define IOVA UINT64_C(0x7000000)
 #define SQE 64u
+#define MORE_NS (RAW_LINGER / 8)
+#define FILL 0x5a /* where nobody should write */
 
 struct way {
 	struct raw_rdma *s;
@@ -37,7 +39,10 @@ struct raw_rdma {
 	uint8_t *memory;
 	struct way ways[WAYS];
 	unsigned nways;
-	struct timer leave;
+	uint32_t named;	   /* of the second half of DATA, the most that a descriptor named */
+	uint32_t hopeless; /* bit n: capsule n cannot succeed */
+	struct timer leave, more;
+	unsigned said; /* capsules of the first way */
 	bool removed;
 };
 
@@ -63,6 +68,34 @@ static void scramble(struct raw_rdma *s, uint8_t *p, size_t len)
 		p[i] = (uint8_t)world_rng_below(rng_of(s), 256);
 }
 
+/* --- what it has got ------------------------------------------------------------------------- */
+
+/* Whatever it said: nothing stands where it named nothing, no data came from nowhere. */
+static void check_got(const struct raw_rdma *s)
+{
+	struct run *run = s->raw->run;
+	const char *name = s->raw->s->name;
+
+	for (uint32_t i = DATA / 2 + s->named; i < DATA; i++) {
+		if (s->memory[i] == FILL)
+			continue;
+		run_violation(run, "M",
+			      g_strdup_printf("%s named %u bytes, and byte %u was written", name,
+					      s->named, i - DATA / 2));
+		return;
+	}
+	for (unsigned i = 0; i < CAPSULES; i++) {
+		const uint8_t *cqe = s->memory + MEMORY - (i + 1) * ANSWER;
+		unsigned cid = cqe[12] | (unsigned)cqe[13] << 8;
+
+		if (cid < CAPSULES && s->hopeless >> cid & 1 && (cqe[14] | cqe[15]) <= 1)
+			run_violation(run, "M",
+				      g_strdup_printf("%s: command %u, whose data is not in its "
+						      "capsule, has succeeded",
+						      name, cid));
+	}
+}
+
 /* --- the end of a session -------------------------------------------------------------------- */
 
 static void close_way(struct raw_rdma *s, struct way *w)
@@ -80,6 +113,8 @@ static void leave(struct timer *timer, struct reactor *r)
 	struct run_raw *raw = s->raw;
 	const struct hw_rnic_ops *ops = ops_of(s);
 
+	reactor_timer_cancel(r, &s->more);
+	check_got(s);
 	for (unsigned i = 0; i < WAYS; i++)
 		close_way(s, &s->ways[i]);
 	if (s->cq != NULL)
@@ -132,13 +167,37 @@ static void good_sgl(const struct raw_rdma *s, uint8_t *sqe, uint32_t len)
 	keyed(sqe + 24, iova(0), len, ops_of(s)->mr_rkey(s->given), 0x40);
 }
 
-/* One thing of it is wrong, or all. Returns the bytes of data behind the command. */
-static uint32_t bad_sgl(struct raw_rdma *s, uint8_t *sqe)
+/* In the capsule, at an offset that nobody has agreed on. Returns the bytes that are there. */
+static uint32_t bad_offset(struct raw_rdma *s, uint8_t *sqe, unsigned n)
+{
+	uint64_t at = world_rng_below(rng_of(s), 3 * DATA);
+	uint64_t len = world_rng_below(rng_of(s), 2 * DATA);
+	uint64_t there = world_rng_below(rng_of(s), DATA);
+
+	put(sqe + 24, 8, at);
+	put(sqe + 32, 4, len);
+	sqe[39] = 0x01;
+	if (at + len > there)
+		s->hopeless |= 1u << n;
+	return (uint32_t)there;
+}
+
+/* Shorter than what is to go there. */
+static void short_sgl(struct raw_rdma *s, uint8_t *sqe, uint32_t key)
+{
+	uint32_t len = (uint32_t)world_rng_below(rng_of(s), DATA / 2);
+
+	s->named = MAX(s->named, len);
+	keyed(sqe + 24, iova(DATA / 2), len, key, 0x40);
+}
+
+/* One thing of capsule n is wrong, or all. Returns the bytes of data behind the command. */
+static uint32_t bad_sgl(struct raw_rdma *s, uint8_t *sqe, unsigned n)
 {
 	struct world_rng *rng = rng_of(s);
 	uint32_t key = ops_of(s)->mr_rkey(s->given);
 	uint32_t bit = (uint32_t)world_rng_below(rng, 32);
-	uint64_t what = world_rng_below(rng, 8);
+	uint64_t what = world_rng_below(rng, 9);
 
 	switch (what) {
 	case 0:
@@ -153,11 +212,8 @@ static uint32_t bad_sgl(struct raw_rdma *s, uint8_t *sqe)
 	case 3:
 		keyed(sqe + 24, iova(0), (uint32_t)world_rng_below(rng, 1u << 24), key, 0x40);
 		return 0;
-	case 4: /* in the capsule, at an offset that nobody has agreed on */
-		put(sqe + 24, 8, world_rng_below(rng, 3 * DATA));
-		put(sqe + 32, 4, world_rng_below(rng, 2 * DATA));
-		sqe[39] = 0x01;
-		return (uint32_t)world_rng_below(rng, DATA);
+	case 4:
+		return bad_offset(s, sqe, n);
 	case 5: /* a list of blocks of any length */
 		put(sqe + 24, 8, 0);
 		put(sqe + 32, 4, 16 * world_rng_below(rng, 40));
@@ -168,6 +224,9 @@ static uint32_t bad_sgl(struct raw_rdma *s, uint8_t *sqe)
 	case 6: /* a key of another protection domain */
 		key = s->other != NULL ? ops_of(s)->mr_rkey(s->other) : 0;
 		keyed(sqe + 24, iova(0), 4096, key, 0x40);
+		return 0;
+	case 7:
+		short_sgl(s, sqe, key);
 		return 0;
 	default:
 		scramble(s, sqe + 24, 16);
@@ -193,7 +252,7 @@ static void connect_capsule(struct raw_rdma *s, uint8_t *sqe)
 }
 
 /* Identify, or Set Features with data from us: whatever, its data is where it must not be. */
-static uint32_t bad_capsule(struct raw_rdma *s, uint8_t *sqe)
+static uint32_t bad_capsule(struct raw_rdma *s, uint8_t *sqe, unsigned n)
 {
 	struct world_rng *rng = rng_of(s);
 	uint64_t what = world_rng_below(rng, 10);
@@ -210,9 +269,9 @@ static uint32_t bad_capsule(struct raw_rdma *s, uint8_t *sqe)
 		sqe[40] = 0x01;
 	} else {
 		sqe[0] = 0x09;
-		sqe[40] = 0x81; /* host identifier */
+		sqe[40] = 0x16; /* host behavior support */
 	}
-	return SQE + bad_sgl(s, sqe);
+	return SQE + bad_sgl(s, sqe, n);
 }
 
 static void property_capsule(uint8_t *sqe)
@@ -236,11 +295,11 @@ static bool post(struct raw_rdma *s, struct way *w, unsigned i, uint32_t len)
 	return ops_of(s)->post_send(w->qp, &wr, &bad) == 0;
 }
 
-static void say(struct raw_rdma *s, struct way *w)
+/* Capsules up to number n. False: no more can be said. */
+static bool say_to(struct raw_rdma *s, struct way *w, unsigned n)
 {
-	unsigned n = (unsigned)world_rng_range(rng_of(s), 3, CAPSULES);
-
-	for (unsigned i = 0; i < n; i++) {
+	for (; s->said < n; s->said++) {
+		unsigned i = s->said;
 		uint8_t *sqe = s->memory + DATA + i * CAPSULE;
 		uint32_t len = SQE;
 
@@ -250,17 +309,50 @@ static void say(struct raw_rdma *s, struct way *w)
 		else if (i == 1)
 			property_capsule(sqe);
 		else
-			len = bad_capsule(s, sqe);
+			len = bad_capsule(s, sqe, i);
 		if (len >= SQE)
 			put(sqe + 2, 2, i);
 		if (!post(s, w, i, len))
-			return;
+			return false;
 	}
+	return true;
+}
+
+static void say_rest(struct raw_rdma *s, struct way *w)
+{
+	unsigned n = (unsigned)world_rng_range(rng_of(s), 3, CAPSULES);
+
+	if (!say_to(s, w, n))
+		return;
 	if (!world_rng_chance(rng_of(s), 200000))
 		return;
 	/* The key goes while it may be in use. */
 	ops_of(s)->mr_dereg(s->given);
 	s->given = NULL;
+}
+
+static void more(struct timer *timer, struct reactor *r)
+{
+	struct raw_rdma *s = (struct raw_rdma *)((char *)timer - offsetof(struct raw_rdma, more));
+	struct way *w = &s->ways[0];
+
+	if (w->qp == NULL || s->given == NULL || s->removed)
+		return;
+	if (s->said > 1)
+		say_rest(s, w);
+	else if (say_to(s, w, s->said + 1))
+		reactor_timer_set(r, timer, r->now + MORE_NS);
+}
+
+/* Mostly as a host that waits until it is connected, and ready: else it gets no further. */
+static void say(struct raw_rdma *s, struct way *w)
+{
+	struct reactor *r = core_main(s->raw->core);
+
+	if (world_rng_chance(rng_of(s), 200000))
+		say_rest(s, w);
+	else if (say_to(s, w, 1))
+		reactor_timer_set(r, &s->more, r->now + MORE_NS);
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -451,10 +543,12 @@ bool raw_rdma_begin(struct run_raw *raw)
 	}
 	raw->rdma = s;
 	s->memory = g_malloc0(MEMORY);
+	memset(s->memory + DATA / 2, FILL, DATA / 2);
 	s->nways = raw->s->kind == SCN_RAW_RDMA_STORM ? WAYS : 1;
 	for (unsigned i = 0; i < WAYS; i++)
 		s->ways[i].s = s;
 	timer_init(&s->leave, leave);
+	timer_init(&s->more, more);
 	s->watcher = (struct rnic_watcher){ .added = added, .removing = removing, .event = event };
 	r->hw->rnic->ops->watch(r->hw->rnic, s->ctx, &s->watcher);
 	reactor_timer_set(r, &s->leave, r->now + RAW_LINGER);
