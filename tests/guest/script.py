@@ -6,6 +6,7 @@ import os
 import re
 import time
 
+import targets
 import vm
 from targets import NQN
 
@@ -60,11 +61,9 @@ class Script:
 
     def modules(self, guest, links):
         """What a guest needs for the target's transport over so many links."""
-        guest.must("modprobe", f"nvme-{self.t.trtype}")
+        guest.must("modprobe", f"nvme-{self.t.trtype}", timeout=240)
         if self.t.trtype == "rdma":
-            guest.must("modprobe", "rdma_rxe")
-            for n in range(links):
-                guest.must("rdma", "link", "add", f"rxe{n}", "type", "rxe", "netdev", f"eth{n}")
+            targets.rnics(guest, links)
 
     def disk(self, seen, nsid):
         for name, d in seen["disks"].items():

@@ -4,6 +4,7 @@ and the kernel's own nvmet-tcp in the guest. All offer the same few acts, so tha
 one script can be run against each."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 
+import vm
 from vm import GuestError, die_with_parent
 
 NQN = "nqn.2016-06.io.spdk:cnode1"
@@ -87,7 +89,7 @@ class WeftTarget:
 
     def start(self):
         self.launch()
-        end = time.monotonic() + 30
+        end = time.monotonic() + (120 if self.guest else 30)
         while True:
             rc, out = self._ctl("nvmf_get_subsystems")
             if rc == 0 and any(s["nqn"] == self.nqn and s["listen_addresses"]
@@ -177,6 +179,18 @@ class WeftTarget:
         self.ctl("nvmf_subsystem_remove_ns", NQN, str(nsid))
         self.ctl("delete_null_bdev" if old else "bdev_null_delete", f"Null{nsid}")
 
+    def has(self):
+        """Resident memory in KiB, and open files."""
+        proc = f"/proc/{self.pid if self.guest else self.process.pid}"
+        if self.guest:
+            status = self.guest.read(f"{proc}/status")
+            files = self.guest.must("ls", f"{proc}/fd").out.split()
+        else:
+            with open(f"{proc}/status", encoding="utf-8") as f:
+                status = f.read()
+            files = os.listdir(f"{proc}/fd")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)), len(files)
+
     def log(self):
         if self.guest:
             return self.guest.read(f"{self.dir}/log") or ""
@@ -190,6 +204,37 @@ class WeftTarget:
         if not self.guest:
             self.stop(force=True)
             subprocess.run(["rm", "-rf", self.dir], check=False)
+
+
+def rnics(guest, links):
+    """One of rdma_rxe on each of the guest's interfaces: rxe0 on eth0, and so on."""
+    guest.must("modprobe", "-a", "rdma_rxe", "rdma_ucm", timeout=240)
+    for n in range(links):
+        guest.must("rdma", "link", "add", f"rxe{n}", "type", "rxe", "netdev", f"eth{n}",
+                   timeout=120)
+
+
+class VerbsTarget(WeftTarget):
+    """weftd on libibverbs, on rdma_rxe of a guest of its own, which ends with it. links: of
+    that guest, as vm.Guest takes them; the first address is the target's."""
+
+    def __init__(self, links, **more):
+        guest = vm.Guest(cpus=2, links=links)
+        try:
+            rnics(guest, len(links))
+            super().__init__(links[0][1].split("/")[0], guest=guest, trtype="RDMA",
+                             options=["--rnic", "verbs"], **more)
+        except BaseException:
+            guest.close(force=True)
+            raise
+        self.name = "weftd on verbs in another guest"
+
+    def resources(self):
+        """What its kernel has of RDMA."""
+        return self.guest.must("rdma", "resource", "show").out.strip()
+
+    def close(self):
+        self.guest.close(force=True)
 
 
 class NvmetTarget:

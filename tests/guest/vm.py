@@ -78,8 +78,8 @@ def missing_packages():
 
 def tap_namespace(*taps):
     """Move this program into a network namespace of its own that holds tap devices,
-    each a name and an address. True when that worked; the program is executed again
-    to get there."""
+    each a name and an address, or None. True when that worked; the program is executed
+    again to get there."""
     sbin_path()
     if os.environ.get("WEFT_TEST_NETNS") == "failed":
         return False
@@ -94,10 +94,21 @@ def tap_namespace(*taps):
         os.execvp("unshare", ["unshare"] + flags + ["/usr/bin/python3"] + script)
     cmds = ["link set lo up"]
     for tap, address in taps:
-        cmds += [f"tuntap add {tap} mode tap", f"addr add {address} dev {tap}",
-                 f"link set {tap} up"]
+        cmds += [f"tuntap add {tap} mode tap", f"link set {tap} up"]
+        cmds += [f"addr add {address} dev {tap}"] if address else []
     for cmd in cmds:
         subprocess.run(["ip"] + cmd.split(), check=True)
+    return True
+
+
+def bridges(*networks):
+    """As tap_namespace(), with a bridge for each network, which is a list of taps."""
+    if not tap_namespace(*[(tap, None) for taps in networks for tap in taps]):
+        return False
+    for n, taps in enumerate(networks):
+        cmds = [f"link add br{n} type bridge", f"link set br{n} up"]
+        for cmd in cmds + [f"link set {tap} master br{n}" for tap in taps]:
+            subprocess.run(["ip"] + cmd.split(), check=True)
     return True
 
 
