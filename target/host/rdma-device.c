@@ -106,7 +106,7 @@ static int open_device(struct rdma_device *d, struct rnic_device *dev)
 		return rc;
 	}
 	d->dev = dev;
-	log_info(core_main(d->ctrlr->reactor->core)->core->log, "host.rdma", "device is used",
+	log_info(core_main(d->ctrlr->reactor->core)->core->log, "host", "device is used",
 		 "device=%s transport=%s max_qp_wr=%d max_cqe=%d max_sge=%d max_inline=%u keys=%s",
 		 d->info.name, d->info.transport == IBV_TRANSPORT_IWARP ? "iWARP" : "RoCE",
 		 d->info.attr.max_qp_wr, d->info.attr.max_cqe, d->info.attr.max_sge,

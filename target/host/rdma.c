@@ -219,7 +219,7 @@ static int make_queues(struct rdma_qpair *t)
 	t->sq_size = (uint16_t)sq;
 	t->inlined = init.cap.max_inline_data >= sizeof(struct nvme_cmd);
 	t->signals = g_new0(struct rdma_signal, sq);
-	log_debug(t->q.reactor->core->log, "host.rdma", "queue pair made",
+	log_debug(t->q.reactor->core->log, "host", "queue pair made",
 		  "qid=%u sends=%u receives=%u sges=%u inline=%d", t->q.id, sq, depth, t->max_sge,
 		  t->inlined);
 	return host_rdma_post_receives(t);
