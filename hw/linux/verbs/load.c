@@ -75,7 +75,7 @@ static char *find_module(void)
 struct hw_rnic *linux_verbs_new(const struct verbs_options *options, GError **error)
 {
 	g_autofree char *path = find_module();
-	const struct verbs_entry *entry;
+	const struct verbs_entry *entry = NULL;
 	struct verbs_rnic *made;
 
 	if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
