@@ -36,24 +36,25 @@ static bool cannot_load(const char *path, const char *why, GError **error)
 }
 
 /* A module that is used stays loaded: what it has registered with libibverbs does too. */
-static bool load(const char *path, const struct verbs_entry **out, GError **error)
+static const struct verbs_entry *load(const char *path, GError **error)
 {
 	GModule *module = g_module_open(path, G_MODULE_BIND_LOCAL);
 	const struct verbs_entry *entry = module ? entry_of(module) : NULL;
 
-	if (!module)
-		return cannot_load(path, g_module_error(), error);
+	if (!module) {
+		cannot_load(path, g_module_error(), error);
+		return NULL;
+	}
 	if (!entry || strcmp(entry->version, WEFT_VERSION) != 0) {
 		weft_error_set(error, -ENOEXEC, NULL,
 			       "RDMA: %s is not of this build: version %s, %s expected; install "
 			       "the files of one version",
 			       path, entry ? entry->version : "unknown", WEFT_VERSION);
 		g_module_close(module);
-		return false;
+		return NULL;
 	}
 	g_module_make_resident(module);
-	*out = entry;
-	return true;
+	return entry;
 }
 
 /* Beside the program (a build), else where it is installed. */
@@ -85,9 +86,8 @@ struct hw_rnic *linux_verbs_new(const struct verbs_options *options, GError **er
 			       path);
 		return NULL;
 	}
-	if (!load(path, &entry, error))
-		return NULL;
-	made = entry->make(options, error);
+	entry = load(path, error);
+	made = entry ? entry->make(options, error) : NULL;
 	return made ? &made->rnic : NULL;
 }
 
