@@ -24,7 +24,10 @@ static const char *const single[] = {
 	"host.ana_logs",
 	"host.blind",
 	"host.probes",
-	"fence.looked"
+	"fence.looked",
+	"raw.read_back",
+	"raw.refused",
+	"raw.ended"
 };
 
 /* NAME.NUMBER, with a number below n. */

@@ -68,10 +68,39 @@ static void lost_notifications(struct draw *d)
 	f->ppm = draw_chance(rng, 50) ? 0 : draw_log(rng, 1000, 100000);
 }
 
+/* A host of odd reads and writes, with a subsystem of its own. */
+static void odd_io(struct draw *d)
+{
+	static const char nqn[] = "nqn.2016-06.io.spdk:cnode9";
+	struct world_rng *rng = &d->device;
+	struct scn_raw *r;
+
+	draw_call(d, 0, "bdev_malloc_create",
+		  "{\"name\": \"Odd\", \"num_blocks\": 64, \"block_size\": 512}");
+	draw_call(d, 0, "nvmf_create_subsystem",
+		  scenario_printf(d->s, "{\"nqn\": \"%s\", \"allow_any_host\": true}", nqn));
+	draw_call(d, 0, "nvmf_subsystem_add_ns",
+		  scenario_printf(
+			  d->s, "{\"nqn\": \"%s\", \"namespace\": {\"bdev_name\": \"Odd\"}}", nqn));
+	draw_call(d, 0, "nvmf_subsystem_add_listener", draw_listener(d, nqn, "4420"));
+	r = scenario_add_raw(d->s);
+	r->name = "odd";
+	r->address = "192.0.2.199";
+	r->subnqn = nqn;
+	r->kind = SCN_RAW_RDMA_IO;
+	r->at = world_rng_below(rng, d->s->heal_at);
+	r->every = draw_log(rng, 1, 50) * WORLD_MS;
+	r->times = draw_log(rng, 1, 20);
+	r->rnic = scenario_rnic_new(d->s);
+	r->rnic->mtu = MIN(r->rnic->mtu, ((struct scn_target *)d->s->targets.items)[0].rnic->mtu);
+}
+
 void draw_device_faults(struct draw *d)
 {
 	unsigned n = draw_chance(&d->device, 30) ? (unsigned)draw_log(&d->device, 1, 3) : 0;
 
 	for (unsigned i = 0; i < n; i++)
 		lost_notifications(d);
+	if (draw_chance(&d->device, 25))
+		odd_io(d);
 }

@@ -289,7 +289,7 @@ static void rdma_raw(struct draw *d)
 	r->name = scenario_printf(d->s, "raw%u", i);
 	r->address = scenario_printf(d->s, "192.0.2.%u", 200 + i);
 	r->subnqn = DRAW_NQN;
-	r->kind = world_rng_range(rng, SCN_RAW_RDMA, SCN_RAW_KINDS - 1);
+	r->kind = world_rng_range(rng, SCN_RAW_RDMA, SCN_RAW_RDMA_CAPSULES);
 	r->at = world_rng_below(rng, d->s->heal_at);
 	r->every = draw_log(rng, 1, 50) * WORLD_MS;
 	r->times = draw_log(rng, 1, 20);

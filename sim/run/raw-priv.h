@@ -50,7 +50,8 @@ struct run_raw {
 	char *hostnqn;
 	uint64_t left; /* sessions to come */
 	struct raw_session *now;
-	struct raw_rdma *rdma; /* or this one, over RDMA */
+	struct raw_rdma *rdma; /* or this one, over RDMA, */
+	struct raw_rdma_io *rdma_io; /* or this */
 };
 
 /* raw.c */
@@ -75,6 +76,10 @@ void raw_any_icresp(struct raw_stream *q);
 void raw_any_response(struct raw_stream *q, const uint8_t *cqe);
 void raw_any_r2t(struct raw_stream *q, const uint8_t *r2t);
 void raw_mutate(struct world_rng *rng, GByteArray *pdu);
+
+/* raw-rdma-io.c. False: there is no session. */
+bool raw_rdma_io_begin(struct run_raw *raw);
+void raw_rdma_io_free(struct raw_rdma_io *s);
 
 /* raw-rdma.c. False: there is no session. */
 bool raw_rdma_begin(struct run_raw *raw);

@@ -187,7 +187,8 @@ static void session_begin(struct reactor *r, void *arg)
 	raw->left--;
 	counts_add(raw->run->counts, name, 1);
 	if (raw->s->kind >= SCN_RAW_RDMA) {
-		if (!raw_rdma_begin(raw))
+		if (!(raw->s->kind == SCN_RAW_RDMA_IO ? raw_rdma_io_begin(raw)
+						      : raw_rdma_begin(raw)))
 			raw_again(raw);
 		return;
 	}
@@ -256,7 +257,8 @@ bool run_raws_done(struct run *run)
 	for (unsigned i = 0; i < run->raws->len; i++) {
 		const struct run_raw *raw = run->raws->pdata[i];
 
-		if (raw->left > 0 || raw->now != NULL || raw->rdma != NULL)
+		if (raw->left > 0 || raw->now != NULL || raw->rdma != NULL ||
+		    raw->rdma_io != NULL)
 			return false;
 	}
 	return true;
@@ -271,6 +273,7 @@ void run_raws_free(struct run *run)
 		if (raw->now != NULL) /* the run has failed */
 			session_free(raw->now);
 		raw_rdma_free(raw->rdma);
+		raw_rdma_io_free(raw->rdma_io);
 		g_free(raw->hostnqn);
 		g_free(raw);
 	}

@@ -15,7 +15,7 @@ const char *const scn_raw_names[] = { "garbage",     "mutate",	   "truncate",	  
 				      "bad_connect", "eager",	   "silent",	  "keep_alive",
 				      "queues",	     "hdgst",	   "ddgst",	  "r2t_after",
 				      "any",	     "rdma_private", "rdma_storm",
-				      "rdma_capsules", NULL };
+				      "rdma_capsules", "rdma_io", NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_raw_names) == SCN_RAW_KINDS + 1);
 static const char *const trtypes[] = { "tcp", "rdma", NULL }; /* as enum host_trtype */
 static const char *const replies[] = { "ok", "error", "any", NULL };

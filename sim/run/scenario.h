@@ -102,6 +102,7 @@ enum scn_raw_kind {
 	SCN_RAW_RDMA_PRIVATE = SCN_RAW_RDMA, /* private data that is wrong or short */
 	SCN_RAW_RDMA_STORM,    /* many connect requests at once, of some who do not wait */
 	SCN_RAW_RDMA_CAPSULES, /* capsules with wrong SGLs, keys and lengths */
+	SCN_RAW_RDMA_IO,       /* reads and writes of odd shapes, of an I/O queue */
 	SCN_RAW_KINDS
 };
 
