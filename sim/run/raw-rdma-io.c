@@ -375,7 +375,7 @@ static void ended(struct raw_rdma_io *s)
 	leave_soon(s);
 }
 
-static void poll(struct timer *timer, struct reactor *r)
+static void look(struct timer *timer, struct reactor *r)
 {
 	struct raw_rdma_io *s =
 		(struct raw_rdma_io *)((char *)timer - offsetof(struct raw_rdma_io, poll));
@@ -536,7 +536,7 @@ bool raw_rdma_io_begin(struct run_raw *raw)
 	s->lba = raw->left % 64;
 	s->steps = (unsigned)world_rng_range(rng_of(s), 1, STEPS);
 	timer_init(&s->leave, leave);
-	timer_init(&s->poll, poll);
+	timer_init(&s->poll, look);
 	s->watcher = (struct rnic_watcher){ .added = added, .removing = removing, .event = event };
 	r->hw->rnic->ops->watch(r->hw->rnic, s->ctx, &s->watcher);
 	reactor_timer_set(r, &s->leave, r->now + RAW_LINGER);
