@@ -214,6 +214,15 @@ def rnics(guest, links):
                    timeout=120)
 
 
+def rdma_objects(guest, device="rxe0"):
+    """What the guest's kernel has made on a device, by kind: but for memory regions, which
+    weftd has for its pools and keeps as those grow; and the number of these."""
+    [line] = [line for line in guest.must("rdma", "resource", "show").out.splitlines()
+              if f" {device}: " in line]
+    found = dict(re.findall(r"([a-z_]+) (\d+)", line.split(": ", 2)[2]))
+    return found, int(found.pop("mr"))
+
+
 class VerbsTarget(WeftTarget):
     """weftd on libibverbs, on rdma_rxe of a guest of its own, which ends with it. links: of
     that guest, as vm.Guest takes them; the first address is the target's."""
@@ -228,10 +237,6 @@ class VerbsTarget(WeftTarget):
             guest.close(force=True)
             raise
         self.name = "weftd on verbs in another guest"
-
-    def resources(self):
-        """What its kernel has of RDMA."""
-        return self.guest.must("rdma", "resource", "show").out.strip()
 
     def close(self):
         self.guest.close(force=True)
