@@ -95,23 +95,40 @@ static void set_timer(struct hw_runner *r, uint64_t deadline)
 	r->timer_at = deadline;
 }
 
-/* The engines' descriptors hardly ever change; GLib allocates when they do. */
+static bool among(int fd, const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fds[i] == fd)
+			return true;
+	return false;
+}
+
+/*
+ * The engines' descriptors hardly ever change, only their order does, by turns. GLib allocates
+ * and wakes itself for each that it is to watch, or no longer.
+ */
 static void watch_fds(struct hw_runner *r)
 {
 	int fds[HW_RUNNER_FDS_MAX];
-	unsigned n = 0;
+	unsigned n = 0, kept = 0;
 
 	if (r->params.fds != NULL)
 		n = r->params.fds(r->params.arg, fds, HW_RUNNER_FDS_MAX);
-	if (n == r->nfds && memcmp(fds, r->fds, n * sizeof(fds[0])) == 0)
-		return;
-	for (unsigned i = 0; i < r->nfds; i++)
-		g_source_remove_unix_fd(r->source, r->tags[i]);
-	for (unsigned i = 0; i < n; i++) {
-		r->fds[i] = fds[i];
-		r->tags[i] = g_source_add_unix_fd(r->source, fds[i], G_IO_IN);
+	for (unsigned i = 0; i < r->nfds; i++) {
+		if (!among(r->fds[i], fds, n)) {
+			g_source_remove_unix_fd(r->source, r->tags[i]);
+			continue;
+		}
+		r->fds[kept] = r->fds[i];
+		r->tags[kept++] = r->tags[i];
 	}
-	r->nfds = n;
+	r->nfds = kept;
+	for (unsigned i = 0; i < n; i++) {
+		if (among(fds[i], r->fds, kept))
+			continue;
+		r->fds[r->nfds] = fds[i];
+		r->tags[r->nfds++] = g_source_add_unix_fd(r->source, fds[i], G_IO_IN);
+	}
 }
 
 static void awake(struct hw_runner *r)

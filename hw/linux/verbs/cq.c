@@ -18,21 +18,21 @@ static void channel_ready(struct verbs_source *source)
 {
 	struct verbs_channel *ch = (struct verbs_channel *)source;
 	struct ibv_cq *ibv;
+	struct rnic_cq *cq;
 	void *arg;
 
-	while (ibv_get_cq_event(ch->channel, &ibv, &arg) == 0) {
-		struct rnic_cq *cq =
-			(struct rnic_cq *)((char *)arg - offsetof(struct rnic_cq, object));
-
-		cq->armed = false;
-		if (++cq->unacked == ACK_BATCH) {
-			ibv_ack_cq_events(ibv, cq->unacked);
-			cq->unacked = 0;
-		}
+	if (ibv_get_cq_event(ch->channel, &ibv, &arg) != 0) {
+		/* Readable for ever, of a device that was torn out: nothing comes any more. */
+		if (errno != EAGAIN && errno != EINTR)
+			verbs_source_remove(ch->ctx, source);
+		return;
 	}
-	/* Readable for ever, of a device that was torn out: nothing comes from it any more. */
-	if (errno != EAGAIN && errno != EINTR)
-		verbs_source_remove(ch->ctx, source);
+	cq = (struct rnic_cq *)((char *)arg - offsetof(struct rnic_cq, object));
+	cq->armed = false;
+	if (++cq->unacked == ACK_BATCH) {
+		ibv_ack_cq_events(ibv, cq->unacked);
+		cq->unacked = 0;
+	}
 }
 
 static void channel_put(struct verbs_channel *ch)

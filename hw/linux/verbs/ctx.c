@@ -20,16 +20,24 @@ static struct rnic_ctx *ctx_of(struct engine *e)
 	return (struct rnic_ctx *)((char *)e - offsetof(struct rnic_ctx, engine));
 }
 
-/* One at a time: what one causes may take the next away. */
+/*
+ * One at a time: what one causes may take the next away. The second says only that it is worth
+ * another call, which after most wakes it is not.
+ */
 static unsigned look(struct rnic_ctx *ctx)
 {
-	struct epoll_event ev;
+	struct epoll_event ev[2];
 	unsigned n = 0;
+	int ready = 2;
 
 	ctx->looked = ctx->reactor->now;
-	while (n < BATCH && epoll_wait(ctx->epoll, &ev, 1, 0) == 1) {
-		struct verbs_source *source = ev.data.ptr;
+	while (n < BATCH && ready == 2) {
+		struct verbs_source *source;
 
+		ready = epoll_wait(ctx->epoll, ev, 2, 0);
+		if (ready <= 0)
+			break;
+		source = ev[0].data.ptr;
 		source->ready(source);
 		n++;
 	}

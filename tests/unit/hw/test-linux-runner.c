@@ -21,6 +21,9 @@ struct fixture {
 	GMainContext *context;
 };
 
+/* Times that poll of the context found something. */
+static unsigned polls_ready;
+
 /* What a reactor would be: work arrives in inbox. */
 struct fake {
 	struct hw_env *env;
@@ -33,6 +36,8 @@ struct fake {
 	atomic_bool armed;
 	atomic_bool refuse_arm; /* once: work came between arm and look */
 	atomic_int fd;		/* -1: none */
+	atomic_int second;	/* 0: none; else by turns the first or the second */
+	atomic_uint asked;
 	_Atomic(GThread *) thread;
 	GMutex lock;
 	GCond cond;
@@ -47,6 +52,8 @@ static unsigned fake_pass(void *arg)
 	g_assert_false(atomic_load(&f->armed));
 	f->thread = g_thread_self();
 	if (f->fd >= 0 && read(f->fd, &value, sizeof(value)) == (ssize_t)sizeof(value))
+		n++;
+	if (f->second > 0 && read(f->second, &value, sizeof(value)) == (ssize_t)sizeof(value))
 		n++;
 	if (atomic_load(&f->deadline) <= f->env->ops->now(f->env)) {
 		atomic_store(&f->deadline, HW_NEVER);
@@ -94,8 +101,13 @@ static unsigned fake_fds(void *arg, int *fds, unsigned max)
 	g_assert_cmpuint(max, ==, HW_RUNNER_FDS_MAX);
 	if (f->fd < 0)
 		return 0;
-	fds[0] = f->fd;
-	return 1;
+	if (f->second == 0) {
+		fds[0] = f->fd;
+		return 1;
+	}
+	fds[atomic_fetch_add(&f->asked, 1) % 2] = f->fd;
+	fds[f->asked % 2] = f->second;
+	return 2;
 }
 
 static struct hw_runner_params params_for(struct fake *f, bool own_thread, uint64_t spin_ns)
@@ -277,6 +289,71 @@ static void test_engine_fd(struct fixture *fx, gconstpointer data)
 	close(fd);
 }
 
+static gint count_ready(GPollFD *fds, guint n, gint timeout)
+{
+	int ready = g_poll(fds, n, timeout);
+
+	polls_ready += ready > 0;
+	return ready;
+}
+
+/* Until nothing is to be done; after that a poll finds nothing, not the loop's own wakes either. */
+static void settle(struct fixture *fx)
+{
+	while (g_main_context_iteration(fx->context, FALSE))
+		;
+	polls_ready = 0;
+	for (int i = 0; i < 3; i++)
+		g_main_context_iteration(fx->context, FALSE);
+	g_assert_cmpuint(polls_ready, ==, 0);
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	g_assert_cmpint(write(fd, &one, sizeof(one)), ==, sizeof(one));
+}
+
+/* Engines take turns, so their descriptors come in any order. */
+static void test_engine_fds(struct fixture *fx, gconstpointer data)
+{
+	int fds[2] = { eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+		       eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
+	struct fake f = { 0 };
+	unsigned n = 0;
+
+	(void)data;
+	g_main_context_set_poll_func(fx->context, count_ready);
+	fake_start(&f, fx->env, false, 0);
+	f.fd = fds[0];
+	f.second = fds[1];
+	give(&f);
+	n++;
+	for (int i = 0; i < 8; i++) {
+		settle(fx);
+		g_assert_cmpuint(f.handled, ==, n);
+		signal_fd(fds[i / 2 % 2]);
+		n++;
+	}
+	/* One goes: the other is watched still. */
+	f.fd = fds[1];
+	f.second = 0;
+	give(&f);
+	n++;
+	settle(fx);
+	g_assert_cmpuint(f.handled, ==, n);
+	signal_fd(fds[0]);
+	settle(fx);
+	signal_fd(fds[1]);
+	g_assert_true(g_main_context_iteration(fx->context, FALSE));
+	settle(fx);
+	g_assert_cmpuint(f.handled, ==, n + 1);
+	fake_stop(&f);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_arm_refused(struct fixture *fx, gconstpointer data)
 {
 	struct fake f = { 0 };
@@ -456,6 +533,7 @@ int main(int argc, char **argv)
 	}
 	ADD("/runner/idle", test_idle, NULL);
 	ADD("/runner/engine-fd", test_engine_fd, NULL);
+	ADD("/runner/engine-fds", test_engine_fds, NULL);
 	ADD("/runner/arm-refused", test_arm_refused, NULL);
 	ADD("/runner/shared-deadline", test_shared_deadline, NULL);
 	ADD("/runner/cpu", test_cpu, NULL);
