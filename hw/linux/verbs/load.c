@@ -6,6 +6,7 @@
 
 #include "hw/linux/verbs/verbs.h"
 #include "target/core/error.h"
+#include "verbs-build.h"
 
 #define FILE_NAME "weft-rnic-verbs.so"
 
@@ -45,11 +46,11 @@ static const struct verbs_entry *load(const char *path, GError **error)
 		cannot_load(path, g_module_error(), error);
 		return NULL;
 	}
-	if (!entry || strcmp(entry->version, WEFT_VERSION) != 0) {
+	if (!entry || strcmp(entry->build, VERBS_BUILD) != 0) {
 		weft_error_set(error, -ENOEXEC, NULL,
 			       "RDMA: %s is not of this build: version %s, %s expected; install "
 			       "the files of one version",
-			       path, entry ? entry->version : "unknown", WEFT_VERSION);
+			       path, entry ? entry->build : "unknown", VERBS_BUILD);
 		g_module_close(module);
 		return NULL;
 	}

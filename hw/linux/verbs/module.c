@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "hw/linux/verbs/internal.h"
+#include "verbs-build.h"
 
 const struct hw_rnic_ops verbs_ops = {
 	.ctx_open = verbs_ctx_open,
@@ -84,6 +85,6 @@ static struct verbs_rnic *verbs_make(const struct verbs_options *options, GError
 
 extern const struct verbs_entry weft_rnic_verbs;
 const struct verbs_entry weft_rnic_verbs = {
-	.version = WEFT_VERSION,
+	.build = VERBS_BUILD,
 	.make = verbs_make,
 };

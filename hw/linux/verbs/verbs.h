@@ -32,7 +32,11 @@ struct verbs_rnic {
 
 /* What the module exports under VERBS_ENTRY. */
 struct verbs_entry {
-	const char *version; /* of the build: the program's own, or it is not used */
+	/*
+	 * Version, and what the headers are called that program and module share (build.cmake):
+	 * the program's own, or it is not used. First in every version.
+	 */
+	const char *build;
 	struct verbs_rnic *(*make)(const struct verbs_options *options, GError **error);
 };
 

@@ -3,4 +3,4 @@
 #include "hw/linux/verbs/verbs.h"
 
 extern const struct verbs_entry weft_rnic_verbs;
-const struct verbs_entry weft_rnic_verbs = { .version = "0.0.1" };
+const struct verbs_entry weft_rnic_verbs = { .build = "0.0.1" };

@@ -4,9 +4,11 @@
 it, or do without where they may. What the kernel would show of devices is files of the test's,
 in a mount namespace of its own."""
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -16,6 +18,7 @@ import network  # noqa: E402
 
 OWN_NETWORK = network.move(BIN, OTHER, *sys.argv[1:])
 MODULE = "weft-rnic-verbs.so"
+BUILD = os.path.realpath(__file__ + "/../../../../hw/linux/verbs/build.cmake")
 # A /dev and a /sys/class that files can be added to.
 MACHINE = """
 mount --make-rprivate / && mount -t tmpfs weft "$1" && mkdir "$1/infiniband" && cd "$1"
@@ -86,6 +89,15 @@ class Verbs(Running):
         self.refused(f"/bin/{MODULE} is not of this build: version 0.0.1, ",
                      "install the files of one version")
 
+    def test_other_headers(self):
+        """Of the same version, but of other sources: the two would not agree on what lies where."""
+        with open(f"{BIN}/{MODULE}", "rb") as f:
+            build = re.search(rb"\0(\d[\w.]*-[0-9a-f]{16})\0", f.read()).group(1).decode()
+        other = build[:-1] + ("1" if build[-1] == "0" else "0")
+        self.module(wants=build, instead=other)
+        self.refused(f"/bin/{MODULE} is not of this build: version {other}, {build} expected; "
+                     "install the files of one version")
+
     def test_no_module_of_ours(self):
         shutil.copy("/proc/self/exe", f"{self.bin}/{MODULE}")
         self.refused(f"/bin/{MODULE} cannot be loaded: ")
@@ -140,6 +152,29 @@ class Verbs(Running):
         made, log = self.said(within=self.machine("true"))
         self.assertTrue(made, log)
         self.assertNotIn("RNIC", log)
+
+
+class Build(unittest.TestCase):
+    """What program and module compare."""
+
+    def made(self, version, *contents):
+        with tempfile.TemporaryDirectory() as top:
+            paths = [f"{top}/{n}.h" for n in range(len(contents))]
+            for path, text in zip(paths, contents):
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text)
+            subprocess.run(["cmake", f"-DOUT={top}/out", f"-DVERSION={version}",
+                            "-DFILES=" + ";".join(paths), "-P", BUILD], check=True)
+            with open(f"{top}/out", encoding="utf-8") as f:
+                return re.fullmatch('#define VERBS_BUILD "([^"]+)"\n', f.read()).group(1)
+
+    def test_build(self):
+        first = self.made("1.2.3", "int a;", "int b;")
+        self.assertRegex(first, r"^1\.2\.3-[0-9a-f]{16}$")
+        self.assertEqual(self.made("1.2.3", "int b;", "int a;"), first)
+        for other in (("1.2.4", "int a;", "int b;"), ("1.2.3", "int a;", "int c;"),
+                      ("1.2.3", "int a;"), ("1.2.3", "int a;", "int b;", "")):
+            self.assertNotEqual(self.made(*other), first)
 
 
 if __name__ == "__main__":
