@@ -105,8 +105,11 @@ static int steer(int fd, unsigned nshards)
 		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, nshards),
 		BPF_STMT(BPF_RET | BPF_A, 0),
 	};
-	const struct sock_fprog program = { .len = G_N_ELEMENTS(code), .filter = code };
+	struct sock_fprog program;
 
+	memset(&program, 0, sizeof(program)); /* what lies between its members goes along */
+	program.len = G_N_ELEMENTS(code);
+	program.filter = code;
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0
 		       ? 0
 		       : -errno;

@@ -234,15 +234,14 @@ static void stream_close(struct net_stream *stream)
 	struct linux_stream *s = (struct linux_stream *)stream;
 	size_t drained = 0;
 	ssize_t n;
-	char buf[256];
+	char buf[16384];
 
 	leave(s);
 	if (s->tcp && s->state == STREAM_OPEN && s->recv_err == 0) {
 		/* Closing with unread input resets, and a reset may overtake what was sent. */
 		shutdown(s->watch.fd, SHUT_WR);
 		do {
-			n = recv(s->watch.fd, s->eof ? buf : NULL,
-				 s->eof ? sizeof(buf) : CLOSE_DRAIN_MAX, MSG_TRUNC);
+			n = recv(s->watch.fd, buf, sizeof(buf), MSG_TRUNC);
 			drained += n > 0 ? (size_t)n : 0;
 		} while (n > 0 && drained < CLOSE_DRAIN_MAX);
 	} else if (!s->tcp) {
