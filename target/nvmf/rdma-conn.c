@@ -302,7 +302,7 @@ static bool make_receives(struct rdma_conn *c)
 			 (unsigned)c->dev->info.attr.max_sge) < 0)
 		return false;
 	c->rq.qp = c->qp;
-	return rdma_rq_fill(&c->rq);
+	return rdma_rq_fill(&c->rq) == 0;
 }
 
 static int accept_it(struct rdma_conn *c)

@@ -204,6 +204,14 @@ static void dev_left(struct reactor *r, void *arg)
 		rdma_devices_gone(rt);
 }
 
+static void end_connections(struct rdma_poller *p)
+{
+	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		nvmf_qpair_kill(&c->q);
+	}
+}
+
 static void leave_on(struct reactor *r, void *arg)
 {
 	struct rdma_dev *d = arg;
@@ -214,10 +222,7 @@ static void leave_on(struct reactor *r, void *arg)
 		return;
 	}
 	p->leaving = true;
-	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
-		next = c->next;
-		nvmf_qpair_kill(&c->q);
-	}
+	end_connections(p);
 	reactor_run_soon(r, &p->leave_task);
 }
 
@@ -406,8 +411,9 @@ static void leave(struct task *task)
 	struct reactor *r = p->reactor;
 	struct rdma_dev *d = p->dev;
 	struct rdma_poller **at = &d->rt->pollers[r->index];
+	bool leaving = p->leaving;
 
-	if (!p->leaving || p->nconns > 0)
+	if ((!leaving && !p->rq.broken) || p->nconns > 0)
 		return;
 	reactor_remove_engine(r, &p->engine);
 	reactor_timer_cancel(r, &p->look);
@@ -416,7 +422,8 @@ static void leave(struct task *task)
 		at = &(*at)->next;
 	*at = p->next;
 	free_poller(p);
-	core_call(core_main(r->core), dev_left, d);
+	if (leaving)
+		core_call(core_main(r->core), dev_left, d);
 }
 
 static void srq_event(struct rnic_srq *srq, enum ibv_event_type type, void *user)
@@ -429,10 +436,24 @@ static void srq_event(struct rnic_srq *srq, enum ibv_event_type type, void *user
 	log_error(p->reactor->core->log, "nvmf.rdma",
 		  "shared receive queue failed: its connections end", "device=%s",
 		  p->dev->info.name);
-	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
-		next = c->next;
-		nvmf_qpair_kill(&c->q);
-	}
+	p->rq.broken = true;
+	end_connections(p);
+}
+
+void rdma_rq_failed(struct rdma_rq *rq, int rc)
+{
+	struct rdma_poller *p = rq->p;
+
+	if (!p->leaving)
+		log_error(p->reactor->core->log, "nvmf.rdma",
+			  "the device takes no receives: connections that need them end",
+			  "device=%s shared=%d error=\"%s\"", p->dev->info.name, rq == &p->rq,
+			  g_strerror(-rc));
+	if (rq == &p->rq)
+		end_connections(p);
+	else
+		nvmf_qpair_kill(
+			&((struct rdma_conn *)((char *)rq - offsetof(struct rdma_conn, rq)))->q);
 }
 
 static const struct rnic_srq_cb srq_cb = { .event = srq_event };
@@ -466,14 +487,14 @@ static bool open_srq(struct rdma_poller *p)
 		p->rq.srq = srq; /* for free_poller() */
 		return false;
 	}
-	return rdma_rq_fill(&p->rq);
+	return rdma_rq_fill(&p->rq) == 0;
 }
 
 struct rdma_poller *rdma_poller_get(struct rdma_dev *d, struct reactor *r)
 {
 	struct rdma_poller *p = d->pollers[r->index];
 
-	if (atomic_load(&d->leaving))
+	if (atomic_load(&d->leaving) || (p != NULL && p->rq.broken))
 		return NULL;
 	if (p != NULL) {
 		p->nconns++;
@@ -531,6 +552,6 @@ void rdma_poller_remove(struct rdma_poller *p, struct rdma_conn *c)
 void rdma_poller_put(struct rdma_poller *p)
 {
 	p->nconns--;
-	if (p->leaving)
+	if (p->leaving || p->rq.broken)
 		reactor_run_soon(p->reactor, &p->leave_task);
 }

@@ -82,30 +82,37 @@ static unsigned make_chain(struct rdma_rq *rq, struct ibv_recv_wr *wrs)
 	return n;
 }
 
-bool rdma_rq_fill(struct rdma_rq *rq)
+int rdma_rq_fill(struct rdma_rq *rq)
 {
 	const struct hw_rnic_ops *ops = rdma_ops(rq->p->dev);
-	struct ibv_recv_wr wrs[POST_BATCH], *bad;
 
 	while (rq->again != NULL && !rq->broken) {
+		struct ibv_recv_wr wrs[POST_BATCH], *bad = wrs;
 		unsigned n = make_chain(rq, wrs);
 		int rc = rq->srq != NULL ? ops->srq_post_recv(rq->srq, wrs, &bad)
 					 : ops->post_recv(rq->qp, wrs, &bad);
 
 		if (rc < 0) {
 			rq->broken = true;
-			return false;
+			for (const struct ibv_recv_wr *wr = wrs; wr != bad && wr != NULL;
+			     wr = wr->next)
+				rq->posted++;
+			return rc;
 		}
 		rq->posted += n;
 		rq->p->stats.total_recv_wrs += n;
 		rq->p->stats.recv_doorbell_updates++;
 	}
-	return !rq->broken;
+	return rq->broken ? -EIO : 0;
 }
 
 static void post_again(struct task *task)
 {
-	rdma_rq_fill((struct rdma_rq *)((char *)task - offsetof(struct rdma_rq, task)));
+	struct rdma_rq *rq = (struct rdma_rq *)((char *)task - offsetof(struct rdma_rq, task));
+	int rc = rq->broken ? 0 : rdma_rq_fill(rq);
+
+	if (rc < 0)
+		rdma_rq_failed(rq, rc);
 }
 
 void rdma_rq_put(struct rdma_recv *recv)

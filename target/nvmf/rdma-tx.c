@@ -287,12 +287,15 @@ void rdma_post(struct task *task)
 	struct rdma_conn *c =
 		(struct rdma_conn *)((char *)task - offsetof(struct rdma_conn, post_task));
 	struct chain ch;
+	int rc;
 
 	if (c->state != RDMA_READY)
 		return;
 	/* Whom a response reaches may send a command: what that needs is there before. */
-	if (c->rq.again != NULL)
-		rdma_rq_fill(&c->rq);
+	if (c->rq.again != NULL && (rc = rdma_rq_fill(&c->rq)) < 0) {
+		rdma_rq_failed(&c->rq, rc);
+		return;
+	}
 	ch.c = c;
 	ch.n = 0;
 	ch.quiet = NULL;

@@ -122,15 +122,17 @@ struct rdma_rq {
 	unsigned posted;
 	struct rdma_recv *again; /* to be posted */
 	struct task task;	 /* posts them */
-	bool broken;
+	bool broken;		 /* it takes none any more: its connections end, and it with them */
 };
 
 /* Memory for n receives. max_sge: of the queue. 0 or a negative errno. */
 int rdma_rq_init(struct rdma_rq *rq, struct rdma_poller *p, unsigned n, uint32_t data_len,
 		 unsigned max_sge);
 void rdma_rq_clear(struct rdma_rq *rq);
-/* srq or qp is set: posts all. False: it does not take them. */
-bool rdma_rq_fill(struct rdma_rq *rq);
+/* srq or qp is set: posts all. 0, or a negative errno: it does not take them. */
+int rdma_rq_fill(struct rdma_rq *rq);
+/* It has not taken them: whoever needs them ends. rdma-device.c */
+void rdma_rq_failed(struct rdma_rq *rq, int rc);
 /* It is to be posted again, at the end of the pass. */
 void rdma_rq_put(struct rdma_recv *recv);
 
@@ -225,7 +227,8 @@ static inline bool rdma_dev_waits(const struct rdma_dev *d)
 }
 /* Ends its connections, gives back all of it. Main reactor. */
 void rdma_dev_leave(struct rdma_dev *dev, bool removed);
-/* NULL: no resources. On its reactor, as all that follows. */
+/* NULL: no resources, or not before all that have a broken one are gone. On its reactor, as all
+ * that follows. */
 struct rdma_poller *rdma_poller_get(struct rdma_dev *dev, struct reactor *r);
 void rdma_poller_add(struct rdma_poller *p, struct rdma_conn *c);
 void rdma_poller_remove(struct rdma_poller *p, struct rdma_conn *c);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * NVMe/RDMA, when the target's RNIC fails in the middle of things: connections that it
+ * would leave without receives end, their hosts come again and are served.
+ *
+ * The RNIC is the software one, with operations between it and the target that fail as
+ * the test says.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tests/unit/rdma/fixture.h"
+
+#define DEPTH 32
+
+static struct broken {
+	const struct hw_rnic_ops *real;
+	struct hw_rnic_ops ops;
+	bool fail_receives;
+	unsigned srqs; /* that there are */
+	const struct rnic_srq_cb *srq_cb;
+	struct rnic_srq *srq;
+	void *srq_user;
+} b;
+
+static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_attr *attr,
+		      const struct rnic_srq_cb *cb, void *user, struct rnic_srq **out)
+{
+	int rc = b.real->srq_create(ctx, pd, attr, cb, user, out);
+
+	if (rc == 0) {
+		b.srqs++;
+		b.srq_cb = cb;
+		b.srq_user = user;
+		b.srq = *out;
+	}
+	return rc;
+}
+
+static int srq_destroy(struct rnic_srq *srq)
+{
+	b.srqs--;
+	return b.real->srq_destroy(srq);
+}
+
+static int srq_post_recv(struct rnic_srq *srq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
+{
+	*bad = wr;
+	return b.fail_receives ? -ENOMEM : b.real->srq_post_recv(srq, wr, bad);
+}
+
+static int post_recv(struct rnic_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
+{
+	*bad = wr;
+	return b.fail_receives ? -ENOMEM : b.real->post_recv(qp, wr, bad);
+}
+
+static struct rx *new_rx(bool no_srq)
+{
+	struct rx_options o;
+	struct rx *rx;
+
+	rx_options_default(&o);
+	o.transport.max_srq_depth = 64;
+	o.transport.no_srq = no_srq;
+	rx = rx_new(&o);
+	b = (struct broken){ .real = rx->target_rnic->ops, .ops = *rx->target_rnic->ops };
+	b.ops.srq_create = srq_create;
+	b.ops.srq_destroy = srq_destroy;
+	b.ops.srq_post_recv = srq_post_recv;
+	b.ops.post_recv = post_recv;
+	rx->target_rnic->ops = &b.ops;
+	return rx;
+}
+
+static void free_rx(struct rx *rx)
+{
+	rx_free(rx);
+	g_assert_cmpuint(b.srqs, ==, 0);
+}
+
+static void use(struct rx_queue *q)
+{
+	/* More than there are receives: they come back. */
+	for (unsigned i = 0; i < 200; i++) {
+		struct nvme_cmd cmd =
+			rx_rw(q->rx, i % 2 ? NVME_CMD_READ : NVME_CMD_WRITE, 1, i, 8, 0);
+
+		g_assert_cmphex(rx_exec(q, &cmd, NULL, 0), ==, NVME_SUCCESS);
+	}
+}
+
+static void expect_refused(struct rx *rx)
+{
+	struct rx_queue *q = rx_connect(rx, 0, DEPTH);
+
+	g_assert_cmpuint(rx_reject_status(q), ==, NVME_RDMA_NO_RESOURCES);
+	rx_queue_free(q);
+}
+
+static void expect_new_life(struct rx *rx)
+{
+	rx_time(rx, UINT64_C(3000000000));
+	g_assert_cmpuint(rx_connections(rx), ==, 0);
+	rx_open(rx, 0, DEPTH);
+	use(rx_open(rx, 1, DEPTH));
+}
+
+static void test_receives(gconstpointer no_srq)
+{
+	struct rx *rx = new_rx(no_srq != NULL);
+	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
+	struct nvme_cmd cmd = rx_rw(rx, NVME_CMD_READ, 1, 0, 8, 0);
+
+	use(io);
+	b.fail_receives = true;
+	rx_post(io, &cmd, NULL, 0);
+	rx_time(rx, UINT64_C(3000000000));
+	g_assert_true(io->disconnected);
+	if (no_srq == NULL)
+		g_assert_true(admin->disconnected);
+	expect_refused(rx);
+	b.fail_receives = false;
+	rx_queue_free(admin);
+	rx_queue_free(io);
+	expect_new_life(rx);
+	free_rx(rx);
+}
+
+/* The host's goodbyes are lost: the target's old connections wait for them. */
+static bool no_drep(struct wire_end *end, const struct wire_packet *p, void *user)
+{
+	(void)end;
+	(void)user;
+	/* MAD attribute, behind BTH and DETH. */
+	return !(p->bytes[7] == 1 && p->bytes[12 + 8 + 16] == 0 && p->bytes[12 + 8 + 17] == 0x16);
+}
+
+static void test_srq_error(void)
+{
+	struct rx *rx = new_rx(false);
+	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
+
+	use(io);
+	rx->wire->ends[1].pass = no_drep;
+	b.srq_cb->event(b.srq, IBV_EVENT_SRQ_ERR, b.srq_user);
+	rx_run(rx);
+	expect_refused(rx); /* as long as one of the old ones is there */
+	rx->wire->ends[1].pass = NULL;
+	rx_time(rx, UINT64_C(3000000000));
+	g_assert_true(admin->disconnected);
+	g_assert_true(io->disconnected);
+	g_assert_cmpuint(b.srqs, ==, 0);
+	expect_new_life(rx);
+	g_assert_cmpuint(b.srqs, ==, 1);
+	free_rx(rx);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_data_func("/rdma/broken/receives/srq", NULL, test_receives);
+	g_test_add_data_func("/rdma/broken/receives/no-srq", "", test_receives);
+	g_test_add_func("/rdma/broken/srq-error", test_srq_error);
+	return g_test_run();
+}
