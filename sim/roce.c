@@ -28,7 +28,7 @@ struct node_rnic {
 	struct hw_rnic *rnic;
 	struct world_rnic_params params;
 	struct task task; /* tells the device what has changed */
-	bool changed, removed, returned;
+	bool changed, removed, returned, failed_over;
 	bool cut; /* its machine has crashed */
 	uint64_t registrations, pinned; /* of memory: so many ever, bytes now */
 	uint64_t away_until;
@@ -96,6 +96,7 @@ static void tell_device(struct task *task)
 
 	r->changed = false;
 	if (r->removed) {
+		r->failed_over = false;
 		roce_soft_remove(r->rnic);
 		return;
 	}
@@ -103,6 +104,9 @@ static void tell_device(struct task *task)
 		roce_soft_return(r->rnic);
 	r->returned = false;
 	set_addrs(r);
+	if (r->failed_over)
+		roce_soft_failover(r->rnic);
+	r->failed_over = false;
 	if (up != roce_device_port_active(roce_soft_device(r->rnic)))
 		roce_soft_port(r->rnic, up);
 }
@@ -137,6 +141,14 @@ void world_rnic_return(struct world_node *node)
 	r->removed = false;
 	r->returned = true;
 	world_note(node->world, "rnic.return", node->index);
+	sim_rnic_changed(node);
+}
+
+void world_rnic_failover(struct world_node *node)
+{
+	g_assert_nonnull(node->rnic);
+	node->rnic->failed_over = true;
+	world_note(node->world, "rnic.failover", node->index);
 	sim_rnic_changed(node);
 }
 

@@ -54,6 +54,8 @@ struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_
 void world_rnic_wrap(struct world_node *node, struct hw_rnic *outer);
 /* From now on no registration of memory fails but by a limit. */
 void world_rnic_heal(struct world_node *node);
+/* Its interface, a bond, has another MAC address: every id is told (RDMA_CM_EVENT_ADDR_CHANGE). */
+void world_rnic_failover(struct world_node *node);
 /* Pulls it out. After a crash there is a new one. */
 void world_rnic_remove(struct world_node *node);
 /* Puts it back if it has been pulled out: it is there when its users have let go of it. */

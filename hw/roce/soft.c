@@ -209,6 +209,25 @@ void roce_soft_address(struct hw_rnic *rnic, const struct net_addr *addr, bool t
 		reactor_run_soon(soft->ctxs[0]->reactor, &soft->gid_task);
 }
 
+static void tell_changed(struct rnic_ctx *ctx, uint32_t local_id)
+{
+	(void)local_id;
+	for (struct rnic_id *id = ctx->all; id; id = id->next) {
+		if (!net_addr_is_any(&id->local))
+			cm_tell(id, RDMA_CM_EVENT_ADDR_CHANGE, 0, NULL);
+	}
+}
+
+void roce_soft_failover(struct hw_rnic *rnic)
+{
+	struct soft *soft = (struct soft *)rnic;
+
+	if (soft->gone)
+		return;
+	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
+		cm_post(soft, i, 0, tell_changed);
+}
+
 static void tell_gids(struct task *task)
 {
 	struct soft *soft = (struct soft *)((char *)task - offsetof(struct soft, gid_task));

@@ -61,6 +61,12 @@ struct roce_io *roce_soft_io(struct hw_rnic *rnic);
 void roce_soft_address(struct hw_rnic *rnic, const struct net_addr *addr, bool there);
 /* The port: IBV_EVENT_PORT_ACTIVE or PORT_ERR follows. Main reactor. */
 void roce_soft_port(struct hw_rnic *rnic, bool active);
+/*
+ * Its interface is a bond that has failed over to another MAC address (main reactor):
+ * ADDR_CHANGE for every id but those that listen on all addresses, as Linux tells them. What
+ * they are about goes on.
+ */
+void roce_soft_failover(struct hw_rnic *rnic);
 /* The device goes away (main reactor): removing follows; DEVICE_REMOVAL for every id. */
 void roce_soft_remove(struct hw_rnic *rnic);
 /* It comes back, once all who watched have let go of what they had of it: they hear of added. */

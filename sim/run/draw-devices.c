@@ -95,6 +95,22 @@ static void odd_io(struct draw *d)
 	r->rnic->mtu = MIN(r->rnic->mtu, ((struct scn_target *)d->s->targets.items)[0].rnic->mtu);
 }
 
+/* The target's, or that of a host that has one. */
+static struct scn_fault *device_fault(struct draw *d, enum scn_fault_kind kind)
+{
+	struct world_rng *rng = &d->device;
+	uint64_t i = world_rng_below(rng, d->hosts + 1);
+	const struct scn_host *h = (struct scn_host *)d->s->hosts.items + i;
+	struct scn_fault *f = scenario_add_fault(d->s);
+
+	f->kind = kind;
+	f->at = world_rng_below(rng, d->s->heal_at);
+	f->node = i < d->hosts && h->rnic != NULL ? h->name : "target";
+	f->times = draw_chance(rng, 50) ? draw_log(rng, 2, 10) : 1;
+	f->every = draw_log(rng, 1, 1000000) * WORLD_US;
+	return f;
+}
+
 void draw_device_faults(struct draw *d)
 {
 	unsigned n = draw_chance(&d->device, 30) ? (unsigned)draw_log(&d->device, 1, 3) : 0;
@@ -103,4 +119,6 @@ void draw_device_faults(struct draw *d)
 		lost_notifications(d);
 	if (draw_chance(&d->device, 25))
 		odd_io(d);
+	if (draw_chance(&d->device, 25))
+		device_fault(d, SCN_F_RNIC_FAILOVER);
 }

@@ -285,6 +285,14 @@ static void hold(struct run *run, const struct scn_fault *f, uint64_t until)
 		world_runner_hold(core->reactors[f->reactor % core->nreactors]->runner, until);
 }
 
+static void act_rnic(const struct scn_fault *f, struct world_node *node)
+{
+	if (f->kind == SCN_F_RNIC_FAILOVER)
+		world_rnic_failover(node);
+	else
+		world_rnic_remove(node);
+}
+
 /* rule is what ends it. */
 static void act(struct run *run, const struct scn_fault *f, uint64_t until, struct rule *rule)
 {
@@ -349,7 +357,8 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 		run_power_cut(run, run_target_find(run, f->node));
 		break;
 	case SCN_F_RNIC_GONE:
-		world_rnic_remove(node);
+	case SCN_F_RNIC_FAILOVER:
+		act_rnic(f, node);
 		break;
 	default:
 		on_host(run, f);

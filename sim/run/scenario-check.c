@@ -246,7 +246,13 @@ static const struct {
 	[SCN_F_FILE_GONE] = { .node = true, .name = true },
 	[SCN_F_POWER] = { .node = true, .during = true },
 	[SCN_F_RNIC_GONE] = { .node = true },
+	[SCN_F_RNIC_FAILOVER] = { .node = true },
 };
+
+static bool is_of_rnic(const struct scn_fault *f)
+{
+	return f->kind == SCN_F_RNIC_GONE || f->kind == SCN_F_RNIC_FAILOVER;
+}
 
 static bool check_fault(const struct check *c, unsigned i, const struct scn_fault *f)
 {
@@ -279,7 +285,7 @@ static bool check_fault(const struct check *c, unsigned i, const struct scn_faul
 		return bad(c, "faults", i, "power: only targets are started again");
 	if (f->packet != NULL && !packet_good(c, i, f->packet))
 		return false;
-	if (f->kind == SCN_F_RNIC_GONE && !has_rnic(c->s, f->node))
+	if (is_of_rnic(f) && !has_rnic(c->s, f->node))
 		return bad(c, "faults", i, "node: %s has no rnic", f->node);
 	if (needs[f->kind].during && f->during == 0)
 		return bad(c, "faults", i, "%s needs for", kind);

@@ -20,13 +20,13 @@ G_STATIC_ASSERT(G_N_ELEMENTS(scn_raw_names) == SCN_RAW_KINDS + 1);
 static const char *const trtypes[] = { "tcp", "rdma", NULL }; /* as enum host_trtype */
 static const char *const replies[] = { "ok", "error", "any", NULL };
 static const char *const clients[] = { "good", "leaves", "twice", "cut", "garbage", NULL };
-const char *const scn_fault_names[] = { "stall",      "partition", "one_way",	 "link",
-					"reset",      "pause",	   "wall",	 "point",
-					"silent",     "vanish",	   "disconnect", "connect",
-					"host_reset", "del_addr",  "packet",	 "port",
-					"drift",      "starve",	   "hold",	 "file",
-					"file_hang",  "file_size", "file_gone",	 "power",
-					"rnic_gone",  NULL };
+const char *const scn_fault_names[] = { "stall",      "partition",     "one_way",    "link",
+					"reset",      "pause",	       "wall",	     "point",
+					"silent",     "vanish",	       "disconnect", "connect",
+					"host_reset", "del_addr",      "packet",     "port",
+					"drift",      "starve",	       "hold",	     "file",
+					"file_hang",  "file_size",     "file_gone",  "power",
+					"rnic_gone",  "rnic_failover", NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",

@@ -45,6 +45,7 @@ static void try_again(struct rdma_listener *l)
 		return;
 	}
 	reactor_timer_cancel(r, &l->retry);
+	hw_mark(r->hw, "rdma.listening_again");
 	log_notice(r->core->log, "nvmf.rdma", "listening again", "address=%s",
 		   net_addr_format(&l->port->trid.addr, text));
 }
@@ -61,7 +62,7 @@ void rdma_listeners_retry(struct rdma_transport *rt)
 		try_again(l);
 }
 
-static void lost(struct rdma_listener *l, const char *why)
+static void lost(struct rdma_listener *l, const char *why, uint64_t after)
 {
 	struct reactor *r = core_main(l->rt->t.tgt->core);
 	char text[NET_ADDR_STRLEN];
@@ -70,7 +71,7 @@ static void lost(struct rdma_listener *l, const char *why)
 		 "address=%s reason=\"%s\"", net_addr_format(&l->port->trid.addr, text), why);
 	l->rt->rnic->ops->id_destroy(l->id);
 	l->id = NULL;
-	reactor_timer_set(r, &l->retry, r->now + RETRY_NS);
+	reactor_timer_set(r, &l->retry, r->now + after);
 }
 
 static void listener_event(struct rnic_id *id, const struct rnic_cm_event *event, void *user)
@@ -83,10 +84,11 @@ static void listener_event(struct rnic_id *id, const struct rnic_cm_event *event
 		rdma_connect_request(l->port, event);
 		break;
 	case RDMA_CM_EVENT_ADDR_CHANGE:
-		lost(l, "address changed");
+		/* Of its interface, a bond that failed over: what it listens on is still there. */
+		lost(l, "address changed", 0);
 		break;
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
-		lost(l, "device removed");
+		lost(l, "device removed", RETRY_NS);
 		break;
 	default:
 		break;

@@ -206,11 +206,11 @@ class WeftTarget:
             subprocess.run(["rm", "-rf", self.dir], check=False)
 
 
-def rnics(guest, links):
+def rnics(guest, links, interface="eth"):
     """One of rdma_rxe on each of the guest's interfaces: rxe0 on eth0, and so on."""
     guest.must("modprobe", "-a", "rdma_rxe", "rdma_ucm", timeout=240)
     for n in range(links):
-        guest.must("rdma", "link", "add", f"rxe{n}", "type", "rxe", "netdev", f"eth{n}",
+        guest.must("rdma", "link", "add", f"rxe{n}", "type", "rxe", "netdev", f"{interface}{n}",
                    timeout=120)
 
 
@@ -225,12 +225,13 @@ def rdma_objects(guest, device="rxe0"):
 
 class VerbsTarget(WeftTarget):
     """weftd on libibverbs, on rdma_rxe of a guest of its own, which ends with it. links: of
-    that guest, as vm.Guest takes them; the first address is the target's."""
+    that guest, as vm.Guest takes them; the first address is the target's. prepare: makes
+    the guest's RNICs, rxe0 and so on."""
 
-    def __init__(self, links, **more):
+    def __init__(self, links, prepare=rnics, **more):
         guest = vm.Guest(cpus=2, links=links)
         try:
-            rnics(guest, len(links))
+            prepare(guest, len(links))
             super().__init__(links[0][1].split("/")[0], guest=guest, trtype="RDMA",
                              options=["--rnic", "verbs"], **more)
         except BaseException:
