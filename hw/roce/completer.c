@@ -81,9 +81,9 @@ static bool acknowledged(struct roce_qp *qp, uint32_t psn, uint64_t now)
 			break;
 		progress(qp, end, now);
 		roce_wqe_done(qp, IBV_WC_SUCCESS);
-		if (qp->state != IBV_QPS_RTS)
-			return false;
 	}
+	if (qp->state != IBV_QPS_RTS) /* the CQ has overflown: no timer runs any more */
+		return false;
 	if (roce_psn_cmp(psn, req->una) > 0)
 		progress(qp, psn, now);
 	return true;

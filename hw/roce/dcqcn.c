@@ -56,14 +56,18 @@ void roce_dcqcn_sent(struct roce_qp *qp, uint32_t len, uint64_t now)
 	cc->next_send = MAX(cc->next_send, now) + len * UINT64_C(1000000000) / cc->rate;
 }
 
-static void speed_up(struct roce_dcqcn *cc, uint64_t now)
+static void speed_up(struct roce_qp *qp, uint64_t now)
 {
+	struct roce_dcqcn *cc = &qp->cc;
+
 	if (cc->stage++ >= RECOVERY_STAGES)
 		cc->target += STEP_RATE;
 	cc->rate = (cc->rate + cc->target) / 2;
 	cc->raise_at = now + RAISE_EVERY_NS;
-	if (cc->target >= LINE_RATE && cc->rate >= LINE_RATE - STEP_RATE)
-		cc->rate = cc->next_send = 0;
+	if (cc->target < LINE_RATE || cc->rate < LINE_RATE - STEP_RATE)
+		return;
+	cc->rate = cc->next_send = 0;
+	roce_qp_ready(qp); /* it may have waited for next_send */
 }
 
 void roce_dcqcn_timer(struct roce_qp *qp, uint64_t now)
@@ -77,7 +81,7 @@ void roce_dcqcn_timer(struct roce_qp *qp, uint64_t now)
 		cc->alpha_at = now + ALPHA_EVERY_NS;
 	}
 	if (cc->raise_at <= now)
-		speed_up(cc, now);
+		speed_up(qp, now);
 	if (cc->next_send > 0 && cc->next_send <= now) {
 		cc->next_send = 0;
 		roce_qp_ready(qp);

@@ -96,8 +96,9 @@ struct roce_requester {
 
 struct roce_responder {
 	uint32_t epsn, msn;
-	bool nak_sent; /* for the gap before epsn */
-	uint8_t doing; /* enum roce_kind of the message under way, 0xff: none */
+	bool nak_sent;	 /* for the gap before epsn */
+	uint32_t beyond; /* nak_sent: the farthest that was dropped, or not ready for */
+	uint8_t doing;	 /* enum roce_kind of the message under way, 0xff: none */
 	struct roce_recv_ring ring;
 	struct roce_recv *recv; /* taken, for the message under way; room of its own */
 	bool has_recv;
@@ -135,6 +136,7 @@ struct roce_qp {
 
 	struct net_addr local, remote;
 	struct roce_icrc_flow flow;
+	uint8_t tos;
 	uint32_t dest_qpn, first_psn;
 	uint32_t mtu;
 	uint8_t mtu_shift;

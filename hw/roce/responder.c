@@ -81,6 +81,7 @@ static void not_ready(struct roce_qp *qp, const struct roce_packet *p)
 		return;
 	}
 	rsp->nak_sent = true; /* what follows is known to come too early */
+	rsp->beyond = p->psn;
 	roce_owe_nak(qp, p->psn, roce_aeth_syndrome(ROCE_AETH_RNR, rsp->rnr_timer));
 }
 
@@ -299,6 +300,43 @@ static void execute(struct roce_qp *qp, const struct roce_packet *p)
 		roce_owe_ack(qp, p->psn);
 }
 
+/* A packet ahead of the one that is expected: dropped. */
+static void too_early(struct roce_qp *qp, const struct roce_packet *p)
+{
+	struct roce_responder *rsp = &qp->rsp;
+
+	roce_count(&qp->shard->stats.out_of_sequence, 1);
+	if (!rsp->nak_sent) {
+		rsp->nak_sent = true;
+		rsp->beyond = p->psn;
+		roce_owe_nak(qp, rsp->epsn,
+			     roce_aeth_syndrome(ROCE_AETH_NAK, ROCE_NAK_PSN_SEQUENCE));
+	} else if (roce_psn_cmp(p->psn, rsp->beyond) > 0) {
+		rsp->beyond = p->psn;
+	}
+}
+
+/*
+ * The expected one comes while a NAK of it waits to be sent: that would tell nothing new.
+ * But what was dropped meanwhile is missing, and an ACK may have given way to the NAK.
+ */
+static void execute_unsaid(struct roce_qp *qp, const struct roce_packet *p)
+{
+	struct roce_responder *rsp = &qp->rsp;
+
+	rsp->owed = ROCE_OWED_NOTHING;
+	execute(qp, p);
+	if (qp->state == IBV_QPS_ERR || rsp->owed == ROCE_OWED_NAK)
+		return;
+	if (roce_psn_cmp(rsp->epsn, rsp->beyond) <= 0) {
+		rsp->nak_sent = true;
+		roce_owe_nak(qp, rsp->epsn,
+			     roce_aeth_syndrome(ROCE_AETH_NAK, ROCE_NAK_PSN_SEQUENCE));
+	} else if (p->info->kind != ROCE_KIND_READ_REQUEST) {
+		roce_owe_ack(qp, p->psn);
+	}
+}
+
 void roce_responder_receive(struct roce_qp *qp, const struct roce_packet *p)
 {
 	struct roce_responder *rsp = &qp->rsp;
@@ -313,16 +351,12 @@ void roce_responder_receive(struct roce_qp *qp, const struct roce_packet *p)
 		return;
 	}
 	if (ahead > 0) {
-		roce_count(&qp->shard->stats.out_of_sequence, 1);
-		if (!rsp->nak_sent) {
-			rsp->nak_sent = true;
-			roce_owe_nak(qp, rsp->epsn,
-				     roce_aeth_syndrome(ROCE_AETH_NAK, ROCE_NAK_PSN_SEQUENCE));
-		}
+		too_early(qp, p);
 		return;
 	}
 	rsp->nak_sent = false;
 	if (rsp->owed == ROCE_OWED_NAK)
-		rsp->owed = ROCE_OWED_NOTHING; /* what it would have asked for is here */
-	execute(qp, p);
+		execute_unsaid(qp, p);
+	else
+		execute(qp, p);
 }

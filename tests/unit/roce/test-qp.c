@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hw/env.h"
+#include "hw/roce/qp.h"
 #include "tests/unit/roce/wire.h"
 
 #define MTU 1024
@@ -657,9 +658,115 @@ static void test_faults(gconstpointer arg)
 	close_link(&w);
 }
 
+/*
+ * The last two packets of three change places and arrive together: what came too early is
+ * asked for at once, not after a timeout, although nothing is missing before it by then.
+ */
+static void test_overtaken(void)
+{
+	struct link w;
+	struct side *a = &w.sides[0], *b = &w.sides[1];
+	struct wire_packet *middle;
+
+	open_slow(&w, 10, false, LINUX_TIMEOUT);
+	fill(a->memory, 3000, 1);
+	receive(b, 5, 8192, 4096);
+	post(a, IBV_WR_SEND, 1, 0, 3000, 0, 0);
+	roce_shard_run(roce_device_shard(a->dev, 0), w.now, 64);
+	g_assert_cmpuint(w.nflight, ==, 3);
+	middle = w.flight[1].packet;
+	w.flight[1].packet = w.flight[2].packet;
+	w.flight[2].packet = middle;
+	settle(&w);
+	expect(a, 1, IBV_WC_SUCCESS);
+	expect(b, 5, IBV_WC_SUCCESS);
+	g_assert_cmpmem(b->memory + 8192, 3000, a->memory, 3000);
+	g_assert_cmpuint(roce_shard_stats(roce_device_shard(a->dev, 0))->timeouts, ==, 0);
+	close_link(&w);
+}
+
+static void bind_or_not(struct side *s, bool bind)
+{
+	int rc = bind ? roce_qp_post_bind(s->qp, s->mw, s->mr, s->iova, 4096,
+					  IBV_ACCESS_REMOTE_WRITE, 9, IBV_SEND_SIGNALED)
+		      : roce_qp_post_local_inv(s->qp, roce_mw_rkey(s->mw), 9, IBV_SEND_SIGNALED);
+
+	g_assert_cmpint(rc, ==, 0);
+}
+
+/*
+ * The CQ overflows with a request that needs nobody's answer, while one acknowledgement
+ * ends several: the queue pair is in error, and no timer of it runs on.
+ */
+static void test_overrun(void)
+{
+	struct link w;
+	struct side *a = &w.sides[0];
+	const struct roce_stats *stats;
+
+	open_link(&w, 11, false);
+	for (unsigned i = 0; i < 511; i++) {
+		post(a, IBV_WR_RDMA_WRITE, i, 0, 16, 0, peer_rkey(a));
+		settle(&w);
+	}
+	w.sent = 0;
+	w.drops = 1u << 2; /* the last one */
+	post(a, IBV_WR_RDMA_WRITE, 511, 0, 16, 0, peer_rkey(a));
+	bind_or_not(a, true);
+	post(a, IBV_WR_RDMA_WRITE, 512, 0, 16, 0, peer_rkey(a));
+	bind_or_not(a, false);
+	post(a, IBV_WR_RDMA_WRITE, 513, 0, 16, 0, peer_rkey(a));
+	while (roce_qp_state(a->qp) != IBV_QPS_ERR)
+		g_assert_true(step(&w));
+	stats = roce_shard_stats(roce_device_shard(a->dev, 0));
+	roce_shard_run(roce_device_shard(a->dev, 0), w.now + UINT64_C(1000000000), 64);
+	g_assert_cmpuint(stats->timeouts, ==, 0);
+	close_link(&w);
+}
+
+/* The limit of the rate is lifted just before the next packet might have left: it leaves. */
+static void test_rate_lifted(void)
+{
+	struct link w;
+	struct side *a = &w.sides[0], *b = &w.sides[1];
+	struct roce_shard *shard;
+	struct roce_dcqcn *cc;
+	struct roce_dcqcn before;
+
+	open_slow(&w, 12, false, LINUX_TIMEOUT);
+	shard = roce_device_shard(a->dev, 0);
+	cc = &a->qp->cc;
+	a->dev->params.dcqcn = true;
+	receive(b, 5, 8192, 4096);
+	receive(b, 6, 8192, 4096);
+	roce_dcqcn_cnp(a->qp, w.now);
+	g_assert_cmpuint(cc->rate, >, 0);
+	/* How long that takes, and then once more up to the last step. */
+	for (before = *cc; cc->rate > 0;) {
+		before = *cc;
+		roce_dcqcn_timer(a->qp, MIN(cc->raise_at, cc->alpha_at));
+	}
+	*cc = before;
+	w.now = cc->raise_at - 40;
+	post(a, IBV_WR_SEND, 1, 0, 1000, 0, 0);
+	post(a, IBV_WR_SEND, 2, 0, 1000, 0, 0);
+	roce_shard_run(shard, w.now, 64);
+	g_assert_cmpuint(w.nflight, ==, 1);
+	g_assert_cmpuint(cc->next_send, >, cc->raise_at);
+	settle(&w);
+	g_assert_cmpuint(cc->rate, ==, 0);
+	expect(a, 1, IBV_WC_SUCCESS);
+	expect(a, 2, IBV_WC_SUCCESS);
+	g_assert_cmpuint(roce_shard_stats(shard)->timeouts, ==, 0);
+	close_link(&w);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/roce/qp/overtaken", test_overtaken);
+	g_test_add_func("/roce/qp/overrun", test_overrun);
+	g_test_add_func("/roce/qp/rate-lifted", test_rate_lifted);
 	g_test_add_data_func("/roce/qp/operations", GINT_TO_POINTER(0), test_operations);
 	g_test_add_data_func("/roce/qp/operations-srq", GINT_TO_POINTER(1), test_operations);
 	g_test_add_func("/roce/qp/invalidate", test_invalidate);
