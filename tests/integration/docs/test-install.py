@@ -40,6 +40,24 @@ class Install(unittest.TestCase):
             r = subprocess.run([f"{top}/{path}", "--help"], text=True, capture_output=True,
                                timeout=60)
             self.assertEqual((r.returncode, r.stderr), (0, ""), path)
+        self.finds_module(top)
+
+    def finds_module(self, top):
+        """Beside where the program is installed, whatever it then says of this machine's RNICs."""
+        module, away = f"{top}/lib/weft/weft-rnic-verbs.so", f"{top}/away"
+        self.assertNotIn("weft-rnic-verbs.so", self.without_target(top))
+        os.rename(module, away)
+        self.assertIn("RDMA: there is no /", self.without_target(top))
+        os.rename(away, module)
+
+    def without_target(self, top):
+        """What is said by one that asks an address that nobody has."""
+        r = subprocess.run([f"{top}/bin/weft-host", "identify", "-t", "rdma", "-a", "192.0.2.1",
+                            "-n", "nqn.2024-01.test:x", "--rnic", "verbs", "--timeout", "1"],
+                           text=True, capture_output=True, timeout=60)
+        self.assertEqual(r.returncode, 1, r.stderr)
+        self.assertTrue(r.stderr)
+        return r.stderr
 
     def test_prefix(self):
         with tempfile.TemporaryDirectory() as top:
