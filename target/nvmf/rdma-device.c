@@ -378,11 +378,29 @@ static const struct engine_ops engine_ops = { .name = "nvmf.rdma",
 					      .poll = poll_queues,
 					      .arm = arm };
 
+/* A host without a receive for its responses is asked again for ever, if it wants that. */
+static bool is_stalled(const struct rdma_conn *c)
+{
+	return c->state == RDMA_READY && c->posted_head != c->posted_tail &&
+	       c->q.reactor->now - c->progress >= RDMA_STALL_NS && nvmf_qpair_starves_others(&c->q);
+}
+
+static void end_stalled(struct rdma_poller *p)
+{
+	for (struct rdma_conn *c = p->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		if (is_stalled(c))
+			rdma_conn_broken(c, "it takes no responses, but holds buffers that others "
+					    "need");
+	}
+}
+
 /* The pass that calls this has looked at all engines. */
 static void look(struct timer *t, struct reactor *r)
 {
 	struct rdma_poller *p = (struct rdma_poller *)((char *)t - offsetof(struct rdma_poller, look));
 
+	end_stalled(p);
 	if (p->nconns > 0)
 		reactor_timer_set(r, &p->look, r->now + LOOK_NS);
 }

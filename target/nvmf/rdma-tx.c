@@ -91,6 +91,8 @@ static struct ibv_send_wr *new_wr(struct chain *ch, enum ibv_wr_opcode opcode)
 static void make_signaled(struct rdma_conn *c, struct ibv_send_wr *wr, struct rdma_req *done,
 			  uint16_t reads)
 {
+	if (c->posted_head == c->posted_tail)
+		c->progress = c->q.reactor->now;
 	c->posted[c->posted_tail++ & c->posted_mask] =
 		(struct rdma_posted){ done, (uint16_t)c->quiet, reads };
 	c->quiet = 0;
@@ -365,6 +367,7 @@ void rdma_sent(struct rdma_conn *c, const struct ibv_wc *wc)
 	if ((wc->wr_id & 0xff) != RDMA_WR_SIGNALED || c->posted_head == c->posted_tail)
 		return;
 	done = &c->posted[c->posted_head++ & c->posted_mask];
+	c->progress = c->q.reactor->now;
 	c->sq_used -= done->slots;
 	c->reads -= done->reads;
 	if (done->r != NULL)

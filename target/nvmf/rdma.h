@@ -19,7 +19,8 @@
  * finds no receive ends its connection, each queue pair has all that it may need). A receive goes back as soon as
  * its command is copied, unless in-capsule data is used in place; of a connection
  * that holds more than its part while receives run short, data moves to a pool
- * buffer; one whose commands wait, since it takes no responses, is ended then. A host
+ * buffer; one whose commands wait, since it takes no responses, is ended then; so is
+ * one that has taken none for RDMA_STALL_NS while others wait for its buffers. A host
  * may have as many commands outstanding as crqsize says; one more ends its connection.
  *
  * Sending: what a pass produces for a connection is posted at its end as one chain:
@@ -42,6 +43,7 @@
 
 #define RDMA_MAX_BLOCKS 16 /* of a command's SGL: MSDBD */
 #define RDMA_ALIGN 4096u   /* of in-capsule data */
+#define RDMA_STALL_NS (30 * UINT64_C(1000000000))
 
 struct rdma_conn;
 struct rdma_dev;
@@ -317,6 +319,7 @@ struct rdma_conn {
 	unsigned quiet;		     /* slots since the last signaled request */
 	bool inlined;		     /* responses are */
 	struct mem_chunk *responses; /* where they lie if not */
+	uint64_t progress; /* when something posted was last through, or the first was posted */
 	struct rdma_posted *posted;
 	uint32_t posted_head, posted_tail, posted_mask;
 	unsigned reads, max_reads;

@@ -5,10 +5,13 @@
  */
 #include <string.h>
 
+#include "target/nvmf/group.h"
+#include "target/nvmf/qpair.h"
 #include "tests/unit/rdma/fixture.h"
 
 #define SRQ 64
 #define DEPTH 32
+#define DEAF 8
 
 static struct rx *small(bool no_srq)
 {
@@ -65,6 +68,58 @@ static void test_deaf(gconstpointer no_srq)
 	rx_time(rx, UINT64_C(2000000000));
 	others_go_on(good);
 	g_assert_false(good->disconnected);
+	rx_free(rx);
+}
+
+/* Data of reads goes through buffers of the pool, as that of a file. */
+static void use_buffers(struct rx *rx)
+{
+	struct nvmf_group *g = nvmf_group_of(rx->tgt, core_main(rx->core));
+
+	for (struct nvmf_qpair *q = g->qpairs; q != NULL; q = q->next)
+		q->can_place = false;
+}
+
+static void read_all(struct rx_queue *q)
+{
+	struct nvme_cmd cmd = rx_rw(q->rx, NVME_CMD_READ, 1, 0, 256, 1 << 20);
+
+	rx_post(q, &cmd, NULL, 0);
+	rx_run(q->rx);
+}
+
+/*
+ * Each of these has one buffer, of a response that its host does not take: together all.
+ * That is nobody's business, until somebody needs one.
+ */
+static void test_deaf_buffers(void)
+{
+	struct rx_queue *good, *deaf[DEAF];
+	unsigned ended = 0;
+	struct rx_options o;
+	struct rx *rx;
+
+	rx_options_default(&o);
+	o.buf_limit = DEAF << 17;
+	rx = rx_new(&o);
+	rx_open(rx, 0, DEPTH);
+	good = rx_open(rx, 1, DEPTH);
+	rx->receives = 1;
+	for (unsigned i = 0; i < DEAF; i++)
+		deaf[i] = rx_open(rx, (uint16_t)(2 + i), DEPTH);
+	use_buffers(rx);
+	for (unsigned i = 0; i < DEAF; i++)
+		read_all(deaf[i]);
+	rx_time(rx, UINT64_C(35000000000));
+	g_assert_cmpuint(rx_connections(rx), ==, 2 + DEAF);
+	read_all(good);
+	g_assert_cmpuint(good->responses->len, ==, 1);
+	rx_time(rx, UINT64_C(2000000000));
+	g_assert_cmpuint(good->responses->len, ==, 2);
+	g_assert_false(good->disconnected);
+	for (unsigned i = 0; i < DEAF; i++)
+		ended += deaf[i]->disconnected;
+	g_assert_cmpuint(ended, >, 0);
 	rx_free(rx);
 }
 
@@ -151,6 +206,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/rdma/shared/deaf/srq", NULL, test_deaf);
 	g_test_add_data_func("/rdma/shared/deaf/no-srq", "", test_deaf);
+	g_test_add_func("/rdma/shared/deaf/buffers", test_deaf_buffers);
 	for (unsigned i = 0; i < ENDS; i++) {
 		static const char *const names[ENDS] = { "disconnect", "destroy", "lost" };
 		g_autofree char *name = g_strdup_printf("/rdma/shared/half/%s", names[i]);
