@@ -127,8 +127,10 @@ void rdma_connect_request(struct nvmf_port *port, const struct rnic_cm_event *ev
 
 	if (status == 0 && ask.cntlid != 0 && !cntlid_exists(rt->t.tgt, ask.cntlid))
 		status = NVME_RDMA_INVALID_CNTLID;
-	if (status == 0 && (d == NULL || hw_fault(r->hw, "rdma.request") ||
-			    (c = new_conn(d, event->id, &ask)) == NULL))
+	/* What goes away now may be gone before the connection's reactor hears of either. */
+	if (status == 0 &&
+	    (d == NULL || atomic_load(&d->leaving) || hw_fault(r->hw, "rdma.request") ||
+	     (c = new_conn(d, event->id, &ask)) == NULL))
 		status = NVME_RDMA_NO_RESOURCES;
 	if (status != 0) {
 		struct net_addr peer;
@@ -453,6 +455,8 @@ static void drop_requests(struct rdma_conn *c)
 	c->read_last = &c->read_head;
 }
 
+static void close_conn(struct rdma_conn *c);
+
 static void drop_held(struct rdma_conn *c)
 {
 	while (c->held != NULL) {
@@ -481,7 +485,11 @@ void rdma_qpair_kill(struct nvmf_qpair *q)
 		rdma_conn_ops(c)->disconnect(c->id);
 		reactor_timer_set(q->reactor, &c->close_timer, q->reactor->now + CLOSE_NS);
 	}
-	rdma_conn_check_soon(c);
+	/* What has no poller does not keep its device: of that nothing is touched later. */
+	if (c->p == NULL)
+		close_conn(c);
+	else
+		rdma_conn_check_soon(c);
 }
 
 void rdma_conn_check_soon(struct rdma_conn *c)

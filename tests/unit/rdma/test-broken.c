@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "target/nvmf/rdma.h"
 #include "tests/unit/rdma/fixture.h"
 
 #define DEPTH 32
@@ -21,6 +22,7 @@ static struct broken {
 	const struct rnic_srq_cb *srq_cb;
 	struct rnic_srq *srq;
 	void *srq_user;
+	struct rdma_transport *leave; /* its device is found to go away, as the next asks for it */
 } b;
 
 static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_attr *attr,
@@ -55,12 +57,22 @@ static int post_recv(struct rnic_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv
 	return b.fail_receives ? -ENOMEM : b.real->post_recv(qp, wr, bad);
 }
 
-static struct rx *new_rx(bool no_srq)
+static struct rnic_device *id_device(const struct rnic_id *id)
+{
+	struct rdma_transport *rt = g_steal_pointer(&b.leave);
+
+	if (rt != NULL)
+		rdma_dev_leave(rt->devs, false);
+	return b.real->id_device(id);
+}
+
+static struct rx *new_rx(bool no_srq, unsigned nreactors)
 {
 	struct rx_options o;
 	struct rx *rx;
 
 	rx_options_default(&o);
+	o.nreactors = nreactors;
 	o.transport.max_srq_depth = 64;
 	o.transport.no_srq = no_srq;
 	rx = rx_new(&o);
@@ -69,6 +81,7 @@ static struct rx *new_rx(bool no_srq)
 	b.ops.srq_destroy = srq_destroy;
 	b.ops.srq_post_recv = srq_post_recv;
 	b.ops.post_recv = post_recv;
+	b.ops.id_device = id_device;
 	rx->target_rnic->ops = &b.ops;
 	return rx;
 }
@@ -108,7 +121,7 @@ static void expect_new_life(struct rx *rx)
 
 static void test_receives(gconstpointer no_srq)
 {
-	struct rx *rx = new_rx(no_srq != NULL);
+	struct rx *rx = new_rx(no_srq != NULL, 1);
 	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
 	struct nvme_cmd cmd = rx_rw(rx, NVME_CMD_READ, 1, 0, 8, 0);
 
@@ -138,7 +151,7 @@ static bool no_drep(struct wire_end *end, const struct wire_packet *p, void *use
 
 static void test_srq_error(void)
 {
-	struct rx *rx = new_rx(false);
+	struct rx *rx = new_rx(false, 1);
 	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
 
 	use(io);
@@ -156,11 +169,35 @@ static void test_srq_error(void)
 	free_rx(rx);
 }
 
+/* The news of both take any time to get to the reactor that is to serve the connection. */
+static void test_asked_of_leaving(void)
+{
+	const struct nvme_rdma_request req = { .hrqsize = DEPTH, .hsqsize = DEPTH - 1 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct rx *rx = new_rx(false, 3);
+		struct rdma_transport *rt = rdma_transport_of(rx->transport);
+		struct rx_queue *q;
+
+		rt->next_reactor = i;
+		b.leave = rt;
+		fake_hw_fail(rx->target_hw, "reactor.messages", i + 1);
+		q = rx_connect_raw(rx, &req, sizeof(req), 16);
+		g_assert_cmpuint(rx_reject_status(q), ==, NVME_RDMA_NO_RESOURCES);
+		rx_time(rx, UINT64_C(3000000000));
+		g_assert_cmpuint(rx_connections(rx), ==, 0);
+		g_assert_null(rt->devs);
+		rx->target_hw->fault_hits = 0;
+		free_rx(rx);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_data_func("/rdma/broken/receives/srq", NULL, test_receives);
 	g_test_add_data_func("/rdma/broken/receives/no-srq", "", test_receives);
 	g_test_add_func("/rdma/broken/srq-error", test_srq_error);
+	g_test_add_func("/rdma/broken/asked-of-leaving", test_asked_of_leaving);
 	return g_test_run();
 }
