@@ -89,6 +89,11 @@ struct hw_env_ops {
 	uint64_t (*cpu_time)(struct hw_env *env);
 	/* Writes one finished log line (no newline in it). Any thread; must not block for long. */
 	void (*log_line)(struct hw_env *env, const char *line, size_t len);
+	/*
+	 * The NUMA node of a processor; -1: not known, or it is not there. cpu -1 (a thread that is
+	 * not pinned): the machine's only node, if it has one. Any thread; may read files.
+	 */
+	int (*cpu_node)(struct hw_env *env, int cpu);
 };
 
 struct hw_env {

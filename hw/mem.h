@@ -47,6 +47,12 @@ struct hw_mem_ops {
 	void (*unwatch)(struct hw_mem *mem, struct mem_watcher *w);
 	/* Bytes in chunks now. */
 	size_t (*in_use)(struct hw_mem *mem);
+	/*
+	 * As alloc; its pages are of that NUMA node as far as it has some, whichever thread
+	 * touches them first. node -1: as alloc, which leaves it to that thread. Where nodes
+	 * have been chosen for the whole program (numactl), that stands.
+	 */
+	int (*alloc_on)(struct hw_mem *mem, size_t len, int node, struct mem_chunk **out);
 };
 
 struct hw_mem {

@@ -73,6 +73,15 @@ static void env_log_line(struct hw_env *env, const char *line, size_t len)
 	}
 }
 
+static int env_cpu_node(struct hw_env *env, int cpu)
+{
+	unsigned cpus = env_node(env)->numa_cpus;
+
+	if (cpus == 0 || cpu < 0 || (unsigned)cpu / cpus >= WORLD_NUMA_NODES)
+		return -1;
+	return cpu / (int)cpus;
+}
+
 static void make_ready(struct hw_runner *r)
 {
 	struct world *w = r->node->world;
@@ -312,4 +321,5 @@ const struct hw_env_ops sim_env_ops = {
 	.runner_wake = env_runner_wake,
 	.cpu_time = env_cpu_time,
 	.log_line = env_log_line,
+	.cpu_node = env_cpu_node,
 };

@@ -90,6 +90,12 @@ unmap:
 	return ret;
 }
 
+static int sim_mem_alloc_on(struct hw_mem *mem, size_t len, int node, struct mem_chunk **out)
+{
+	(void)node; /* all is equally near here */
+	return sim_mem_alloc(mem, len, out);
+}
+
 static void chunk_free(struct node_mem *m, struct sim_chunk *c)
 {
 	*c->prev = c->next;
@@ -165,4 +171,5 @@ const struct hw_mem_ops sim_mem_ops = {
 	.watch = sim_mem_watch,
 	.unwatch = sim_mem_unwatch,
 	.in_use = sim_mem_in_use,
+	.alloc_on = sim_mem_alloc_on,
 };

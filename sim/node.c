@@ -129,6 +129,11 @@ void world_node_set_limits(struct world_node *node, const struct world_limits *l
 	node->limits = *limits;
 }
 
+void world_node_set_numa(struct world_node *node, unsigned cpus)
+{
+	node->numa_cpus = cpus;
+}
+
 void world_node_log(struct world_node *node, void (*fn)(void *arg, uint64_t time, const char *line),
 		    void *arg)
 {
@@ -222,6 +227,7 @@ static void take_over(struct world_node *node, struct world_node *corpse)
 	g_ptr_array_index(w->nodes, node->index) = node;
 	sim_links_moved(w, corpse, node);
 	node->limits = corpse->limits;
+	node->numa_cpus = corpse->numa_cpus;
 	node->wall_offset = corpse->wall_offset;
 	node->drift_ppm = corpse->drift_ppm;
 	node->drift_world = corpse->drift_world;

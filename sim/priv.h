@@ -170,6 +170,7 @@ struct world_node {
 	struct node_rnic *rnic; /* NULL: it has none */
 	struct world_rng rng; /* hw_env.random */
 	struct world_limits limits;
+	unsigned numa_cpus;
 	uint64_t paused_until;
 	struct world_port *ports; /* in order of number */
 	unsigned nports;

@@ -467,6 +467,7 @@ struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_
 		.hw = &node->hw,
 		.transport = params->iwarp ? IBV_TRANSPORT_IWARP : IBV_TRANSPORT_IB,
 		.no_send_inv = params->no_send_inv,
+		.numa = params->numa,
 		.pin = pin,
 		.pin_user = r,
 	};

@@ -22,6 +22,7 @@ struct world_rnic_params {
 	unsigned rx_ring; /* packets that wait for a reactor; more are lost; default 4096 */
 	bool iwarp;	  /* struct roce_params has what that, and what follows, means */
 	bool no_send_inv;
+	unsigned numa; /* the NUMA node that it is at, plus one; 0: not known */
 	/* Registrations of memory: the fail_at-th and fail_count - 1 more fail; 0: none. */
 	uint64_t mr_fail_at, mr_fail_count;
 	uint64_t max_mr_bytes; /* registered at a time; 0: no limit */

@@ -314,6 +314,13 @@ struct world_limits {
 };
 void world_node_set_limits(struct world_node *node, const struct world_limits *limits);
 
+#define WORLD_NUMA_NODES 8
+/*
+ * Its machine has WORLD_NUMA_NODES NUMA nodes of so many processors, numbered through; 0 (as
+ * at first): nothing is known of them. Before its software starts.
+ */
+void world_node_set_numa(struct world_node *node, unsigned cpus);
+
 /* The last log lines (at most 256), oldest first. */
 void world_node_log(struct world_node *node, void (*fn)(void *arg, uint64_t time, const char *line),
 		    void *arg);

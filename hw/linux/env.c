@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Clocks, randomness and the log's way out. Runners are in runner.c.
+ * Clocks, randomness, the log's way out, NUMA nodes. Runners are in runner.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -83,6 +85,51 @@ static void env_log_line(struct hw_env *env, const char *line, size_t len)
 	} while (n < 0 && errno == EINTR);
 }
 
+/* The number at the end of a name such as "node1"; -1: it is no such name. */
+static int numbered(const char *name, const char *prefix)
+{
+	gint64 n;
+
+	return g_str_has_prefix(name, prefix) &&
+			       g_ascii_string_to_signed(name + strlen(prefix), 10, 0, INT_MAX, &n,
+							NULL)
+		       ? (int)n
+		       : -1;
+}
+
+/* Which node a folder of sysfs has; -1: none, or several. */
+static int only_node(const char *folder)
+{
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	const char *name;
+	int node = -1;
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		int n = numbered(name, "node");
+
+		if (n >= 0 && node >= 0)
+			return -1;
+		if (n >= 0)
+			node = n;
+	}
+	return node;
+}
+
+int linux_cpu_node(const char *sysfs, int cpu)
+{
+	g_autofree char *folder =
+		cpu >= 0 ? g_strdup_printf("%s/devices/system/cpu/cpu%d", sysfs, cpu)
+			 : g_strdup_printf("%s/devices/system/node", sysfs);
+
+	return only_node(folder);
+}
+
+static int env_cpu_node(struct hw_env *env, int cpu)
+{
+	(void)env;
+	return linux_cpu_node("/sys", cpu);
+}
+
 static const struct hw_env_ops env_ops = {
 	.now = env_now,
 	.wall = env_wall,
@@ -92,6 +139,7 @@ static const struct hw_env_ops env_ops = {
 	.runner_wake = linux_runner_wake,
 	.cpu_time = env_cpu_time,
 	.log_line = env_log_line,
+	.cpu_node = env_cpu_node,
 };
 
 void linux_env_init(struct linux_env *env, GMainContext *main_context)

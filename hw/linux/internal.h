@@ -25,6 +25,8 @@ void linux_env_init(struct linux_env *env, GMainContext *main_context);
 void linux_env_clear(struct linux_env *env);
 
 uint64_t linux_now(void);
+/* As the env's cpu_node; sysfs: where it is mounted. */
+int linux_cpu_node(const char *sysfs, int cpu);
 
 int linux_runner_start(struct hw_env *env, const struct hw_runner_params *params,
 		       struct hw_runner **out);

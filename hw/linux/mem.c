@@ -8,15 +8,20 @@
  * one that arrives during an allocation, and why they must not allocate.
  */
 #include <errno.h>
+#include <limits.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hw/linux/internal.h"
 
 #define IOVA_FIRST UINT64_C(0x100000000)
 #define IOVA_ALIGN UINT64_C(0x200000)
+#define NODES_MAX 1024
+#define BITS ((int)(sizeof(unsigned long) * CHAR_BIT))
 
 struct linux_chunk {
 	struct mem_chunk chunk;
@@ -48,7 +53,24 @@ static int attach_all(struct linux_mem *m, const struct mem_chunk *chunk)
 	return 0;
 }
 
-static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
+/*
+ * Devices that come later have their regions made, and so pages touched, by the main thread.
+ * What cannot be had is done without.
+ */
+static void prefer(void *base, size_t len, int node)
+{
+	unsigned long mask[NODES_MAX / BITS] = { 0 };
+	int mode;
+
+	if (node < 0 || node >= NODES_MAX ||
+	    syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) != 0 || mode != MPOL_DEFAULT)
+		return;
+	mask[node / BITS] |= 1ul << node % BITS;
+	/* The kernel looks at one bit less than it is told of. */
+	syscall(SYS_mbind, base, len, MPOL_PREFERRED, mask, (unsigned long)node + 2, 0);
+}
+
+static int mem_alloc_on(struct hw_mem *mem, size_t len, int node, struct mem_chunk **out)
 {
 	struct linux_mem *m = (struct linux_mem *)mem;
 	struct linux_chunk *c;
@@ -69,6 +91,7 @@ static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 		free(c);
 		return -ENOMEM;
 	}
+	prefer(c->chunk.base, len, node);
 	pthread_mutex_lock(&m->lock);
 	c->chunk.iova = m->next_iova;
 	m->next_iova += ((len + IOVA_ALIGN - 1) & ~(IOVA_ALIGN - 1)) + IOVA_ALIGN;
@@ -85,6 +108,11 @@ static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 		free(c);
 	}
 	return rc;
+}
+
+static int mem_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
+{
+	return mem_alloc_on(mem, len, -1, out);
 }
 
 static void mem_free(struct hw_mem *mem, struct mem_chunk *chunk)
@@ -166,6 +194,7 @@ static const struct hw_mem_ops mem_ops = {
 	.watch = mem_watch,
 	.unwatch = mem_unwatch,
 	.in_use = mem_in_use,
+	.alloc_on = mem_alloc_on,
 };
 
 struct hw_mem *linux_mem_new(void)

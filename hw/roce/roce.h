@@ -95,6 +95,7 @@ struct roce_params {
 	 */
 	enum ibv_transport_type transport; /* IBV_TRANSPORT_IB: 0 */
 	bool no_send_inv;		   /* IBV_WR_SEND_WITH_INV is not taken */
+	unsigned numa; /* the NUMA node that a model is at, plus one; 0: not known */
 	/*
 	 * NULL, or asked before bytes of memory are registered (0 or a negative errno), and told
 	 * (less than 0) when they are not any more. On the thread that registers.

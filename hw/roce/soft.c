@@ -283,7 +283,7 @@ void soft_device_info(struct rnic_device *dev, struct rnic_info *info)
 		.attr = params->attr,
 		.max_inline = params->max_inline,
 		.send_with_inv = !params->no_send_inv,
-		.numa_node = -1,
+		.numa_node = (int)params->numa - 1,
 	};
 	g_strlcpy(info->name, params->name, sizeof(info->name));
 }

@@ -239,7 +239,8 @@ static void schema_type(GString *out, const struct codec_field *f)
 static void schema_default(GString *out, const struct codec_field *f, const void *at)
 {
 	if (f->required || f->type == CODEC_JSON || f->type == CODEC_ONE || f->type == CODEC_LIST ||
-	    f->type == CODEC_TEXTS || (f->type == CODEC_TEXT && *(const char *const *)at == NULL))
+	    f->type == CODEC_TEXTS || (f->type == CODEC_TEXT && *(const char *const *)at == NULL) ||
+	    (f->type == CODEC_NUM && *(const uint64_t *)at == UINT64_MAX))
 		return;
 	g_string_append(out, ", \"default\": ");
 	print_value(out, f, at, 0);

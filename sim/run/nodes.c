@@ -7,8 +7,11 @@
 bool run_target_boot(struct run_target *t)
 {
 	const struct scn_target *s = t->s;
+	int cpus[CORE_MAX_REACTORS];
 	const struct target_options options = {
-		.core = { .nreactors = (unsigned)s->reactors, .buf_limit = s->buf_limit },
+		.core = { .nreactors = (unsigned)s->reactors,
+			  .cpus = s->numa_cpus > 0 ? cpus : NULL,
+			  .buf_limit = s->buf_limit },
 		.rpc_path = RUN_RPC_PATH,
 		.state_path = run_keep_path(t),
 		.state_trouble = run_keep_trouble,
@@ -17,6 +20,8 @@ bool run_target_boot(struct run_target *t)
 	const struct core_options admin = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
+	for (int i = 0; i < CORE_MAX_REACTORS; i++)
+		cpus[i] = i;
 	run_rnic_boot(t->run, t->node, s->addresses.items, s->addresses.n, true);
 	t->target = target_new(world_node_hw(t->node), &options, &error);
 	t->admin = error == NULL ? core_new(world_node_hw(t->node), &admin, &error) : NULL;
@@ -46,6 +51,7 @@ static struct run_target *make_target(struct run *run, const struct scn_target *
 	}
 	run_files_new(t);
 	run_rnic_put(run, t->node, s->rnic, s->reactors);
+	world_node_set_numa(t->node, (unsigned)s->numa_cpus);
 	if (run->failed || !run_target_boot(t))
 		return t;
 	world_node_set_limits(t->node, &limits);

@@ -110,6 +110,7 @@ static void fill_params(struct world_rnic_params *p, const struct scn_rnic *s, u
 	p->attr.max_qp_wr = (int)s->max_qp_wr;
 	p->iwarp = s->iwarp;
 	p->no_send_inv = s->no_send_inv;
+	p->numa = (unsigned)(s->numa_node + 1);
 	p->max_mr_bytes = s->max_mr_bytes;
 	p->mr_fail_at = s->mr_fail_at;
 	p->mr_fail_count = s->mr_fail_count;

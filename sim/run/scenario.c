@@ -195,7 +195,7 @@ static void rnic_init(void *obj)
 
 void scenario_rnic_model(struct scn_rnic *r, uint64_t model)
 {
-	*r = (struct scn_rnic){ .model = model };
+	*r = (struct scn_rnic){ .model = model, .numa_node = UINT64_MAX };
 	rnic_choose(r);
 }
 
@@ -234,6 +234,8 @@ static const struct codec_field rnic_fields[] = {
 	     .about = "a message that finds no receive ends the connection; iWARP: it does"),
 	BOOL(struct scn_rnic, no_windows, .about = "it has no memory windows"),
 	BOOL(struct scn_rnic, dcqcn, .about = "congestion control"),
+	NUM(struct scn_rnic, numa_node, .max = WORLD_NUMA_NODES - 1,
+	    .about = "of its machine, that it is at; left out: not known"),
 	{ 0 },
 };
 static const struct codec_shape rnic_shape = { "rnic", sizeof(struct scn_rnic), rnic_fields,
@@ -256,6 +258,9 @@ static const struct codec_field target_fields[] = {
 	NUM(struct scn_target, reactors, .min = 1, .max = 64),
 	NUM(struct scn_target, buf_limit, .about = "bytes of buffers a reactor; 0: the default"),
 	NUM(struct scn_target, max_fds, .max = UINT32_MAX, .about = "0: no limit"),
+	NUM(struct scn_target, numa_cpus, .max = 64,
+	    .about = "its machine has 8 NUMA nodes of so many processors, and reactor n runs on "
+		     "processor n; 0: not known, and not pinned"),
 	LIST(struct scn_target, files, &file_shape, .about = "of its machine; kept without power"),
 	RNIC(struct scn_target),
 	BOOL(struct scn_target, keep_config,

@@ -45,6 +45,7 @@ struct scn_rnic {
 	uint64_t max_qp, max_qp_wr, max_sge, max_sge_rd, max_cq, max_cqe, max_pd, max_mr, max_mw;
 	uint64_t max_srq, max_srq_wr, max_srq_sge, max_qp_rd_atom;
 	uint64_t max_mr_bytes, mr_fail_at, mr_fail_count, mr_time, mr_page_time;
+	uint64_t numa_node; /* UINT64_MAX: not known */
 	bool no_windows, dcqcn, iwarp, no_send_inv, no_rnr;
 };
 
@@ -54,6 +55,7 @@ struct scn_target {
 	uint64_t reactors;
 	uint64_t buf_limit; /* bytes of buffers a reactor; 0: the default */
 	uint64_t max_fds;   /* 0: no limit */
+	uint64_t numa_cpus; /* as world_node_set_numa() */
 	struct codec_list files; /* struct scn_file */
 	struct scn_rnic *rnic;	 /* NULL: its machine has none */
 	bool keep_config;        /* it comes back with what it had, and is not set up again */

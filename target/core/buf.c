@@ -159,7 +159,7 @@ static bool grow(struct buf_pool *pool, unsigned class)
 	room -= reserved;
 	if (len > room)
 		len = room / size * size;
-	if (mem->ops->alloc(mem, len, &chunk) < 0) {
+	if (mem->ops->alloc_on(mem, len, pool->reactor->node, &chunk) < 0) {
 		pool->no_memory = true;
 		return false;
 	}

@@ -69,6 +69,7 @@ struct reactor *reactor_new(struct core *core, const struct hw *hw, unsigned ind
 	r->core = core;
 	r->hw = hw;
 	r->index = index;
+	r->node = -1;
 	r->now = hw_now(hw);
 	r->priv = g_aligned_alloc0(1, sizeof(*r->priv), alignof(struct reactor_priv));
 	task_list_init(&r->done);
@@ -158,6 +159,7 @@ int reactor_start(struct reactor *r, const char *name, int cpu, uint64_t spin_ns
 	int rc;
 
 	g_assert(r->runner == NULL);
+	r->node = r->hw->env->ops->cpu_node(r->hw->env, cpu);
 	rc = r->hw->env->ops->runner_start(r->hw->env, &params, &runner);
 	if (rc < 0)
 		return rc;

@@ -64,6 +64,7 @@ struct reactor {
 	struct core *core;
 	const struct hw *hw;
 	unsigned index;       /* 0: the main reactor */
+	int node;             /* of NUMA that its processor is of; -1: not known, or not started */
 	uint64_t now;         /* clock at the start of this pass, nanoseconds */
 	struct net_ctx *net;  /* its sockets; NULL before core_start */
 	struct rnic_ctx *rnic; /* of target/core/rnic.h, while rnic_users is not 0 */

@@ -128,7 +128,8 @@ static int alloc_memory(struct rdma_qpair *t)
 	size_t lists = t->q.id ? round_up(t->q.size * RDMA_PIECES * sizeof(struct nvme_sgl)) : 0;
 	size_t bounce = t->q.id ? RDMA_BOUNCE : RDMA_BOUNCE_ADMIN;
 	uint8_t *base;
-	int rc = mem->ops->alloc(mem, cmds + cpls + lists + bounce, &t->chunk);
+	int rc = mem->ops->alloc_on(mem, cmds + cpls + lists + bounce,
+				    host_qpair_reactor(&t->q)->node, &t->chunk);
 
 	if (rc < 0)
 		return rc;

@@ -380,6 +380,9 @@ struct nvmf_rnic_stats {
 		uint64_t value;
 	} counters[NVMF_RNIC_COUNTERS];
 	unsigned ncounters;
+	int numa_node;	 /* that it is at; -1: not known */
+	unsigned nnear;	 /* reactors that serve it since they are there, too; 0: all do */
+	uint8_t near[CORE_MAX_REACTORS];
 };
 
 struct nvmf_group_stats {

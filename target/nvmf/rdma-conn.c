@@ -68,15 +68,6 @@ static bool cntlid_exists(const struct nvmf_tgt *tgt, uint16_t cntlid)
 	return false;
 }
 
-/* As Connect would (route_io), if the host says whose queue it is; else in turn. */
-static struct reactor *choose_reactor(struct rdma_transport *rt, const struct rdma_ask *ask)
-{
-	unsigned n = ask->cntlid != 0 ? (unsigned)ask->cntlid + ask->qid : rt->next_reactor++;
-	struct reactor *home = nvmf_tgt_home(rt->t.tgt, n);
-
-	return rt->ctxs[home->index] != NULL ? home : core_main(rt->t.tgt->core);
-}
-
 static void arrived(struct nvmf_qpair *q, bool attached);
 static const struct rnic_id_cb id_cb;
 static void check(struct task *task);
@@ -141,7 +132,7 @@ void rdma_connect_request(struct nvmf_port *port, const struct rnic_cm_event *ev
 		ops->id_destroy(event->id);
 		return;
 	}
-	home = choose_reactor(rt, &ask);
+	home = rdma_near_choose(d, &ask);
 	nvmf_qpair_init(&c->q, port, r);
 	c->q.can_place = true;
 	c->q.moving = true;
@@ -291,7 +282,8 @@ static bool make_requests(struct rdma_conn *c)
 		c->free = &c->reqs[i];
 	}
 	return c->inlined ||
-	       hw->mem->ops->alloc(hw->mem, c->nreqs * sizeof(struct nvme_cpl), &c->responses) == 0;
+	       hw->mem->ops->alloc_on(hw->mem, c->nreqs * sizeof(struct nvme_cpl),
+				      c->q.reactor->node, &c->responses) == 0;
 }
 
 static bool make_receives(struct rdma_conn *c)

@@ -86,6 +86,7 @@ static void use(struct rdma_dev *d)
 {
 	append(&d->rt->devs, d);
 	say_used(d->rt->t.tgt->core->log, d);
+	rdma_near_find(d);
 	rdma_listeners_retry(d->rt);
 }
 

@@ -19,7 +19,8 @@ int rdma_rq_init(struct rdma_rq *rq, struct rdma_poller *p, unsigned n, uint32_t
 	bool apart = max_sge >= 2 && data_len > 0;
 	size_t cmds = (n * sizeof(struct nvme_cmd) + RDMA_ALIGN - 1) & ~(size_t)(RDMA_ALIGN - 1);
 	size_t stride = apart ? data_len : sizeof(struct nvme_cmd) + data_len;
-	int rc = hw->mem->ops->alloc(hw->mem, (apart ? cmds : 0) + n * stride, &rq->chunk);
+	int rc = hw->mem->ops->alloc_on(hw->mem, (apart ? cmds : 0) + n * stride, p->reactor->node,
+					&rq->chunk);
 
 	if (rc < 0)
 		return rc;

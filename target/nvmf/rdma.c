@@ -177,7 +177,10 @@ static void ctx_opened(struct reactor *r, void *arg)
 		log_warn(r->core->log, "nvmf.rdma", "this reactor serves no RDMA connections",
 			 "reactor=%u error=\"%s\"", o->reactor->index, g_strerror(-o->rc));
 	g_free(o);
-	if (--rt->opening == 0 && rt->stopped != NULL)
+	rt->opening--;
+	if (rt->stopped == NULL)
+		rdma_near_find_all(rt);
+	else if (rt->opening == 0)
 		finish_stop(rt);
 }
 
@@ -287,6 +290,10 @@ static void get_counters(const struct rdma_transport *rt, struct nvmf_group_stat
 			break;
 		out->nrnics++;
 		g_strlcpy(rnic->name, d->info.name, sizeof(rnic->name));
+		rnic->numa_node = d->info.numa_node;
+		rnic->nnear = d->nnear;
+		for (unsigned i = 0; i < d->nnear; i++)
+			rnic->near[i] = (uint8_t)d->near[i]->index;
 		rnic->ncounters = rt->rnic->ops->device_counters(d->dev, counters);
 		for (unsigned i = 0; i < rnic->ncounters; i++) {
 			rnic->counters[i].name = counters[i].name;

@@ -5,6 +5,7 @@
  *
  *   rdma.c         the transport: options, listeners, its end, statistics
  *   rdma-device.c  devices as they come and go, and what each reactor has of one
+ *   rdma-near.c    which reactors serve a device
  *   rdma-rq.c      receives
  *   rdma-private.c, rdma-sgl.c   what hosts say, checked: no state
  *   rdma-conn.c    connections: asked for, accepted, killed, drained, freed
@@ -181,6 +182,9 @@ struct rdma_dev {
 	struct rnic_pd *pd;
 	struct rnic_mem mem;
 	struct rdma_poller *pollers[CORE_MAX_REACTORS]; /* each its reactor's */
+	struct reactor *near[CORE_MAX_REACTORS]; /* on its NUMA node */
+	unsigned nnear, next_near;
+	bool near_said;		  /* in the log */
 	struct timer retry;	  /* of one that could not be opened */
 	_Atomic bool leaving;
 	bool removed;	  /* by its backend, not by us */
@@ -240,6 +244,14 @@ void rdma_poller_put(struct rdma_poller *p);
 struct rdma_cq *rdma_cq_get(struct rdma_poller *p, unsigned n);
 /* Its queue pair has gone, and that room is free again. */
 void rdma_cq_put(struct rdma_cq *cq, unsigned n);
+
+/* --- who serves a device (rdma-near.c) ---------------------------------------------------------- */
+
+/* Again, after its reactors, or those of all, have changed. */
+void rdma_near_find(struct rdma_dev *d);
+void rdma_near_find_all(struct rdma_transport *rt);
+/* The reactor of a connection that is asked for. */
+struct reactor *rdma_near_choose(struct rdma_dev *d, const struct rdma_ask *ask);
 
 /* --- connections (rdma-conn.c) -------------------------------------------------------------------
  */

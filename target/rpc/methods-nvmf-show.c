@@ -543,6 +543,23 @@ static JsonObject *group_json(struct nvmf_tgt *tgt, unsigned i, const struct nvm
 	return o;
 }
 
+/* Where it is, and the reactors that are there; nothing where that is not known. */
+static void add_place(JsonObject *o, const struct nvmf_rnic_stats *rnic)
+{
+	JsonArray *near;
+
+	if (rnic->numa_node < 0)
+		return;
+	near = json_array_new();
+	for (unsigned i = 0; i < rnic->nnear; i++) {
+		g_autofree char *name = g_strdup_printf(RPC_THREAD_NAME, (unsigned)rnic->near[i]);
+
+		json_array_add_string_element(near, name);
+	}
+	json_object_set_int_member(o, "numa_id", rnic->numa_node);
+	json_object_set_array_member(o, "near", near);
+}
+
 static JsonArray *rnics_json(const struct nvmf_group_stats *first)
 {
 	JsonArray *array = json_array_new();
@@ -552,6 +569,7 @@ static JsonArray *rnics_json(const struct nvmf_group_stats *first)
 		JsonObject *o = json_object_new(), *counters = json_object_new();
 
 		json_object_set_string_member(o, "name", rnic->name);
+		add_place(o, rnic);
 		for (unsigned c = 0; c < rnic->ncounters; c++)
 			set_u(counters, rnic->counters[c].name, rnic->counters[c].value);
 		json_object_set_object_member(o, "counters", counters);

@@ -120,7 +120,7 @@ static JsonObject *reactor_json(const struct rpc_server *server, unsigned i,
 	int cpu = cpu_of(core, i);
 
 	json_object_set_int_member(o, "lcore", cpu >= 0 ? cpu : (int)i);
-	json_object_set_int_member(o, "numa_id", 0);
+	json_object_set_int_member(o, "numa_id", core->reactors[i]->node);
 	/* The HAL numbers no threads: known of the main one only. */
 	json_object_set_int_member(o, "tid", i == 0 ? server->pid : 0);
 	json_object_set_int_member(o, "busy", (gint64)f->stats.busy_ns);

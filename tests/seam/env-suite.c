@@ -41,6 +41,22 @@ static void test_clocks(void)
 	backend_free(b);
 }
 
+static void test_cpu_node(void)
+{
+	struct backend *b = backend_new();
+	const struct hw *hw = backend_hw(b);
+	int node = ops(hw)->cpu_node(hw->env, 0);
+
+	cover("slot", "cpu_node");
+	g_assert_cmpint(node, >=, -1);
+	g_assert_cmpint(ops(hw)->cpu_node(hw->env, 0), ==, node);
+	/* That of all, or not known. */
+	node = ops(hw)->cpu_node(hw->env, -1);
+	g_assert_true(node == -1 || node == ops(hw)->cpu_node(hw->env, 0));
+	g_assert_cmpint(ops(hw)->cpu_node(hw->env, 1 << 20), ==, -1);
+	backend_free(b);
+}
+
 static void test_random(void)
 {
 	struct backend *b = backend_new();
@@ -423,6 +439,7 @@ static void test_messages(void)
 static void add_tests(void)
 {
 	g_test_add_func("/env/clocks", test_clocks);
+	g_test_add_func("/env/cpu-node", test_cpu_node);
 	g_test_add_func("/env/random", test_random);
 	g_test_add_func("/env/log-line", test_log_line);
 	g_test_add_func("/env/runner/main", test_runner_main);
@@ -440,7 +457,8 @@ int main(int argc, char **argv)
 {
 	static const char *const slots[] = { "now",	     "wall",	    "random",
 					     "runner_start", "runner_stop", "runner_wake",
-					     "cpu_time",     "log_line",    NULL };
+					     "cpu_time",     "log_line",    "cpu_node",
+					     NULL };
 	static const char *const callbacks[] = { "pass", "arm", "disarm", "deadline", "fds", NULL };
 	static const struct cover_list lists[] = { { "slot", slots }, { "callback", callbacks } };
 

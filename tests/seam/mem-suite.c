@@ -227,9 +227,34 @@ static void test_watch_fails(void)
 	backend_free(b);
 }
 
+/* Which node is nearer does not show; that the memory is as any other does. */
+static void test_alloc_on(void)
+{
+	static const int nodes[] = { -1, 0, 7, 1 << 20 };
+	struct backend *b = backend_new();
+	const struct hw *hw = backend_hw(b);
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(nodes); i++) {
+		struct mem_chunk *c = NULL;
+		size_t before = in_use(hw);
+
+		cover("slot", "alloc_on");
+		g_assert_cmpint(ops(hw)->alloc_on(hw->mem, 5000, nodes[i], &c), ==, 0);
+		g_assert_cmpuint(c->len, ==, 2 * PAGE);
+		g_assert_cmpuint(in_use(hw), ==, before + c->len);
+		for (size_t at = 0; at < c->len; at++)
+			g_assert_cmpint(((const char *)c->base)[at], ==, 0);
+		memset(c->base, 0xa5, c->len);
+		release(hw, c);
+		g_assert_cmpint(ops(hw)->alloc_on(hw->mem, 0, nodes[i], &c), ==, -EINVAL);
+	}
+	backend_free(b);
+}
+
 static void add_tests(void)
 {
 	g_test_add_func("/mem/alloc", test_alloc);
+	g_test_add_func("/mem/alloc-on", test_alloc_on);
 	g_test_add_func("/mem/reuse", test_reuse);
 	g_test_add_func("/mem/errors", test_errors);
 	g_test_add_func("/mem/watch", test_watch);
@@ -238,7 +263,8 @@ static void add_tests(void)
 
 int main(int argc, char **argv)
 {
-	static const char *const slots[] = { "alloc", "free", "watch", "unwatch", "in_use", NULL };
+	static const char *const slots[] = { "alloc",	"free",	    "watch", "unwatch",
+					     "in_use", "alloc_on", NULL };
 	static const char *const callbacks[] = { "attach", "detach", NULL };
 	static const char *const errors[] = { "ENOMEM", "EINVAL", NULL };
 	static const struct cover_list lists[] = { { "slot", slots },

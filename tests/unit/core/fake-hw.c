@@ -94,6 +94,13 @@ static void fake_log_line(struct hw_env *env, const char *line, size_t len)
 	g_ptr_array_add(FAKE_OF(env, env)->lines, g_strdup(line));
 }
 
+static int fake_cpu_node(struct hw_env *env, int cpu)
+{
+	const struct fake_hw *fake = FAKE_OF(env, env);
+
+	return fake->cpus_per_node > 0 && cpu >= 0 ? cpu / (int)fake->cpus_per_node : -1;
+}
+
 static const struct hw_env_ops fake_env_ops = {
 	.now = fake_now,
 	.wall = fake_wall,
@@ -103,6 +110,7 @@ static const struct hw_env_ops fake_env_ops = {
 	.runner_wake = fake_runner_wake,
 	.cpu_time = fake_cpu_time,
 	.log_line = fake_log_line,
+	.cpu_node = fake_cpu_node,
 };
 
 /* --- memory --------------------------------------------------------------------------- */
@@ -143,6 +151,14 @@ static int fake_alloc(struct hw_mem *mem, size_t len, struct mem_chunk **out)
 	fake->chunks++;
 	*out = chunk;
 	return 0;
+}
+
+static int fake_alloc_on(struct hw_mem *mem, size_t len, int node, struct mem_chunk **out)
+{
+	struct fake_hw *fake = FAKE_OF(mem, mem);
+
+	fake->mem_node = node;
+	return fake_alloc(mem, len, out);
 }
 
 static void fake_free(struct hw_mem *mem, struct mem_chunk *chunk)
@@ -202,6 +218,7 @@ static const struct hw_mem_ops fake_mem_ops = {
 	.watch = fake_watch,
 	.unwatch = fake_unwatch,
 	.in_use = fake_in_use,
+	.alloc_on = fake_alloc_on,
 };
 
 /* --- faults --------------------------------------------------------------------------- */

@@ -35,6 +35,8 @@ struct fake_hw {
 	struct fake_runner runners[FAKE_RUNNERS_MAX];
 	unsigned nrunners;
 	int runner_error; /* what the next runner_start returns */
+	unsigned cpus_per_node; /* of NUMA; 0: not known */
+	int mem_node;		/* that the last alloc_on was for */
 	GPtrArray *lines;
 	bool lines_seen; /* log lines are expected: not an error of the test */
 

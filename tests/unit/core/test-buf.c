@@ -237,6 +237,18 @@ static void test_fault(struct fixture *f, gconstpointer limit)
 	buf_put(must_get(f, 4096));
 }
 
+/* Memory is asked for at the node that the reactor runs on. */
+static void test_near(struct fixture *f, gconstpointer limit)
+{
+	(void)limit;
+	f->fake->mem_node = 99;
+	buf_put(must_get(f, 4096));
+	g_assert_cmpint(f->fake->mem_node, ==, -1);
+	f->r->node = 3;
+	buf_put(must_get(f, 65536));
+	g_assert_cmpint(f->fake->mem_node, ==, 3);
+}
+
 static void test_no_memory(struct fixture *f, gconstpointer limit)
 {
 	struct waiter w, w2;
@@ -501,6 +513,7 @@ int main(int argc, char **argv)
 		{ "/buf/recut", MIB, test_recut },
 		{ "/buf/shares", 16 * MIB, test_shares },
 		{ "/buf/turns", MIB, test_turns },
+		{ "/buf/near", 16 * MIB, test_near },
 		{ "/buf/random", 2 * MIB, test_random },
 	};
 

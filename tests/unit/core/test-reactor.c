@@ -343,10 +343,14 @@ static void test_runner(struct fixture *f, gconstpointer data)
 
 	(void)data;
 	f->fake->runner_error = -EAGAIN;
+	g_assert_cmpint(f->r->node, ==, -1);
 	g_assert_cmpint(reactor_start(f->r, "x", 3, 500), ==, -EAGAIN);
 	g_assert_null(f->r->runner);
+	g_assert_cmpint(f->r->node, ==, -1);
+	f->fake->cpus_per_node = 2;
 	g_assert_cmpint(reactor_start(f->r, "x", 3, 500), ==, 0);
 	g_assert_cmpint(runner->params.cpu, ==, 3);
+	g_assert_cmpint(f->r->node, ==, 1);
 	g_assert_cmpuint(runner->params.spin_ns, ==, 500);
 	g_assert_false(runner->params.own_thread);
 	atomic_store(&runner->wakes, 0);
