@@ -19,8 +19,7 @@ static struct rdma_device *device_of(struct rnic_watcher *w)
 
 static void added(struct rnic_watcher *w, struct rnic_device *dev)
 {
-	(void)w;
-	(void)dev;
+	g_ptr_array_remove(device_of(w)->gone, dev);
 }
 
 /* The queues are told by their CM ids; ours is let go when the last one has. */
@@ -28,10 +27,13 @@ static void removing(struct rnic_watcher *w, struct rnic_device *dev)
 {
 	struct rdma_device *d = device_of(w);
 
-	if (d->dev == dev)
+	if (d->dev == dev) {
 		d->removed = true;
-	else
-		d->hw->rnic->ops->device_done(dev);
+		return;
+	}
+	/* A queue may have found it, and its question may be on its way. */
+	g_ptr_array_add(d->gone, dev);
+	d->hw->rnic->ops->device_done(dev);
 }
 
 static void event(struct rnic_watcher *w, struct rnic_device *dev, enum ibv_event_type type,
@@ -57,6 +59,7 @@ static int new_device(struct host_ctrlr *c)
 	}
 	d->ctrlr = c;
 	d->hw = r->hw;
+	d->gone = g_ptr_array_new();
 	d->watcher = (struct rnic_watcher){ .added = added, .removing = removing, .event = event };
 	d->hw->rnic->ops->watch(d->hw->rnic, d->ctx, &d->watcher);
 	c->rdma = d;
@@ -189,7 +192,7 @@ int host_rdma_open(struct rdma_qpair *t)
 	struct rdma_device *d = t->device;
 	int rc = 0;
 
-	if (d->removed)
+	if (d->removed || !t->found || g_ptr_array_find(d->gone, t->found, NULL))
 		return -ENODEV;
 	if (!d->dev)
 		rc = open_device(d, t->found);
@@ -220,6 +223,7 @@ static void free_device(struct rdma_device *d)
 		ops->device_done(d->dev);
 	d->ctrlr->rdma = NULL;
 	reactor_rnic_put(core_main(d->ctrlr->reactor->core));
+	g_ptr_array_unref(d->gone);
 	g_free(d);
 }
 

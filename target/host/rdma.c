@@ -253,6 +253,8 @@ static void opened(struct rdma_qpair *t, int rc)
 
 	if (rc == -EXDEV)
 		text = "the way to the target leads over another RNIC than the admin queue's";
+	else if (rc == -ENODEV)
+		text = "the RNIC was removed";
 	if (rc == 0) {
 		text = "the RNIC made no queue pair";
 		rc = make_queues(t);

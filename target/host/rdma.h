@@ -92,6 +92,7 @@ struct rdma_device {
 	struct rnic_pd *pd;
 	struct rnic_mem mem;
 	struct rnic_watcher watcher;
+	GPtrArray *gone; /* others that have: pointers only */
 	bool windows;
 	bool removed;
 };

@@ -366,6 +366,75 @@ static void test_reasons(void)
 	}
 }
 
+/* --- devices that go away
+ * -------------------------------------------------------------------------- */
+
+/* The host's RNIC, but that its device goes away as soon as the way to the target is known. */
+static struct leaving {
+	const struct hw_rnic_ops *real;
+	struct hw_rnic_ops ops;
+	struct rnic_watcher *watcher;
+	bool unknown; /* there is no trace of it any more */
+	struct rnic_device *done;
+} leaving;
+
+static void leaving_watch(struct hw_rnic *rnic, struct rnic_ctx *ctx, struct rnic_watcher *w)
+{
+	leaving.watcher = w;
+	leaving.real->watch(rnic, ctx, w);
+}
+
+static struct rnic_device *leaving_id_device(const struct rnic_id *id)
+{
+	struct rnic_device *dev = leaving.real->id_device(id);
+
+	if (leaving.unknown)
+		return NULL;
+	leaving.watcher->removing(leaving.watcher, dev);
+	return dev;
+}
+
+/* The device itself does not know of it. */
+static void leaving_done(struct rnic_device *dev)
+{
+	leaving.done = dev;
+}
+
+static void leaving_info(struct rnic_device *dev, struct rnic_info *info)
+{
+	g_assert_true(dev != leaving.done);
+	leaving.real->device_info(dev, info);
+}
+
+static void test_leaving(void)
+{
+	struct hw_rnic *rnic;
+	struct rig f;
+
+	rig_up(&f);
+	rnic = core_main(f.host)->hw->rnic;
+	leaving = (struct leaving){ .real = rnic->ops, .ops = *rnic->ops };
+	leaving.ops.watch = leaving_watch;
+	leaving.ops.id_device = leaving_id_device;
+	leaving.ops.device_done = leaving_done;
+	leaving.ops.device_info = leaving_info;
+	rnic->ops = &leaving.ops;
+	for (unsigned i = 0; i < 2; i++) {
+		leaving.unknown = i == 1;
+		attempt(&f);
+		g_assert_cmpint(f.err, ==, -ENODEV);
+		g_assert_nonnull(strstr(f.text, "the RNIC was removed"));
+		g_assert_true(leaving.unknown || leaving.done);
+	}
+	/* Another one of that name, or at that place, is as good as any. */
+	leaving.watcher = NULL;
+	rnic->ops = leaving.real;
+	f.peer.answer = (struct answer){ false, 0, 6, 4 };
+	attempt(&f);
+	g_assert_cmpint(f.err, ==, -EACCES);
+	rig_down(&f);
+}
+
 /* --- the bounce buffer
  * ----------------------------------------------------------------------------- */
 
@@ -420,6 +489,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/host/rdma/request", test_request);
 	g_test_add_func("/host/rdma/crqsize", test_crqsize);
 	g_test_add_func("/host/rdma/reasons", test_reasons);
+	g_test_add_func("/host/rdma/leaving", test_leaving);
 	g_test_add_func("/host/rdma/bounce", test_bounce);
 	return g_test_run();
 }
