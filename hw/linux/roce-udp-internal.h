@@ -129,6 +129,8 @@ struct udp_machine {
  */
 bool udp_machine_get(struct udp_machine *machine, const struct net_addr *addrs, unsigned naddrs,
 		     GError **error);
+/* The largest path MTU where an IP packet may be that long. */
+unsigned udp_path_mtu(unsigned interface);
 bool udp_machine_has(const struct udp_machine *machine, const struct net_addr *addr);
 void udp_machine_clear(struct udp_machine *machine);
 

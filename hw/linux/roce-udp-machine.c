@@ -29,7 +29,7 @@ static unsigned interface_mtu(const char *name)
 	return rc == 0 && req.ifr_mtu > 0 ? (unsigned)req.ifr_mtu : 0;
 }
 
-static unsigned path_mtu(unsigned interface)
+unsigned udp_path_mtu(unsigned interface)
 {
 	unsigned mtu = ROCE_MTU_MAX;
 
@@ -101,7 +101,7 @@ static void look_at(struct udp_machine *m, const struct ifaddrs *ifa, const stru
 		return;
 	mtu = interface_mtu(ifa->ifa_name);
 	if (mtu > 0)
-		m->mtu = MIN(m->mtu, path_mtu(mtu));
+		m->mtu = MIN(m->mtu, udp_path_mtu(mtu));
 	if (nwanted == 0 && !udp_machine_has(m, &addr))
 		g_array_append_val(m->addrs, addr);
 }

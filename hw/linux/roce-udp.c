@@ -30,10 +30,14 @@ static void set_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-/* The ICRC needs identification 0 and DF, so what does not fit must not leave in pieces. */
+/*
+ * The ICRC needs identification 0 and DF, so what does not fit must not leave in pieces. What
+ * ICMP says of the way's MTU is not heeded: packets of a connection cannot become shorter, and
+ * whoever knows its addresses could end it by a word.
+ */
 static int set_options(int fd, enum net_family family, bool plain)
 {
-	static const int pmtu4 = IP_PMTUDISC_DO, pmtu6 = IPV6_PMTUDISC_DO;
+	static const int pmtu4 = IP_PMTUDISC_PROBE, pmtu6 = IPV6_PMTUDISC_PROBE;
 	int rc;
 
 	set_buffers(fd);
@@ -245,7 +249,8 @@ static void udp_wake(struct roce_binding *binding, unsigned index)
 /* --- routes ------------------------------------------------------------------------------------
  */
 
-static int source_to(const struct net_addr *dst, const struct net_addr *from, struct net_addr *src)
+/* A socket that the kernel has found a way for; from NULL: any address of ours. */
+static int socket_to(const struct net_addr *dst, const struct net_addr *from)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -258,16 +263,50 @@ static int source_to(const struct net_addr *dst, const struct net_addr *from, st
 	if (rc == 0 && (rc = sockaddr_from_net(dst, &ss, &len)) == 0 &&
 	    connect(fd, (struct sockaddr *)&ss, len) != 0)
 		rc = -errno;
-	len = sizeof(ss);
-	if (rc == 0 && getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+	if (rc == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int source_to(const struct net_addr *dst, const struct net_addr *from, struct net_addr *src)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int fd = socket_to(dst, from), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
 		rc = -errno;
 	if (rc == 0) {
 		sockaddr_to_net(&ss, len, src);
 		src->port = 0;
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return rc;
+}
+
+/* Of the interface, or less, where the kernel knows the way to be narrower. */
+static unsigned udp_mtu(struct roce_io *io, const struct net_addr *src, const struct net_addr *dst)
+{
+	bool v6 = dst->family == NET_INET6;
+	struct net_addr from = *src, to = *dst;
+	int fd, mtu = 0;
+	socklen_t len = sizeof(mtu);
+
+	if (((struct udp *)io)->fixed_mtu)
+		return 0;
+	from.port = 0;
+	to.port = ROCE_UDP_PORT;
+	fd = socket_to(&to, &from);
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MTU : IP_MTU, &mtu, &len) != 0)
+		mtu = 0;
+	close(fd);
+	return mtu > 0 ? udp_path_mtu((unsigned)mtu) : 0;
 }
 
 /* The kernel's choice, if it is ours; else the first of ours that reaches it. */
@@ -311,6 +350,7 @@ static const struct roce_io_ops io_ops = {
 	.disarm = udp_disarm,
 	.fd = udp_fd,
 	.route = udp_route,
+	.mtu = udp_mtu,
 	.look = udp_look,
 };
 

@@ -58,8 +58,18 @@ static void to_owner(struct soft *soft, uint32_t local_id,
 		cm_post(soft, CM_ID_INDEX(local_id), local_id, fn);
 }
 
+/* What fits all interfaces fits; beyond that the way to the peer is looked at. */
+static bool mtu_fits(const struct soft *soft, const struct net_addr *from,
+		     const struct net_addr *to, uint8_t code)
+{
+	unsigned mtu = roce_cm_mtu_bytes(code);
+
+	return mtu > 0 && (mtu <= roce_device_mtu(soft->dev) || mtu <= cm_mtu(soft, to, from));
+}
+
 /* What is wrong with the request as such; 0: nothing. */
-static enum roce_cm_reason check_req(const struct soft *soft, const struct roce_cm *cm,
+static enum roce_cm_reason check_req(const struct soft *soft, const struct net_addr *from,
+				     const struct net_addr *to, const struct roce_cm *cm,
 				     struct roce_cm_ip *ip)
 {
 	uint8_t protocol;
@@ -71,8 +81,7 @@ static enum roce_cm_reason check_req(const struct soft *soft, const struct roce_
 	    protocol != ROCE_IP_PROTO_TCP ||
 	    !roce_cm_ip_decode(ip, cm->private_data, cm->private_len))
 		return ROCE_REJ_INVALID_SERVICE_ID;
-	if (roce_cm_mtu_bytes(cm->req.mtu) == 0 ||
-	    roce_cm_mtu_bytes(cm->req.mtu) > roce_device_mtu(soft->dev))
+	if (!mtu_fits(soft, from, to, cm->req.mtu))
 		return ROCE_REJ_INVALID_MTU;
 	return 0;
 }
@@ -101,7 +110,7 @@ static void take_req(struct soft *soft, const struct net_addr *from, const struc
 	struct rnic_ctx *ctx = soft->ctxs[0];
 	struct cm_peer *peer = cm_peer_find(soft, from, cm->req.local_id);
 	struct roce_cm_ip ip;
-	enum roce_cm_reason reason = check_req(soft, cm, &ip);
+	enum roce_cm_reason reason = check_req(soft, from, to, cm, &ip);
 	struct rnic_id *listener, *id;
 	uint8_t protocol;
 	uint16_t port = 0;
@@ -188,15 +197,20 @@ static void take_rej(struct rnic_id *id, const struct roce_cm *cm)
 	cm_tell(id, RDMA_CM_EVENT_REJECTED, cm->rej.reason, &param);
 }
 
+/* Once for each time that it was asked: who needs more time for ever is not waited for. */
 static void take_mra(struct rnic_id *id, const struct roce_cm *cm)
 {
-	if (id->state == CM_REQ_SENT || id->state == CM_REP_SENT)
-		cm_set_timer(id,
-			     id->interval + roce_cm_timeout_ns(MIN(cm->mra.service_timeout, 22)));
+	if ((id->state != CM_REQ_SENT && id->state != CM_REP_SENT) || id->more_time)
+		return;
+	id->more_time = true;
+	cm_set_timer(id, id->interval + roce_cm_timeout_ns(MIN(cm->mra.service_timeout, 22)));
 }
 
 static void take_dreq(struct rnic_id *id, const struct roce_cm *cm)
 {
+	/* There is nothing to end, whoever says so. */
+	if (id->state < CM_REQ_SENT || id->state == CM_REQ_RECEIVED)
+		return;
 	if (id->qp && cm->ids.remote_qpn != roce_qp_num(id->qp->qp))
 		return;
 	id->tid = cm->mad.tid;

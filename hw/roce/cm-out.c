@@ -37,6 +37,7 @@ static void repeat(struct rnic_id *id, uint64_t interval, uint8_t retries)
 {
 	id->interval = interval;
 	id->retries = retries;
+	id->more_time = false;
 	cm_set_timer(id, interval);
 }
 
@@ -55,6 +56,9 @@ static void gid_of(const struct net_addr *addr, uint8_t gid[16])
 
 static void fill_req(struct rnic_id *id, const struct rdma_conn_param *param)
 {
+	const struct soft *soft = id->ctx->soft;
+	/* What the peer's way back takes is not known: the narrowest of all. */
+	unsigned mtu = MIN(roce_device_mtu(soft->dev), cm_mtu(soft, &id->local, &id->remote));
 	struct roce_cm_req *req = &id->req;
 
 	*req = (struct roce_cm_req){
@@ -70,7 +74,7 @@ static void fill_req(struct rnic_id *id, const struct rdma_conn_param *param)
 		.local_response_timeout = RESPONSE_TIMEOUT,
 		.retry_count = MIN(param->retry_count, 7),
 		.pkey = ROCE_PKEY_DEFAULT,
-		.mtu = roce_cm_mtu_code(roce_device_mtu(id->ctx->soft->dev)),
+		.mtu = roce_cm_mtu_code(mtu),
 		.rnr_retry_count = MIN(param->rnr_retry_count, 7),
 		.max_cm_retries = MAX_RETRIES,
 		.srq = param->srq,
@@ -197,7 +201,7 @@ void cm_answer_rej(struct rnic_ctx *ctx, const struct net_addr *from, const stru
 		   const struct roce_cm *cm, enum roce_cm_about about, enum roce_cm_reason reason)
 {
 	struct roce_cm rej = { 0 };
-	uint8_t mtu = roce_cm_mtu_code(roce_device_mtu(ctx->soft->dev));
+	uint8_t mtu;
 
 	roce_cm_head(&rej, ROCE_CM_REJ, cm->mad.tid);
 	rej.rej = (struct roce_cm_rej){ .remote_id = about == ROCE_CM_ABOUT_REQ ? cm->req.local_id
@@ -205,6 +209,7 @@ void cm_answer_rej(struct rnic_ctx *ctx, const struct net_addr *from, const stru
 					.about = about,
 					.reason = (uint16_t)reason };
 	if (reason == ROCE_REJ_INVALID_MTU) {
+		mtu = roce_cm_mtu_code(cm_mtu(ctx->soft, to, from));
 		rej.info = &mtu;
 		rej.info_len = 1;
 	}

@@ -334,6 +334,7 @@ static void timer_fired(struct timer *timer, struct reactor *reactor)
 			return;
 		}
 		id->retries--;
+		id->more_time = false;
 		cm_send(id);
 		cm_set_timer(id, id->interval);
 		return;
@@ -381,6 +382,7 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint
 		.remote = id->remote,
 		.dest_qpn = dest_qpn,
 		.rq_psn = roce_qp_first_psn(qp),
+		.tos = id->req.primary.traffic_class, /* as who made the connection asked for */
 		.mtu = roce_cm_mtu_bytes(id->req.mtu),
 		.max_dest_rd_atomic = responder,
 		.min_rnr_timer = RNR_TIMER,
@@ -402,6 +404,15 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint
 	rtr.remote.port = ROCE_UDP_PORT;
 	rc = roce_qp_rtr(qp, &rtr);
 	return rc < 0 ? rc : roce_qp_rts(qp, &rts);
+}
+
+unsigned cm_mtu(const struct soft *soft, const struct net_addr *local,
+		const struct net_addr *remote)
+{
+	const struct roce_io_ops *ops = soft->io->ops;
+	unsigned mtu = ops->mtu ? ops->mtu(soft->io, local, remote) : 0;
+
+	return mtu > 0 ? mtu : roce_device_mtu(soft->dev);
 }
 
 /* --- what users ask for

@@ -65,13 +65,14 @@ struct rnic_id {
 	struct rnic_id *listener; /* of a request that is not answered; NULL: it has gone */
 
 	uint32_t local_id, remote_id, remote_qpn;
-	bool flow_control; /* both want it: ACKs of ours tell of receives */
+	bool flow_control;	/* both want it: ACKs of ours tell of receives */
 	struct roce_cm_req req; /* as sent or received */
 	struct roce_rtr rtr;	/* active: kept for the REP */
 	uint64_t tid;
 	uint8_t mad[ROCE_MAD_LEN]; /* the last message, to be sent again */
 	bool has_mad;
 	uint8_t retries;   /* of it left */
+	bool more_time;	   /* the peer has asked for some since it was sent last */
 	uint64_t interval; /* ns between them */
 	struct timer timer;
 	struct cm_event *events, **events_last;
@@ -155,6 +156,9 @@ int cm_qp_connect(struct rnic_id *id, uint32_t dest_qpn, uint32_t peer_psn, uint
 struct rnic_id *cm_id_of_req(struct rnic_id *listener, const struct net_addr *from,
 			     const struct net_addr *to, const struct roce_cm *cm);
 struct rnic_id *cm_find(struct rnic_ctx *ctx, uint32_t local_id);
+/* The largest path MTU between them. */
+unsigned cm_mtu(const struct soft *soft, const struct net_addr *local,
+		const struct net_addr *remote);
 /* Any reactor: fn(context, local_id) on the context's, unless it is closed by then. */
 void cm_post(struct soft *soft, unsigned index, uint32_t local_id,
 	     void (*fn)(struct rnic_ctx *ctx, uint32_t local_id));

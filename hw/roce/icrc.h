@@ -10,7 +10,7 @@
  * see in what it receives: such a receiver can check IPv6 packets exactly, and IPv4
  * ones up to that identification (roce_icrc_good_any_id). What such a socket sends
  * has identification 0 and DF when it is not connected and IP_MTU_DISCOVER is
- * IP_PMTUDISC_DO.
+ * IP_PMTUDISC_DO or IP_PMTUDISC_PROBE.
  *
  * Pure functions; numbers in host byte order, addresses in network byte order.
  */

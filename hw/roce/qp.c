@@ -167,6 +167,7 @@ int roce_qp_rtr(struct roce_qp *qp, const struct roce_rtr *rtr)
 	qp->local = rtr->local;
 	qp->remote = rtr->remote;
 	roce_icrc_flow_init(&qp->flow, &qp->local, &qp->remote);
+	qp->tos = (rtr->tos & 0xfc) | (params->dcqcn ? 2 : 0);
 	qp->dest_qpn = rtr->dest_qpn;
 	qp->mtu = rtr->mtu;
 	qp->mtu_shift = (uint8_t)__builtin_ctz(rtr->mtu);

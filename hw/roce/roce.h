@@ -211,6 +211,7 @@ struct roce_rtr {
 		remote; /* ports: ours is the entropy, the remote's is ROCE_UDP_PORT */
 	uint32_t dest_qpn;
 	uint32_t rq_psn;
+	uint8_t tos;		    /* of its packets; the lowest two bits (ECN) are the device's */
 	unsigned mtu;		    /* bytes */
 	uint8_t max_dest_rd_atomic; /* READs that the peer may have outstanding here */
 	uint8_t min_rnr_timer;	    /* as in an RNR NAK */

@@ -119,7 +119,7 @@ bool roce_qp_send(struct roce_qp *qp, struct roce_packet *packet, struct iovec *
 	struct roce_tx tx = {
 		.from = &qp->local,
 		.to = &qp->remote,
-		.tos = qp->shard->dev->params.dcqcn ? 2 : 0,
+		.tos = qp->tos,
 	};
 
 	packet->pkey = ROCE_PKEY_DEFAULT;

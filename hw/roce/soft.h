@@ -29,6 +29,11 @@ struct roce_io_ops {
 	/* Our address (no port) for packets to dst. -EHOSTUNREACH, -ENETUNREACH, ... */
 	int (*route)(struct roce_io *io, const struct net_addr *dst, struct net_addr *src);
 	/*
+	 * The largest path MTU for packets from src (ours) to dst, when that may be another
+	 * than the device's; 0: it is not known. NULL: it is the device's.
+	 */
+	unsigned (*mtu)(struct roce_io *io, const struct net_addr *src, const struct net_addr *dst);
+	/*
 	 * Main reactor: somebody asks for an address that the device does not have; if there
 	 * are others now they are made known (roce_soft_address). NULL: they are, always.
 	 */

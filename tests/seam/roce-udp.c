@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -296,6 +298,67 @@ static void test_uncut(void)
 	g_assert_cmpuint(asked, <=, 2);
 }
 
+/* --- what strangers say of the way ------------------------------------------------------- */
+
+static uint16_t internet_sum(const void *data, size_t len)
+{
+	const uint8_t *d = data;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)d[i] << 8 | d[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons((uint16_t)~sum);
+}
+
+/* "What you send from there to there is too long for me", as a router would say it. */
+static void say_narrow(const char *from, const char *to)
+{
+	struct {
+		struct icmphdr icmp;
+		struct iphdr ip;
+		struct udphdr udp;
+	} m = {
+		.icmp = { .type = ICMP_DEST_UNREACH,
+			  .code = ICMP_FRAG_NEEDED,
+			  .un.frag.mtu = htons(600) },
+		.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP },
+		.udp = { .source = htons(ROCE_UDP_PORT), .dest = htons(ROCE_UDP_PORT) },
+	};
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+	g_assert_cmpint(fd, >=, 0);
+	m.ip.saddr = inet_addr(from);
+	m.ip.daddr = inet_addr(to);
+	m.ip.tot_len = htons(1100);
+	m.ip.frag_off = htons(IP_DF);
+	m.icmp.checksum = internet_sum(&m, sizeof(m));
+	in.sin_addr.s_addr = inet_addr(from);
+	g_assert_cmpint(sendto(fd, &m, sizeof(m), 0, (struct sockaddr *)&in, sizeof(in)), ==,
+			sizeof(m));
+	close(fd);
+}
+
+/* It ends no connection: nobody could send shorter packets, and anybody may say so. */
+static void test_narrow(void)
+{
+	struct conn c;
+	struct pair p;
+
+	conn_up(&c, &p);
+	say_narrow(rnic_backend_addr(0), rnic_backend_addr(1));
+	say_narrow(rnic_backend_addr(1), rnic_backend_addr(0));
+	memset(p.host.mem, 0x5a, 9000);
+	g_assert_cmpint(end_send(&c.host, IBV_WR_RDMA_WRITE, 1, 0, 9000, IOVA,
+				 CALL(&p.target, mr_rkey, p.target.mr)),
+			==, 0);
+	side_expect(&p.host, 1, IBV_WC_SUCCESS);
+	g_assert_cmpmem(p.target.mem, 9000, p.host.mem, 9000);
+	conn_down(&c);
+}
+
 /* Two packets in one datagram, for queue pairs of two reactors: each gets its own. */
 static void test_stray(void)
 {
@@ -463,6 +526,7 @@ static void add_tests(void)
 	g_test_add_func("/roce-udp/full", test_full);
 	g_test_add_func("/roce-udp/plain", test_plain);
 	g_test_add_func("/roce-udp/uncut", test_uncut);
+	g_test_add_func("/roce-udp/narrow", test_narrow);
 	g_test_add_func("/roce-udp/stray", test_stray);
 	g_test_add_func("/roce-udp/places", test_places);
 	g_test_add_func("/roce-udp/lazy", test_lazy);

@@ -24,7 +24,12 @@ struct lab {
 	struct rnic_ctx *far_ctx;
 	struct rnic_id *listener;
 	GPtrArray *requests; /* struct rnic_id*, as they came */
+	unsigned events;     /* other ones: bit a kind */
+	uint8_t class;	     /* of traffic, that the stranger asks for */
+	uint8_t mtu;	     /* and path MTU; 0: the device's */
+	uint8_t tos;	     /* of the last packet to its queue pair */
 	struct roce_cm said; /* the last that the stranger was told; private data is gone */
+	uint8_t rej_info;    /* ... the first byte of a reason's additional information */
 	uint32_t local_id;   /* ... and the id of whoever said it */
 	unsigned times;	     /* ... since it was last asked */
 };
@@ -36,6 +41,8 @@ static void event(struct rnic_id *id, const struct rnic_cm_event *e, void *user)
 	(void)id;
 	if (e->type == RDMA_CM_EVENT_CONNECT_REQUEST)
 		g_ptr_array_add(lab->requests, e->id);
+	else
+		lab->events |= 1u << e->type;
 }
 
 static const struct rnic_id_cb id_cb = { .event = event };
@@ -50,6 +57,7 @@ static void heard(void *user, const struct net_addr *from, const struct net_addr
 	(void)now;
 	g_assert_cmpint(roce_cm_decode(&lab->said, mad, ROCE_MAD_LEN), ==, ROCE_CM_OK);
 	lab->local_id = roce_cm_local_id(mad);
+	lab->rej_info = lab->said.info_len > 0 ? lab->said.info[0] : 0;
 	lab->times++;
 }
 
@@ -148,8 +156,9 @@ static void say_req(struct lab *lab, uint32_t local_id, uint32_t qpn)
 	cm.req = (struct roce_cm_req){ .local_id = local_id,
 				       .service_id = roce_cm_service_id(ROCE_IP_PROTO_TCP, PORT),
 				       .qpn = qpn,
-				       .mtu = 3,
-				       .pkey = ROCE_PKEY_DEFAULT };
+				       .mtu = lab->mtu ? lab->mtu : 3,
+				       .pkey = ROCE_PKEY_DEFAULT,
+				       .primary = { .traffic_class = lab->class } };
 	cm.private_data = data;
 	cm.private_len = sizeof(data);
 	say(lab, &cm);
@@ -305,9 +314,141 @@ static void test_reopened(void)
 	lab_free(lab);
 }
 
+/* A request that has not been answered cannot be disconnected, nor a listener. */
+static void test_disconnected_early(void)
+{
+	struct lab *lab = lab_new();
+	struct roce_cm dreq = { 0 };
+
+	say_req(lab, 7, 0x100);
+	roce_cm_head(&dreq, ROCE_CM_DREQ, TID);
+	dreq.ids = (struct roce_cm_ids){ .local_id = 7, .remote_id = request(lab, 0)->local_id };
+	say(lab, &dreq);
+	g_assert_cmpuint(lab->times, ==, 0);
+	g_assert_cmphex(lab->events, ==, 0);
+	say_req(lab, 7, 0x100);
+	expect(lab, ROCE_CM_MRA);
+	lab_free(lab);
+}
+
+/* With queues of its own, as a user would; the other end is told what it asked for. */
+static void accept_request(struct lab *lab, unsigned n, struct rnic_pd **pd, struct rnic_cq **cq,
+			   struct rnic_qp **qp)
+{
+	const struct hw_rnic_ops *ops = lab->rnic->ops;
+	struct rnic_id *id = request(lab, n);
+	struct rnic_device *dev = ops->id_device(id);
+	struct rdma_conn_param param = { .responder_resources = 4, .initiator_depth = 4 };
+	struct rnic_qp_init init = {
+		.cap = { .max_send_wr = 4, .max_recv_wr = 4, .max_send_sge = 1, .max_recv_sge = 1 }
+	};
+
+	g_assert_cmpint(ops->pd_alloc(dev, pd), ==, 0);
+	g_assert_cmpint(ops->cq_create(lab->ctx[0], dev, 16, NULL, NULL, cq), ==, 0);
+	init.send_cq = init.recv_cq = *cq;
+	g_assert_cmpint(ops->qp_create(id, *pd, &init, qp), ==, 0);
+	g_assert_cmpint(ops->accept(id, &param), ==, 0);
+	run(lab);
+}
+
+/*
+ * Who says that it needs more time is waited for once for each time that it was asked; one
+ * who says it for ever does not keep a queue pair for ever.
+ */
+static void test_more_time(void)
+{
+	struct lab *lab = lab_new();
+	struct roce_cm mra = { 0 };
+	struct rnic_pd *pd;
+	struct rnic_cq *cq;
+	struct rnic_qp *qp;
+
+	say_req(lab, 7, 0x100);
+	accept_request(lab, 0, &pd, &cq, &qp);
+	expect(lab, ROCE_CM_REP);
+	roce_cm_head(&mra, ROCE_CM_MRA, TID);
+	mra.mra = (struct roce_cm_mra){ .local_id = 7,
+					.remote_id = request(lab, 0)->local_id,
+					.about = ROCE_CM_ABOUT_REP,
+					.service_timeout = 20 };
+	say(lab, &mra);
+	lab->hw->now += roce_cm_timeout_ns(19);
+	run(lab);
+	g_assert_cmphex(lab->events, ==, 0);
+	for (unsigned i = 0; i < 40 && lab->events == 0; i++) {
+		lab->hw->now += roce_cm_timeout_ns(18);
+		say(lab, &mra);
+	}
+	g_assert_cmphex(lab->events, ==, 1u << RDMA_CM_EVENT_UNREACHABLE);
+	lab->rnic->ops->qp_destroy(qp);
+	destroy(lab, 0);
+	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
+	g_assert_cmpint(lab->rnic->ops->pd_dealloc(pd), ==, 0);
+	lab_free(lab);
+}
+
+/* A way that is wider than the narrowest interface is used as wide as it is, and no wider. */
+static void test_mtu(void)
+{
+	struct lab *lab = lab_new();
+
+	lab->mtu = 4;
+	say_req(lab, 1, 0x100);
+	expect(lab, ROCE_CM_REJ);
+	g_assert_cmpint(lab->said.rej.reason, ==, ROCE_REJ_INVALID_MTU);
+	lab->wire->ends[0].mtu = 2048;
+	say_req(lab, 1, 0x100);
+	g_assert_cmpuint(lab->times, ==, 0);
+	g_assert_cmpuint(lab->requests->len, ==, 1);
+	lab->mtu = 5;
+	say_req(lab, 2, 0x101);
+	expect(lab, ROCE_CM_REJ);
+	g_assert_cmpuint(lab->said.info_len, ==, 1);
+	g_assert_cmpuint(lab->rej_info, ==, 4);
+	g_assert_cmpuint(lab->requests->len, ==, 1);
+	lab_free(lab);
+}
+
+static bool look(struct wire_end *end, const struct wire_packet *p, void *user)
+{
+	(void)end;
+	if (p->bytes[7] != ROCE_GSI_QPN)
+		((struct lab *)user)->tos = p->tos;
+	return true;
+}
+
+/* Packets go in the class of traffic that was asked for; what marks congestion is not part of it.
+ */
+static void test_class(void)
+{
+	struct lab *lab = lab_new();
+	struct ibv_send_wr wr = { .opcode = IBV_WR_SEND }, *bad;
+	struct rnic_pd *pd;
+	struct rnic_cq *cq;
+	struct rnic_qp *qp;
+
+	lab->wire->ends[0].pass = look;
+	lab->wire->ends[0].user = lab;
+	lab->class = 26 << 2 | 2;
+	say_req(lab, 7, 0x100);
+	accept_request(lab, 0, &pd, &cq, &qp);
+	g_assert_cmpint(lab->rnic->ops->post_send(qp, &wr, &bad), ==, 0);
+	run(lab);
+	g_assert_cmphex(lab->tos, ==, 26 << 2);
+	lab->rnic->ops->qp_destroy(qp);
+	destroy(lab, 0);
+	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
+	g_assert_cmpint(lab->rnic->ops->pd_dealloc(pd), ==, 0);
+	lab_free(lab);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/roce/cm/disconnected-early", test_disconnected_early);
+	g_test_add_func("/roce/cm/more-time", test_more_time);
+	g_test_add_func("/roce/cm/class", test_class);
+	g_test_add_func("/roce/cm/mtu", test_mtu);
 	g_test_add_func("/roce/cm/sidr", test_sidr);
 	g_test_add_func("/roce/cm/moved", test_moved);
 	g_test_add_func("/roce/cm/stale", test_stale);

@@ -29,6 +29,7 @@ struct wire_packet *wire_packet_new(const struct roce_tx *tx)
 
 	p->from = *tx->from;
 	p->to = *tx->to;
+	p->tos = tx->tos;
 	for (unsigned i = 0; i < tx->niov; i++) {
 		memcpy(p->bytes + p->len, tx->iov[i].iov_base, tx->iov[i].iov_len);
 		p->len += tx->iov[i].iov_len;
@@ -121,6 +122,13 @@ static int io_route(struct roce_io *io, const struct net_addr *dst, struct net_a
 	return 0;
 }
 
+static unsigned io_mtu(struct roce_io *io, const struct net_addr *src, const struct net_addr *dst)
+{
+	g_assert_true(net_addr_same_host(src, &end_of(io)->addr));
+	g_assert_true(net_addr_same_host(dst, &peer_of(end_of(io))->addr));
+	return end_of(io)->mtu;
+}
+
 static const struct roce_io_ops io_ops = {
 	.open = io_open,
 	.close = io_close,
@@ -129,6 +137,7 @@ static const struct roce_io_ops io_ops = {
 	.disarm = io_disarm,
 	.fd = io_fd,
 	.route = io_route,
+	.mtu = io_mtu,
 };
 
 static void end_init(struct wire *w, struct wire_end *end, const char *addr, unsigned nshards)

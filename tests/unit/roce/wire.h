@@ -15,6 +15,7 @@ struct wire;
 /* A packet on its way; a test may look at it, and keep it from arriving. */
 struct wire_packet {
 	struct net_addr from, to;
+	uint8_t tos;
 	size_t len;
 	uint8_t bytes[ROCE_PACKET_MAX + 64];
 };
@@ -36,6 +37,7 @@ struct wire_end {
 	void *user;
 	const struct hw *user_hw; /* whose clock its reactors go by */
 	bool cut;		  /* nothing that it sends arrives */
+	unsigned mtu;		  /* path MTU to the other; 0: the device's */
 	uint64_t sent;
 };
 
