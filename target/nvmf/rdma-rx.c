@@ -117,8 +117,15 @@ static void take(struct rdma_conn *c, struct rdma_recv *recv)
 	r->begun = c->q.reactor->now;
 	r->aborted = false;
 	r->at = 0;
-	if (G_UNLIKELY(req->cmd.flags != NVME_CMD_PSDT_SGL || c->q.fuse_first != NULL))
+	if (G_UNLIKELY(req->cmd.flags != NVME_CMD_PSDT_SGL || c->q.fuse_first != NULL)) {
 		nvmf_fuse_arrived(req);
+		/* That may have sent a response (no_wr_batching), and ended the connection. */
+		if (c->state != RDMA_READY) {
+			rdma_rq_put(recv);
+			rdma_req_free(c, r);
+			return;
+		}
+	}
 	req->xfer = (uint8_t)nvme_cmd_xfer(&req->cmd);
 	status = rdma_sgl_parse(&req->cmd, req->xfer, recv->data,
 				recv->len - (uint32_t)sizeof(req->cmd),

@@ -444,6 +444,8 @@ uint16_t rx_exec(struct rx_queue *q, struct nvme_cmd *cmd, const void *data, uin
 
 	rx_run(q->rx);
 	r = rx_response(q, cid);
+	if (r == NULL && q->rx->lenient)
+		return RX_NO_ANSWER;
 	g_assert_nonnull(r);
 	return r->cpl.status >> 1;
 }
@@ -482,17 +484,21 @@ static void enable(struct rx_queue *q)
 	struct nvme_cmd cmd;
 
 	memcpy(&cmd, &set, sizeof(cmd));
-	g_assert_cmphex(rx_exec(q, &cmd, NULL, 0), ==, NVME_SUCCESS);
+	if (rx_exec(q, &cmd, NULL, 0) != NVME_SUCCESS)
+		g_assert_true(q->rx->lenient);
 }
 
 struct rx_queue *rx_open(struct rx *rx, uint16_t qid, uint16_t depth)
 {
 	struct rx_queue *q = rx_connect(rx, qid, depth);
 
+	if (rx->lenient && !q->established)
+		return q;
 	g_assert_cmpint(q->reject, ==, 0);
 	g_assert_true(q->established);
-	g_assert_cmphex(rx_nvme_connect(q, qid, depth), ==, NVME_SUCCESS);
-	if (qid == 0)
+	if (rx_nvme_connect(q, qid, depth) != NVME_SUCCESS)
+		g_assert_true(rx->lenient);
+	else if (qid == 0)
 		enable(q);
 	return q;
 }

@@ -75,10 +75,12 @@ struct rx {
 	GPtrArray *queues;
 	uint16_t cntlid;
 	unsigned receives; /* of a queue that is made now */
+	bool lenient;	   /* queues may end at any time: what has no answer is RX_NO_ANSWER */
 	bool stopped;
 };
 
 #define RX_IOVA (UINT64_C(1) << 40)
+#define RX_NO_ANSWER 0xffff
 
 void rx_options_default(struct rx_options *o);
 /* NSID 1: malloc bdev "Malloc0", NSID 2: null bdev "Null0". NULL options: as default. */

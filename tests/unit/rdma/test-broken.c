@@ -23,12 +23,23 @@ static struct broken {
 	struct rnic_srq *srq;
 	void *srq_user;
 	struct rdma_transport *leave; /* its device is found to go away, as the next asks for it */
+	unsigned fail_in;	      /* that many calls which may fail; 0: none of them */
+	const char *failed;	      /* the call that did */
 } b;
+
+static bool fails_now(const char *what)
+{
+	if (b.fail_in == 0 || --b.fail_in > 0)
+		return false;
+	b.failed = what;
+	return true;
+}
 
 static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_attr *attr,
 		      const struct rnic_srq_cb *cb, void *user, struct rnic_srq **out)
 {
-	int rc = b.real->srq_create(ctx, pd, attr, cb, user, out);
+	int rc = fails_now("srq_create") ? -ENOMEM
+					 : b.real->srq_create(ctx, pd, attr, cb, user, out);
 
 	if (rc == 0) {
 		b.srqs++;
@@ -48,13 +59,55 @@ static int srq_destroy(struct rnic_srq *srq)
 static int srq_post_recv(struct rnic_srq *srq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
 {
 	*bad = wr;
-	return b.fail_receives ? -ENOMEM : b.real->srq_post_recv(srq, wr, bad);
+	return b.fail_receives || fails_now("srq_post_recv") ? -ENOMEM
+							     : b.real->srq_post_recv(srq, wr, bad);
 }
 
 static int post_recv(struct rnic_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
 {
 	*bad = wr;
-	return b.fail_receives ? -ENOMEM : b.real->post_recv(qp, wr, bad);
+	return b.fail_receives || fails_now("post_recv") ? -ENOMEM : b.real->post_recv(qp, wr, bad);
+}
+
+/* Of a chain the first is taken. */
+static int post_send(struct rnic_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad)
+{
+	struct ibv_send_wr *next = wr->next;
+	int rc;
+
+	if (!fails_now("post_send"))
+		return b.real->post_send(qp, wr, bad);
+	*bad = wr;
+	if (next == NULL)
+		return -ENOMEM;
+	wr->next = NULL;
+	rc = b.real->post_send(qp, wr, bad);
+	wr->next = next;
+	*bad = rc == 0 ? next : wr;
+	return -ENOMEM;
+}
+
+static int cq_create(struct rnic_ctx *ctx, struct rnic_device *dev, unsigned cqe,
+		     const struct rnic_cq_cb *cb, void *user, struct rnic_cq **out)
+{
+	return fails_now("cq_create") ? -ENOMEM : b.real->cq_create(ctx, dev, cqe, cb, user, out);
+}
+
+static int qp_create(struct rnic_id *id, struct rnic_pd *pd, struct rnic_qp_init *init,
+		     struct rnic_qp **out)
+{
+	return fails_now("qp_create") ? -EINVAL : b.real->qp_create(id, pd, init, out);
+}
+
+static int accept_id(struct rnic_id *id, const struct rdma_conn_param *param)
+{
+	return fails_now("accept") ? -EINVAL : b.real->accept(id, param);
+}
+
+static int mr_reg(struct rnic_pd *pd, void *addr, size_t len, uint64_t iova, int access,
+		  struct rnic_mr **out)
+{
+	return fails_now("mr_reg") ? -ENOMEM : b.real->mr_reg(pd, addr, len, iova, access, out);
 }
 
 static struct rnic_device *id_device(const struct rnic_id *id)
@@ -66,21 +119,31 @@ static struct rnic_device *id_device(const struct rnic_id *id)
 	return b.real->id_device(id);
 }
 
-static struct rx *new_rx(bool no_srq, unsigned nreactors)
+enum { NO_SRQ = 1, NO_BATCHING = 2, NO_INLINE = 4, WAYS = 8 };
+
+static struct rx *new_rx(unsigned way, unsigned nreactors)
 {
 	struct rx_options o;
 	struct rx *rx;
 
 	rx_options_default(&o);
 	o.nreactors = nreactors;
+	o.transport.no_wr_batching = way & NO_BATCHING;
+	if (way & NO_INLINE)
+		o.max_inline = 0;
 	o.transport.max_srq_depth = 64;
-	o.transport.no_srq = no_srq;
+	o.transport.no_srq = way & NO_SRQ;
 	rx = rx_new(&o);
 	b = (struct broken){ .real = rx->target_rnic->ops, .ops = *rx->target_rnic->ops };
 	b.ops.srq_create = srq_create;
 	b.ops.srq_destroy = srq_destroy;
 	b.ops.srq_post_recv = srq_post_recv;
 	b.ops.post_recv = post_recv;
+	b.ops.post_send = post_send;
+	b.ops.cq_create = cq_create;
+	b.ops.qp_create = qp_create;
+	b.ops.accept = accept_id;
+	b.ops.mr_reg = mr_reg;
 	b.ops.id_device = id_device;
 	rx->target_rnic->ops = &b.ops;
 	return rx;
@@ -121,7 +184,7 @@ static void expect_new_life(struct rx *rx)
 
 static void test_receives(gconstpointer no_srq)
 {
-	struct rx *rx = new_rx(no_srq != NULL, 1);
+	struct rx *rx = new_rx(no_srq != NULL ? NO_SRQ : 0, 1);
 	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
 	struct nvme_cmd cmd = rx_rw(rx, NVME_CMD_READ, 1, 0, 8, 0);
 
@@ -151,7 +214,7 @@ static bool no_drep(struct wire_end *end, const struct wire_packet *p, void *use
 
 static void test_srq_error(void)
 {
-	struct rx *rx = new_rx(false, 1);
+	struct rx *rx = new_rx(0, 1);
 	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
 
 	use(io);
@@ -175,7 +238,7 @@ static void test_asked_of_leaving(void)
 	const struct nvme_rdma_request req = { .hrqsize = DEPTH, .hsqsize = DEPTH - 1 };
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct rx *rx = new_rx(false, 3);
+		struct rx *rx = new_rx(0, 3);
 		struct rdma_transport *rt = rdma_transport_of(rx->transport);
 		struct rx_queue *q;
 
@@ -192,6 +255,84 @@ static void test_asked_of_leaving(void)
 	}
 }
 
+/* --- each call once --------------------------------------------------------------------------- */
+
+/* Connections, and commands of all kinds, many at a time, until something has failed. */
+static void live(struct rx *rx)
+{
+	static const uint8_t data[4096];
+	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = NULL;
+
+	if (admin->established && b.failed == NULL)
+		io = rx_open(rx, 1, DEPTH);
+	for (unsigned i = 0; io != NULL && io->established && i < 60 && !io->disconnected; i++) {
+		struct nvme_cmd cmd = rx_rw(rx, i % 3 ? NVME_CMD_READ : NVME_CMD_WRITE, 1, i, 8, 0);
+
+		if (i % 6 == 3) {
+			cmd.opcode = NVME_CMD_WRITE;
+			cmd.sgl = (struct nvme_sgl){ .length = sizeof(data),
+						     .type = NVME_SGL_OFFSET };
+		}
+		if (i % 10 == 5) {
+			cmd.opcode = NVME_CMD_COMPARE; /* whose other half does not come */
+			cmd.flags |= NVME_FUSE_FIRST;
+		}
+		rx_post(io, &cmd, data, i % 6 == 3 ? sizeof(data) : 0);
+		if (i % 7 == 6)
+			rx_run(rx);
+	}
+	rx_run(rx);
+}
+
+static void test_each(gconstpointer arg)
+{
+	unsigned way = GPOINTER_TO_UINT(arg), n = 0;
+
+	do {
+		struct rx *rx = new_rx(way, 1);
+
+		rx->lenient = true;
+		b.fail_in = ++n;
+		live(rx);
+		g_test_message("call %u: %s", n, b.failed != NULL ? b.failed : "none");
+		rx->lenient = false;
+		b.fail_in = 0;
+		while (rx->queues->len > 0)
+			rx_queue_free(rx->queues->pdata[0]);
+		expect_new_life(rx);
+		free_rx(rx);
+	} while (b.failed != NULL);
+	g_assert_cmpuint(n, >, 20);
+}
+
+/* A command ends the half of a pair before it, whose response ends the connection: and now? */
+static void test_fused(void)
+{
+	struct rx *rx = new_rx(NO_BATCHING, 1);
+	struct rx_queue *io;
+	struct nvme_cmd cmd;
+
+	rx_open(rx, 0, DEPTH);
+	io = rx_open(rx, 1, DEPTH);
+	cmd = rx_rw(rx, NVME_CMD_COMPARE, 1, 0, 8, 0);
+	cmd.flags |= NVME_FUSE_FIRST;
+	rx_post(io, &cmd, NULL, 0);
+	rx_run(rx);
+	g_assert_null(rx_response(io, cmd.cid));
+	b.fail_in = 1;
+	cmd = rx_rw(rx, NVME_CMD_WRITE, 1, 0, 8, 0);
+	fake_hw_fail(rx->target_hw, "buf.get", 100);
+	rx_post(io, &cmd, NULL, 0);
+	rx_run(rx);
+	g_assert_cmpstr(b.failed, ==, "post_send");
+	rx->target_hw->fault_hits = 0;
+	rx_time(rx, UINT64_C(3000000000));
+	g_assert_true(io->disconnected);
+	g_assert_cmpuint(rx_connections(rx), ==, 1);
+	use(rx_open(rx, 2, DEPTH));
+	free_rx(rx);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -199,5 +340,11 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/rdma/broken/receives/no-srq", "", test_receives);
 	g_test_add_func("/rdma/broken/srq-error", test_srq_error);
 	g_test_add_func("/rdma/broken/asked-of-leaving", test_asked_of_leaving);
+	g_test_add_func("/rdma/broken/fused", test_fused);
+	for (unsigned way = 0; way < WAYS; way++) {
+		g_autofree char *name = g_strdup_printf("/rdma/broken/each/%u", way);
+
+		g_test_add_data_func(name, GUINT_TO_POINTER(way), test_each);
+	}
 	return g_test_run();
 }
