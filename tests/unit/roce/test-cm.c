@@ -442,6 +442,207 @@ static void test_class(void)
 	lab_free(lab);
 }
 
+/* --- whatever comes --------------------------------------------------------------------------
+ */
+
+#define CHAOS_IDS 12
+
+struct chaos {
+	struct lab *lab;
+	uint64_t rand;
+	struct rnic_pd *pd;
+	struct rnic_cq *cq[2]; /* of both reactors */
+	struct chaos_id {
+		struct chaos *chaos;
+		struct rnic_id *id; /* NULL: none */
+		struct rnic_qp *qp;
+		unsigned at; /* which reactor */
+	} ids[CHAOS_IDS];
+	uint32_t numbers[64]; /* ids that there are or were */
+	unsigned nnumbers, told;
+};
+
+static unsigned pick(struct chaos *c, unsigned n)
+{
+	return (unsigned)(fake_rand(&c->rand) % n);
+}
+
+static void chaos_destroy(struct chaos_id *i)
+{
+	const struct hw_rnic_ops *ops = i->chaos->lab->rnic->ops;
+
+	if (i->qp)
+		ops->qp_destroy(i->qp);
+	if (i->id)
+		ops->id_destroy(i->id);
+	i->id = NULL;
+	i->qp = NULL;
+}
+
+static void note_number(struct chaos *c, const struct rnic_id *id)
+{
+	c->numbers[c->nnumbers++ % G_N_ELEMENTS(c->numbers)] = id->local_id;
+}
+
+static void chaos_event(struct rnic_id *id, const struct rnic_cm_event *e, void *user)
+{
+	struct chaos_id *i = user;
+
+	(void)e;
+	g_assert_true(i->id == id);
+	i->chaos->told++;
+	if (pick(i->chaos, 4) == 0)
+		chaos_destroy(i);
+}
+
+static const struct rnic_id_cb chaos_cb = { .event = chaos_event };
+
+/* A request has come: somebody's now, on one of the reactors, or nobody's. */
+static void chaos_request(struct chaos *c, struct rnic_id *id)
+{
+	const struct hw_rnic_ops *ops = c->lab->rnic->ops;
+	struct chaos_id *i = &c->ids[pick(c, CHAOS_IDS)];
+
+	if (i->id) {
+		ops->id_destroy(id);
+		return;
+	}
+	i->id = id;
+	i->at = pick(c, 2);
+	ops->id_move(id, c->lab->ctx[i->at], &chaos_cb, i);
+	note_number(c, id);
+}
+
+static void chaos_use(struct chaos *c, struct chaos_id *i)
+{
+	const struct hw_rnic_ops *ops = c->lab->rnic->ops;
+	struct rdma_conn_param param = { .responder_resources = (uint8_t)pick(c, 8),
+					 .initiator_depth = (uint8_t)pick(c, 8),
+					 .retry_count = 7 };
+	struct rnic_qp_init init = { .send_cq = c->cq[i->at],
+				     .recv_cq = c->cq[i->at],
+				     .cap = { 4, 4, 1, 1, 0 } };
+	struct net_addr to = c->lab->wire->ends[1].addr;
+
+	to.port = PORT;
+	switch (pick(c, 7)) {
+	case 0:
+		if (i->id)
+			break;
+		i->at = pick(c, 2);
+		g_assert_cmpint(
+			ops->id_resolve(c->lab->ctx[i->at], &to, NULL, 1, &chaos_cb, i, &i->id), ==,
+			0);
+		note_number(c, i->id);
+		break;
+	case 1:
+		chaos_destroy(i);
+		break;
+	case 2:
+		if (i->id)
+			ops->disconnect(i->id);
+		break;
+	case 3:
+		if (i->id)
+			ops->reject(i->id, NULL, 0);
+		break;
+	default:
+		if (i->id && !i->qp && ops->qp_create(i->id, c->pd, &init, &i->qp) < 0)
+			i->qp = NULL;
+		if (i->id && ops->accept(i->id, &param) < 0)
+			ops->connect(i->id, &param);
+		break;
+	}
+}
+
+static void chaos_say(struct chaos *c)
+{
+	static const struct roce_cm none;
+	struct lab *lab = c->lab;
+	const struct chaos_id *i = &c->ids[pick(c, CHAOS_IDS)];
+	uint32_t ours = c->numbers[pick(c, G_N_ELEMENTS(c->numbers))];
+	uint32_t qpn = i->qp ? lab->rnic->ops->qp_num(i->qp) : 0x100 + pick(c, 4);
+	struct roce_cm cm = none;
+	uint8_t mad[ROCE_MAD_LEN];
+
+	lab->mtu = (uint8_t)(1 + pick(c, 4));
+	if (pick(c, 3) == 0) {
+		say_req(lab, pick(c, 6), 0x100 + pick(c, 6));
+		return;
+	}
+	roce_cm_head(&cm, ROCE_CM_REQ + pick(c, 11), TID);
+	if (cm.mad.attribute == ROCE_CM_REQ)
+		return;
+	/* The two ids come first in all of them, and the rest may be anything. */
+	cm.ids = (struct roce_cm_ids){ .local_id = pick(c, 6),
+				       .remote_id = i->id && pick(c, 4) ? i->id->local_id : ours };
+	if (cm.mad.attribute == ROCE_CM_REP) {
+		cm.rep.qpn = 0x100 + pick(c, 4);
+		cm.rep.responder_resources = (uint8_t)pick(c, 256);
+		cm.rep.initiator_depth = (uint8_t)pick(c, 256);
+		cm.rep.rnr_retry_count = (uint8_t)pick(c, 8);
+	} else if (cm.mad.attribute == ROCE_CM_DREQ) {
+		cm.ids.remote_qpn = qpn;
+	} else if (cm.mad.attribute == ROCE_CM_MRA) {
+		cm.mra.service_timeout = (uint8_t)pick(c, 32);
+	} else if (cm.mad.attribute == ROCE_CM_REJ) {
+		cm.rej.reason = (uint16_t)pick(c, 40);
+	}
+	g_assert_cmpint(roce_cm_encode(&cm, mad), ==, ROCE_CM_OK);
+	roce_gsi_send(roce_device_shard(roce_soft_device(lab->far), 0), &lab->wire->ends[1].addr,
+		      &lab->wire->ends[0].addr, mad);
+}
+
+static void chaos_step(struct chaos *c)
+{
+	struct lab *lab = c->lab;
+
+	if (pick(c, 2) == 0)
+		chaos_say(c);
+	else
+		chaos_use(c, &c->ids[pick(c, CHAOS_IDS)]);
+	if (pick(c, 3) == 0)
+		return;
+	run(lab);
+	while (lab->requests->len > 0)
+		chaos_request(c, g_ptr_array_steal_index(lab->requests, 0));
+	run(lab);
+	if (pick(c, 4) == 0)
+		lab->hw->now += UINT64_C(1) << (10 + pick(c, 24));
+}
+
+/*
+ * A stranger that says anything at any time, with ids and queue pairs that there are, and a
+ * user who does anything, inside events too: each id ends when its user lets go of it.
+ */
+static void test_chaos(gconstpointer arg)
+{
+	struct chaos c = { .lab = lab_new(), .rand = 77 + GPOINTER_TO_UINT(arg) };
+	const struct hw_rnic_ops *ops = c.lab->rnic->ops;
+	struct rnic_device *dev = (struct rnic_device *)c.lab->rnic;
+
+	g_assert_cmpint(ops->pd_alloc(dev, &c.pd), ==, 0);
+	for (unsigned i = 0; i < 2; i++)
+		g_assert_cmpint(ops->cq_create(c.lab->ctx[i], dev, 256, NULL, NULL, &c.cq[i]), ==,
+				0);
+	for (unsigned i = 0; i < CHAOS_IDS; i++)
+		c.ids[i].chaos = &c;
+	note_number(&c, c.lab->listener);
+	for (unsigned i = 0; i < 3000; i++)
+		chaos_step(&c);
+	run(c.lab);
+	while (c.lab->requests->len > 0)
+		ops->id_destroy(g_ptr_array_steal_index(c.lab->requests, 0));
+	for (unsigned i = 0; i < CHAOS_IDS; i++)
+		chaos_destroy(&c.ids[i]);
+	g_assert_cmpuint(c.told, >, 100);
+	run(c.lab);
+	for (unsigned i = 0; i < 2; i++)
+		g_assert_cmpint(ops->cq_destroy(c.cq[i]), ==, 0);
+	g_assert_cmpint(ops->pd_dealloc(c.pd), ==, 0);
+	lab_free(c.lab);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -449,6 +650,11 @@ int main(int argc, char **argv)
 	g_test_add_func("/roce/cm/more-time", test_more_time);
 	g_test_add_func("/roce/cm/class", test_class);
 	g_test_add_func("/roce/cm/mtu", test_mtu);
+	for (unsigned i = 0; i < 20; i++) {
+		g_autofree char *name = g_strdup_printf("/roce/cm/chaos/%u", i);
+
+		g_test_add_data_func(name, GUINT_TO_POINTER(i), test_chaos);
+	}
 	g_test_add_func("/roce/cm/sidr", test_sidr);
 	g_test_add_func("/roce/cm/moved", test_moved);
 	g_test_add_func("/roce/cm/stale", test_stale);
