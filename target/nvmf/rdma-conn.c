@@ -32,8 +32,9 @@ static void reject(const struct hw_rnic_ops *ops, struct rnic_id *id, uint16_t s
 	ops->reject(id, &rej, sizeof(rej));
 }
 
+/* lack: which resources there are not; or NULL. */
 static void log_rejected(struct reactor *r, const struct net_addr *peer, uint16_t qid,
-			 uint16_t status)
+			 uint16_t status, const char *lack)
 {
 	static const char *const names[] = {
 		[NVME_RDMA_INVALID_LENGTH] = "invalid private data length",
@@ -49,8 +50,9 @@ static void log_rejected(struct reactor *r, const struct net_addr *peer, uint16_
 	char from[NET_ADDR_STRLEN];
 
 	trace_write(r->trace, TRACE_RDMA_REJECT, qid, status);
-	log_warn(r->core->log, "nvmf.rdma", "connection rejected", "peer=%s qid=%u reason=\"%s\"",
-		 net_addr_format(peer, from), qid, names[status]);
+	log_warn(r->core->log, "nvmf.rdma", "connection rejected",
+		 "peer=%s qid=%u reason=\"%s%s%s\"", net_addr_format(peer, from), qid,
+		 names[status], lack != NULL ? ": " : "", lack != NULL ? lack : "");
 }
 
 static bool cntlid_exists(const struct nvmf_tgt *tgt, uint16_t cntlid)
@@ -113,21 +115,25 @@ void rdma_connect_request(struct nvmf_port *port, const struct rnic_cm_event *ev
 	struct rdma_dev *d = rdma_dev_find(rt, ops->id_device(event->id));
 	struct rdma_ask ask = { 0 };
 	struct rdma_conn *c = NULL;
+	const char *lack = "memory";
 	struct reactor *home;
 	uint16_t status = rdma_private_check(&event->param, &rt->t.options, &ask);
 
 	if (status == 0 && ask.cntlid != 0 && !cntlid_exists(rt->t.tgt, ask.cntlid))
 		status = NVME_RDMA_INVALID_CNTLID;
 	/* What goes away now may be gone before the connection's reactor hears of either. */
-	if (status == 0 &&
-	    (d == NULL || atomic_load(&d->leaving) || hw_fault(r->hw, "rdma.request") ||
-	     (c = new_conn(d, event->id, &ask)) == NULL))
+	if (d == NULL || atomic_load(&d->leaving))
+		lack = "its device is going away, or could not be opened so far";
+	else if (status == 0 && !hw_fault(r->hw, "rdma.request"))
+		c = new_conn(d, event->id, &ask);
+	if (status == 0 && c == NULL)
 		status = NVME_RDMA_NO_RESOURCES;
 	if (status != 0) {
 		struct net_addr peer;
 
 		ops->id_remote(event->id, &peer);
-		log_rejected(r, &peer, ask.qid, status);
+		log_rejected(r, &peer, ask.qid, status,
+			     status == NVME_RDMA_NO_RESOURCES ? lack : NULL);
 		reject(ops, event->id, status);
 		ops->id_destroy(event->id);
 		return;
@@ -316,19 +322,37 @@ static int accept_it(struct rdma_conn *c)
 	return rdma_conn_ops(c)->accept(c->id, &param);
 }
 
-/* 0, or what the host is told. */
-static uint16_t set_up(struct rdma_conn *c)
+/* NULL, or what there is not enough of. */
+static const char *make_all(struct rdma_conn *c)
 {
 	c->p = rdma_poller_get(c->dev, c->q.reactor);
 	if (c->p == NULL)
-		return NVME_RDMA_NO_RESOURCES;
+		return "memory for shared receives (max_srq_depth), or their queue has failed, or "
+		       "the device is going away";
 	c->ask.depth = (uint16_t)MIN(c->ask.depth, most_receives(c->p));
-	if (c->ask.depth < 2 || !make_qp(c) || !make_requests(c) || !make_receives(c))
+	if (c->ask.depth < 2)
+		return "max_srq_depth, or a limit of the device, is below the 2 commands of the "
+		       "smallest queue";
+	if (!make_qp(c))
+		return c->cq == NULL ? "the device makes no further completion queue of that size"
+				     : "the device makes no further queue pair of that size";
+	if (!make_requests(c))
+		return "memory for commands";
+	return make_receives(c) ? NULL : "memory for receives, or the device does not take them";
+}
+
+/* 0, or what the host is told. */
+static uint16_t set_up(struct rdma_conn *c, const char **lack)
+{
+	*lack = make_all(c);
+	if (*lack != NULL)
 		return NVME_RDMA_NO_RESOURCES;
 	if (c->max_reads == 0)
 		return NVME_RDMA_INVALID_IRD;
-	if (accept_it(c) < 0)
+	if (accept_it(c) < 0) {
+		*lack = "it could not be accepted: the host has given up, or the device has failed";
 		return NVME_RDMA_NO_RESOURCES;
+	}
 	c->connected = true;
 	c->q.max_sq_size = c->ask.depth;
 	c->state = RDMA_ACCEPTED;
@@ -338,6 +362,7 @@ static uint16_t set_up(struct rdma_conn *c)
 static void arrived(struct nvmf_qpair *q, bool attached)
 {
 	struct rdma_conn *c = rdma_conn_of(q);
+	const char *lack;
 	uint16_t status;
 
 	(void)attached;
@@ -348,12 +373,12 @@ static void arrived(struct nvmf_qpair *q, bool attached)
 		nvmf_qpair_kill(q);
 		return;
 	}
-	status = set_up(c);
+	status = set_up(c, &lack);
 	if (status == 0) {
 		trace_write(q->reactor->trace, TRACE_RDMA_ACCEPT, c->qpn, c->ask.qid);
 		return;
 	}
-	log_rejected(q->reactor, &c->remote, c->ask.qid, status);
+	log_rejected(q->reactor, &c->remote, c->ask.qid, status, lack);
 	reject(rdma_conn_ops(c), c->id, status);
 	nvmf_qpair_kill(q);
 }

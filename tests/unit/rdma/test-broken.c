@@ -25,11 +25,12 @@ static struct broken {
 	struct rdma_transport *leave; /* its device is found to go away, as the next asks for it */
 	unsigned fail_in;	      /* that many calls which may fail; 0: none of them */
 	const char *failed;	      /* the call that did */
+	const char *only;	      /* of these only */
 } b;
 
 static bool fails_now(const char *what)
 {
-	if (b.fail_in == 0 || --b.fail_in > 0)
+	if (b.fail_in == 0 || (b.only != NULL && strcmp(b.only, what) != 0) || --b.fail_in > 0)
 		return false;
 	b.failed = what;
 	return true;
@@ -255,6 +256,46 @@ static void test_asked_of_leaving(void)
 	}
 }
 
+/* --- what is said of it ------------------------------------------------------------------------
+ */
+
+static bool was_said(const struct rx *rx, const char *text)
+{
+	for (unsigned i = 0; i < rx->target_hw->lines->len; i++) {
+		if (strstr(g_ptr_array_index(rx->target_hw->lines, i), text) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The log says what there is not enough of. */
+static void test_lack(void)
+{
+	static const struct {
+		unsigned way;
+		const char *call, *text;
+	} lacks[] = {
+		{ 0, "cq_create", "no further completion queue" },
+		{ 0, "qp_create", "no further queue pair" },
+		{ 0, "srq_post_recv", "shared receives (max_srq_depth)" },
+		{ NO_SRQ, "post_recv", "memory for receives" },
+		{ 0, "accept", "could not be accepted" },
+	};
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(lacks); i++) {
+		struct rx *rx = new_rx(lacks[i].way, 1);
+
+		log_set_level(rx->core->log, LOG_WARN);
+		b.only = lacks[i].call;
+		b.fail_in = 1;
+		expect_refused(rx);
+		g_assert_cmpstr(b.failed, ==, lacks[i].call);
+		g_assert_true(was_said(rx, "reason=\"no resources: "));
+		g_assert_true(was_said(rx, lacks[i].text));
+		free_rx(rx);
+	}
+}
+
 /* --- each call once --------------------------------------------------------------------------- */
 
 /* Connections, and commands of all kinds, many at a time, until something has failed. */
@@ -341,6 +382,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rdma/broken/srq-error", test_srq_error);
 	g_test_add_func("/rdma/broken/asked-of-leaving", test_asked_of_leaving);
 	g_test_add_func("/rdma/broken/fused", test_fused);
+	g_test_add_func("/rdma/broken/lack", test_lack);
 	for (unsigned way = 0; way < WAYS; way++) {
 		g_autofree char *name = g_strdup_printf("/rdma/broken/each/%u", way);
 
