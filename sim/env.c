@@ -29,26 +29,26 @@ struct hw_runner {
 	uint64_t quiet_busy, quiet_idle; /* passes since it slept or bytes moved */
 };
 
-static struct world_node *env_node(struct hw_env *env)
+struct world_node *sim_env_node(struct hw_env *env)
 {
 	return container(env, struct node_env, env)->node;
 }
 
 static uint64_t env_now(struct hw_env *env)
 {
-	return sim_node_clock(env_node(env));
+	return sim_node_clock(sim_env_node(env));
 }
 
 static uint64_t env_wall(struct hw_env *env)
 {
-	struct world_node *node = env_node(env);
+	struct world_node *node = sim_env_node(env);
 
 	return SIM_WALL_EPOCH + sim_node_clock(node) + (uint64_t)node->wall_offset;
 }
 
 static void env_random(struct hw_env *env, void *buf, size_t len)
 {
-	world_rng_fill(&env_node(env)->rng, buf, len);
+	world_rng_fill(&sim_env_node(env)->rng, buf, len);
 }
 
 static uint64_t env_cpu_time(struct hw_env *env)
@@ -59,7 +59,7 @@ static uint64_t env_cpu_time(struct hw_env *env)
 
 static void env_log_line(struct hw_env *env, const char *line, size_t len)
 {
-	struct world_node *node = env_node(env);
+	struct world_node *node = sim_env_node(env);
 	struct world *w = node->world;
 	struct log_entry *e = &node->log[node->nlog++ % NODE_LOG_LINES];
 
@@ -75,7 +75,7 @@ static void env_log_line(struct hw_env *env, const char *line, size_t len)
 
 static int env_cpu_node(struct hw_env *env, int cpu)
 {
-	unsigned cpus = env_node(env)->numa_cpus;
+	unsigned cpus = sim_env_node(env)->numa_cpus;
 
 	if (cpus == 0 || cpu < 0 || (unsigned)cpu / cpus >= WORLD_NUMA_NODES)
 		return -1;
@@ -280,7 +280,7 @@ void sim_runner_count(struct world_node *node, struct world_live *live)
 static int env_runner_start(struct hw_env *env, const struct hw_runner_params *params,
 			    struct hw_runner **out)
 {
-	struct world_node *node = env_node(env);
+	struct world_node *node = sim_env_node(env);
 	struct hw_runner *r;
 
 	if (sim_fault(node, "env.runner_start"))

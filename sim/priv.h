@@ -209,6 +209,7 @@ struct world_event *world_event_pop(struct world *w);
 
 /* env.c */
 extern const struct hw_env_ops sim_env_ops;
+struct world_node *sim_env_node(struct hw_env *env);
 /* Passes one of the ready runners. */
 void sim_runner_pass_one(struct world *w);
 /* Somebody outside may have given a sleeping runner work: asks all of them again. */

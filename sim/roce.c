@@ -45,6 +45,14 @@ static struct node_rnic *of_binding(struct roce_binding *binding)
 	return of_io(container(binding, struct roce_io, binding));
 }
 
+/* The machine whose software uses it, which may have several (see world_rnic_new). */
+static struct world_node *user_of(const struct node_rnic *r)
+{
+	const struct reactor *reactor = r->shards[0].reactor;
+
+	return reactor ? sim_env_node(reactor->hw->env) : r->node;
+}
+
 static void wake(const struct rnic_shard *s)
 {
 	if (s->reactor && s->reactor->runner)
@@ -195,7 +203,7 @@ static struct packet *frame_of(struct node_rnic *r, const struct roce_tx *tx)
 		at += tx->iov[i].iov_len;
 	}
 	sim_roce_name(w, p);
-	node->activity++;
+	user_of(r)->activity++;
 	/* The headers' first part and the ICRC, which is over all the rest. */
 	world_trace(w, WORLD_ROCE, node->index, packet_conn_side(p),
 		    world_mix(world_hash_bytes(p->len, p->bytes + p->data_off, 12),
@@ -280,7 +288,7 @@ void sim_roce_input(struct world_node *node, struct packet *p)
 	*s->last = p;
 	s->last = &p->next;
 	s->n++;
-	node->activity++;
+	user_of(r)->activity++;
 	wake(s);
 }
 
@@ -422,7 +430,7 @@ static void take_time(struct node_rnic *r, uint64_t bytes)
 	if (ns == 0 || r->cut)
 		return;
 	r->away_until = MAX(r->away_until, w->now) + ns;
-	sim_runner_keep(r->node, r->away_until);
+	sim_runner_keep(user_of(r), r->away_until);
 	if (p->away)
 		p->away(p->away_arg, r->away_until);
 }
@@ -454,9 +462,10 @@ static int pin(void *user, int64_t bytes)
 struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_params *params,
 			       GError **error)
 {
+	static const char *const names[] = { "world0", "world1", "world2", "world3" };
 	struct node_rnic *r = g_new0(struct node_rnic, 1);
 	struct roce_params roce = {
-		.name = "world0",
+		.name = names[MIN(params->number, G_N_ELEMENTS(names) - 1)],
 		.kind = RNIC_MODEL,
 		.nshards = params->reactors,
 		.mtu = params->mtu,

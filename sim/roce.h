@@ -22,7 +22,8 @@ struct world_rnic_params {
 	unsigned rx_ring; /* packets that wait for a reactor; more are lost; default 4096 */
 	bool iwarp;	  /* struct roce_params has what that, and what follows, means */
 	bool no_send_inv;
-	unsigned numa; /* the NUMA node that it is at, plus one; 0: not known */
+	unsigned numa;	 /* the NUMA node that it is at, plus one; 0: not known */
+	unsigned number; /* "world0", ... is its name; of several that one machine uses */
 	/* Registrations of memory: the fail_at-th and fail_count - 1 more fail; 0: none. */
 	uint64_t mr_fail_at, mr_fail_count;
 	uint64_t max_mr_bytes; /* registered at a time; 0: no limit */
@@ -44,7 +45,8 @@ void world_rnic_model(unsigned index, struct world_rnic_params *params);
 void world_rnic_params_default(struct world_rnic_params *params);
 /*
  * Puts an RNIC into a machine that has none: its hw->rnic from now on. Before its
- * software starts. NULL and error: a parameter is wrong.
+ * software starts. NULL and error: a parameter is wrong. The reactors that use it may be
+ * another machine's, which has several RNICs then.
  */
 struct hw_rnic *world_rnic_new(struct world_node *node, const struct world_rnic_params *params,
 			       GError **error);

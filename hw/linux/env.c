@@ -90,11 +90,10 @@ static int numbered(const char *name, const char *prefix)
 {
 	gint64 n;
 
-	return g_str_has_prefix(name, prefix) &&
-			       g_ascii_string_to_signed(name + strlen(prefix), 10, 0, INT_MAX, &n,
-							NULL)
-		       ? (int)n
-		       : -1;
+	if (!g_str_has_prefix(name, prefix) ||
+	    !g_ascii_string_to_signed(name + strlen(prefix), 10, 0, INT_MAX, &n, NULL))
+		return -1;
+	return (int)n;
 }
 
 /* Which node a folder of sysfs has; -1: none, or several. */

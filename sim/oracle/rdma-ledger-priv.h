@@ -77,3 +77,9 @@ void ledger_key_gone(struct oracle_rdma *o, uint32_t rkey);
 void ledger_lkey_gone(struct oracle_rdma *o, uint32_t lkey);
 
 extern const struct hw_rnic_ops ledger_ops;
+
+/* Whose a device, PD, id, ... of the users is: each begins with that. */
+static inline struct oracle_rdma *ledger_of(const void *obj)
+{
+	return *(struct oracle_rdma *const *)obj;
+}

@@ -31,6 +31,13 @@ struct oracle_rdma *oracle_rdma_new(struct hw_rnic *inner,
 void oracle_rdma_free(struct oracle_rdma *o);
 /* What the users get. */
 struct hw_rnic *oracle_rdma_rnic(struct oracle_rdma *o);
+#define ORACLE_RDMA_JOIN_MAX 4
+/*
+ * Instead, several as one: of a machine with so many RNICs (rdma-join.c). The ledgers are freed
+ * after it.
+ */
+struct hw_rnic *oracle_rdma_join(struct oracle_rdma *const *ledgers, unsigned n);
+void oracle_rdma_join_free(struct hw_rnic *rnic);
 /* The users wait for all completions before they destroy a queue pair. */
 void oracle_rdma_drains(struct oracle_rdma *o, bool drains);
 /* The users have no connection, and have done what they do after one: NULL, or what is wrong. */

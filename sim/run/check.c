@@ -283,7 +283,7 @@ static void fresh_rnic(struct run *run, struct world_node *node, const char *add
 	/* It tries once. */
 	rnic = *hosts[i].rnic;
 	rnic.mr_fail_at = 0;
-	run_rnic_put(run, node, &rnic, 1);
+	run_rnic_put(run, node, &rnic, 0, 1);
 	run_rnic_boot(run, node, &address, 1, false);
 }
 

@@ -16,6 +16,8 @@ static const char *const single[] = {
 #undef X
 		"rdma.work",
 	"rdma.flushed",
+	"rdma.near",
+	"rdma.far",
 	"call.ok",
 	"call.error",
 	"host.events",
@@ -76,7 +78,8 @@ bool run_count_known(const char *name)
 			return true;
 	}
 	return numbered(name, "rdma.reject.", ORACLE_RC_REASONS) ||
-	       numbered(name, "rdma.refused.", ORACLE_RC_STATUSES) || listed(name) ||
+	       numbered(name, "rdma.refused.", ORACLE_RC_STATUSES) ||
+	       numbered(name, "rdma.reactor.", CORE_MAX_REACTORS) || listed(name) ||
 	       of_kind(name) || g_str_has_prefix(name, "fault.point.") ||
 	       g_str_has_prefix(name, "mark.") || g_str_has_prefix(name, "rule.");
 }

@@ -447,8 +447,13 @@ static void heal_node(struct world_node *node)
 void run_heal(struct run *run)
 {
 	run_links(run);
-	for (unsigned i = 0; i < run->targets->len; i++)
-		heal_node(((struct run_target *)run->targets->pdata[i])->node);
+	for (unsigned i = 0; i < run->targets->len; i++) {
+		const struct run_target *t = run->targets->pdata[i];
+
+		heal_node(t->node);
+		for (unsigned j = 0; j < t->s->nics.n; j++)
+			heal_node(t->nics[j]);
+	}
 	for (unsigned i = 0; i < run->hosts->len; i++)
 		heal_node(((struct run_host *)run->hosts->pdata[i])->node);
 	run_watch_hears(run);

@@ -22,7 +22,7 @@ bool run_target_boot(struct run_target *t)
 
 	for (int i = 0; i < CORE_MAX_REACTORS; i++)
 		cpus[i] = i;
-	run_rnic_boot(t->run, t->node, s->addresses.items, s->addresses.n, true);
+	run_rnics_boot(t);
 	t->target = target_new(world_node_hw(t->node), &options, &error);
 	t->admin = error == NULL ? core_new(world_node_hw(t->node), &admin, &error) : NULL;
 	if (error != NULL || !core_start(t->admin, &error)) {
@@ -34,6 +34,28 @@ bool run_target_boot(struct run_target *t)
 	return true;
 }
 
+static void add_addresses(struct run *run, struct world_node *node, const struct codec_list *list)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		const char *addr = ((const char **)list->items)[i];
+
+		if (!world_node_add_addr(node, addr))
+			run_fail(run, RUN_SAFETY, "E", "address %s is in use already", addr);
+	}
+}
+
+/* An RNIC beside the first is in a box of its own, which that machine's software uses. */
+static void make_nics(struct run_target *t)
+{
+	const struct scn_nic *nics = t->s->nics.items;
+
+	for (unsigned i = 0; i < t->s->nics.n; i++) {
+		t->nics[i] = world_node_new(t->run->world, nics[i].name);
+		add_addresses(t->run, t->nics[i], &nics[i].addresses);
+		run_rnic_put(t->run, t->nics[i], nics[i].rnic, i + 1, t->s->reactors);
+	}
+}
+
 static struct run_target *make_target(struct run *run, const struct scn_target *s)
 {
 	struct run_target *t = g_new0(struct run_target, 1);
@@ -43,14 +65,10 @@ static struct run_target *make_target(struct run *run, const struct scn_target *
 	t->s = s;
 	t->node = world_node_new(run->world, s->name);
 	g_ptr_array_add(run->targets, t);
-	for (unsigned i = 0; i < s->addresses.n; i++) {
-		const char *addr = ((const char **)s->addresses.items)[i];
-
-		if (!world_node_add_addr(t->node, addr))
-			run_fail(run, RUN_SAFETY, "E", "address %s is in use already", addr);
-	}
+	add_addresses(run, t->node, &s->addresses);
 	run_files_new(t);
-	run_rnic_put(run, t->node, s->rnic, s->reactors);
+	run_rnic_put(run, t->node, s->rnic, 0, s->reactors);
+	make_nics(t);
 	world_node_set_numa(t->node, (unsigned)s->numa_cpus);
 	if (run->failed || !run_target_boot(t))
 		return t;
@@ -60,13 +78,25 @@ static struct run_target *make_target(struct run *run, const struct scn_target *
 	return t;
 }
 
+static bool is_in(const struct codec_list *addresses, const char *traddr)
+{
+	for (unsigned i = 0; i < addresses->n; i++) {
+		if (!strcmp(((const char **)addresses->items)[i], traddr))
+			return true;
+	}
+	return false;
+}
+
 static struct run_target *whose(struct run *run, const char *traddr)
 {
-	for (unsigned i = 0; i < run->targets->len; i++) {
+	for (unsigned i = 0; traddr != NULL && i < run->targets->len; i++) {
 		struct run_target *t = run->targets->pdata[i];
+		const struct scn_nic *nics = t->s->nics.items;
 
-		for (unsigned j = 0; traddr != NULL && j < t->s->addresses.n; j++) {
-			if (!strcmp(((const char **)t->s->addresses.items)[j], traddr))
+		if (is_in(&t->s->addresses, traddr))
+			return t;
+		for (unsigned j = 0; j < t->s->nics.n; j++) {
+			if (is_in(&nics[j].addresses, traddr))
 				return t;
 		}
 	}
@@ -92,7 +122,7 @@ static void make_host(struct run *run, const struct scn_host *s)
 					       h->index);
 	if (!world_node_add_addr(h->node, s->address))
 		run_fail(run, RUN_SAFETY, "E", "address %s is in use already", s->address);
-	run_rnic_put(run, h->node, s->rnic, s->reactors);
+	run_rnic_put(run, h->node, s->rnic, 0, s->reactors);
 	run_rnic_boot(run, h->node, &s->address, 1, false);
 	h->core = core_new(world_node_hw(h->node), &options, &error);
 	if (error != NULL || !core_start(h->core, &error))
@@ -136,8 +166,13 @@ static void each_node(struct run *run, struct world_node *only,
 		fn(run, only, arg);
 		return;
 	}
-	for (unsigned i = 0; i < run->targets->len; i++)
-		fn(run, ((struct run_target *)run->targets->pdata[i])->node, arg);
+	for (unsigned i = 0; i < run->targets->len; i++) {
+		const struct run_target *t = run->targets->pdata[i];
+
+		fn(run, t->node, arg);
+		for (unsigned j = 0; j < t->s->nics.n; j++)
+			fn(run, t->nics[j], arg);
+	}
 	for (unsigned i = 0; i < run->hosts->len; i++)
 		fn(run, ((struct run_host *)run->hosts->pdata[i])->node, arg);
 	for (unsigned i = 0; i < run->raws->len; i++)

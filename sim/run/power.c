@@ -170,6 +170,8 @@ void run_power_cut(struct run *run, struct run_target *t)
 	t->ns_changes++;
 	t->ns_calls++;
 	t->node = world_node_crash(t->node);
+	for (unsigned i = 0; i < t->s->nics.n; i++)
+		t->nics[i] = world_node_crash(t->nics[i]);
 	wreck->target = t->target;
 	wreck->admin = t->admin;
 	t->target = NULL;
@@ -183,6 +185,8 @@ void run_power_back(struct run *run, struct run_target *t)
 	if (!t->down)
 		return;
 	world_node_boot(t->node);
+	for (unsigned i = 0; i < t->s->nics.n; i++)
+		world_node_boot(t->nics[i]);
 	if (!run_target_boot(t))
 		return;
 	t->down = false;

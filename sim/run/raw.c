@@ -235,7 +235,7 @@ void run_raws_new(struct run *run)
 		g_ptr_array_add(run->raws, raw);
 		if (!world_node_add_addr(raw->node, s[i].address))
 			run_fail(run, RUN_SAFETY, "E", "address %s is in use", s[i].address);
-		run_rnic_put(run, raw->node, s[i].rnic, 1);
+		run_rnic_put(run, raw->node, s[i].rnic, 0, 1);
 		run_rnic_boot(run, raw->node, &s[i].address, 1, false);
 		raw->core = core_new(world_node_hw(raw->node), &options, NULL);
 		if (raw->core == NULL || !core_start(raw->core, NULL))

@@ -9,10 +9,12 @@
 #include "sim/oracle/wire-rc.h"
 #include "sim/roce.h"
 #include "sim/run/run-priv.h"
+#include "target/nvmf/rdma.h"
 
 /* Of one incarnation of a machine. */
 struct ledger {
 	struct oracle_rdma *oracle;
+	struct hw_rnic *joined; /* with those of the machine's other RNICs; NULL: it has none */
 	struct net_addr addrs[16];
 	unsigned naddrs;
 };
@@ -29,6 +31,7 @@ static void ledger_free(void *data)
 {
 	struct ledger *l = data;
 
+	oracle_rdma_join_free(l->joined);
 	oracle_rdma_free(l->oracle);
 	g_free(l);
 }
@@ -139,7 +142,7 @@ static void registering(void *arg, uint64_t until)
 }
 
 void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rnic *s,
-		  uint64_t reactors)
+		  unsigned number, uint64_t reactors)
 {
 	g_autoptr(GError) error = NULL;
 	struct world_rnic_params p;
@@ -147,6 +150,7 @@ void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rni
 	if (s == NULL)
 		return;
 	fill_params(&p, s, reactors);
+	p.number = number;
 	p.away = registering;
 	p.away_arg = run;
 	if (world_rnic_new(node, &p, &error) == NULL)
@@ -154,14 +158,14 @@ void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rni
 			 error->message);
 }
 
-void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
-		   unsigned naddrs, bool drains)
+static struct ledger *boot(struct run *run, struct world_node *node, const char *const *addrs,
+			   unsigned naddrs, bool drains)
 {
 	struct hw_rnic *rnic = world_node_hw(node)->rnic;
 	struct ledger *l;
 
 	if (rnic == NULL)
-		return;
+		return NULL;
 	l = g_new0(struct ledger, 1);
 	for (unsigned i = 0; i < MIN(naddrs, G_N_ELEMENTS(l->addrs)); i++)
 		net_addr_parse(&l->addrs[l->naddrs++], addrs[i], NULL, NULL);
@@ -171,6 +175,82 @@ void run_rnic_boot(struct run *run, struct world_node *node, const char *const *
 	oracle_rdma_drains(l->oracle, drains);
 	g_ptr_array_add(rdma_of(run)->ledgers, l);
 	world_rnic_wrap(node, oracle_rdma_rnic(l->oracle));
+	return l;
+}
+
+void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
+		   unsigned naddrs, bool drains)
+{
+	boot(run, node, addrs, naddrs, drains);
+}
+
+void run_rnics_boot(struct run_target *t)
+{
+	const struct scn_nic *nics = t->s->nics.items;
+	struct ledger *l = boot(t->run, t->node, t->s->addresses.items, t->s->addresses.n, true);
+	struct oracle_rdma *all[ORACLE_RDMA_JOIN_MAX];
+
+	if (l == NULL || t->s->nics.n == 0)
+		return;
+	all[0] = l->oracle;
+	for (unsigned i = 0; i < t->s->nics.n; i++)
+		all[i + 1] =
+			boot(t->run, t->nics[i], nics[i].addresses.items, nics[i].addresses.n, true)
+				->oracle;
+	l->joined = oracle_rdma_join(all, t->s->nics.n + 1);
+	world_rnic_wrap(t->node, l->joined);
+}
+
+/* --- near and far --------------------------------------------------------------------------- */
+
+static bool has(const struct codec_list *addresses, const struct net_addr *addr)
+{
+	struct net_addr one;
+
+	for (unsigned i = 0; i < addresses->n; i++) {
+		if (net_addr_parse(&one, ((const char **)addresses->items)[i], NULL, NULL) &&
+		    net_addr_same_host(&one, addr))
+			return true;
+	}
+	return false;
+}
+
+/* The RNIC that a connection came to, by its address. */
+static const struct scn_rnic *rnic_at(const struct scn_target *s, const struct net_addr *addr)
+{
+	const struct scn_nic *nics = s->nics.items;
+
+	for (unsigned i = 0; i < s->nics.n; i++) {
+		if (has(&nics[i].addresses, addr))
+			return nics[i].rnic;
+	}
+	return s->rnic;
+}
+
+static void count_place(struct run_target *t, unsigned index, uint64_t node)
+{
+	struct counts *counts = t->run->counts;
+	g_autofree char *name = g_strdup_printf("rdma.reactor.%u", index);
+
+	if (node == UINT64_MAX)
+		return;
+	counts_add(counts, index / t->s->numa_cpus == node ? "rdma.near" : "rdma.far", 1);
+	counts_add(counts, name, 1);
+}
+
+void run_rdma_accepted(struct run_target *t, unsigned index, uint32_t qpn)
+{
+	struct nvmf_transport *rdma = nvmf_transport_find(t->target->nvmf, "RDMA");
+	const struct rdma_poller *p = NULL;
+
+	if (t->s->numa_cpus > 0 && rdma != NULL)
+		p = rdma_transport_of(rdma)->pollers[index];
+	for (; p != NULL; p = p->next) {
+		for (const struct rdma_conn *c = p->conns; c != NULL; c = c->next) {
+			if (c->qpn == qpn)
+				count_place(t, index, rnic_at(t->s, &c->local)->numa_node);
+		}
+	}
 }
 
 /* What it is now; asked again it may have grown. */

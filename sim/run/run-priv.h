@@ -31,6 +31,7 @@ struct run_target {
 	struct run *run;
 	const struct scn_target *s;
 	struct world_node *node;
+	struct world_node *nics[SCN_NICS_MAX]; /* the nodes of its other RNICs */
 	struct target *target;
 	struct core *admin;  /* of the administrator's programs, on the same node */
 	uint32_t *seen;	     /* records of each reactor's trace that were looked at */
@@ -143,12 +144,19 @@ void run_keep_load(struct run_target *t, bool back);
 /* Its power fails now. */
 void run_keep_cut(struct run_target *t);
 
-/* rdma.c: s NULL: no RNIC. What a machine has gets its ledgers at each boot. */
+/*
+ * rdma.c: s NULL: no RNIC. number: of its machine's. What a machine has gets its ledgers at each
+ * boot.
+ */
 void run_rnic_put(struct run *run, struct world_node *node, const struct scn_rnic *s,
-		  uint64_t reactors);
+		  unsigned number, uint64_t reactors);
 /* drains: its software destroys no queue pair before its requests have ended. */
 void run_rnic_boot(struct run *run, struct world_node *node, const char *const *addrs,
 		   unsigned naddrs, bool drains);
+/* A target's software gets all that its machine has; it does drain. */
+void run_rnics_boot(struct run_target *t);
+/* Reactor index of t has accepted that queue pair: near its RNIC, or not? */
+void run_rdma_accepted(struct run_target *t, unsigned index, uint32_t qpn);
 void run_rdma_counts(struct run *run);
 /* Nobody is connected any more: oracle W. */
 void run_rdma_idle(struct run *run);

@@ -78,6 +78,14 @@ struct world_node *run_node_find(struct run *run, const char *name)
 
 	if (t != NULL || h != NULL)
 		return t != NULL ? t->node : h->node;
+	for (unsigned i = 0; name != NULL && i < run->targets->len; i++) {
+		const struct run_target *owner = run->targets->pdata[i];
+
+		for (unsigned j = 0; j < owner->s->nics.n; j++) {
+			if (!strcmp(world_node_name(owner->nics[j]), name))
+				return owner->nics[j];
+		}
+	}
 	for (unsigned i = 0; name != NULL && i < run->raws->len; i++) {
 		struct world_node *node = run_raw_node(run, i);
 

@@ -60,6 +60,21 @@ static bool is_host(const struct scenario *s, const char *name)
 	return false;
 }
 
+static bool is_nic(const struct scenario *s, const char *name)
+{
+	const struct scn_target *t = s->targets.items;
+
+	for (unsigned i = 0; i < s->targets.n; i++) {
+		const struct scn_nic *nic = t[i].nics.items;
+
+		for (unsigned j = 0; j < t[i].nics.n; j++) {
+			if (!strcmp(nic[j].name, name))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool is_raw(const struct scenario *s, const char *name)
 {
 	const struct scn_raw *r = s->raws.items;
@@ -74,7 +89,8 @@ static bool is_raw(const struct scenario *s, const char *name)
 static bool node_good(const struct check *c, const char *list, unsigned i, const char *key,
 		      const char *name)
 {
-	if (name == NULL || is_target(c->s, name) || is_host(c->s, name) || is_raw(c->s, name))
+	if (name == NULL || is_target(c->s, name) || is_host(c->s, name) || is_raw(c->s, name) ||
+	    is_nic(c->s, name))
 		return true;
 	return bad(c, list, i, "%s: no target, host or raw is called \"%s\"", key, name);
 }
@@ -102,6 +118,45 @@ static bool rnic_good(const struct check *c, const char *list, unsigned i, const
 	return true;
 }
 
+static bool addresses_good(const struct check *c, unsigned i, const struct codec_list *list)
+{
+	if (list->n == 0)
+		return bad(c, "targets", i, "addresses: one at least is needed");
+	for (unsigned j = 0; j < list->n; j++) {
+		if (!address_good(c, "targets", i, ((const char **)list->items)[j]))
+			return false;
+	}
+	return true;
+}
+
+static bool nics_good(const struct check *c, unsigned i, const struct scn_target *t)
+{
+	const struct scn_nic *nic = t->nics.items;
+
+	if (t->nics.n > SCN_NICS_MAX)
+		return bad(c, "targets", i, "nics: at most %d", SCN_NICS_MAX);
+	if (t->nics.n > 0 && t->rnic == NULL)
+		return bad(c, "targets", i, "nics: more RNICs need an rnic of the target's own");
+	for (unsigned j = 0; j < t->nics.n; j++) {
+		if (nic[j].rnic == NULL)
+			return bad(c, "targets", i, "nics[%u].rnic is missing", j);
+		if (is_target(c->s, nic[j].name) || is_host(c->s, nic[j].name) ||
+		    is_raw(c->s, nic[j].name))
+			return bad(c, "targets", i, "nics[%u].name: \"%s\" is another node's", j,
+				   nic[j].name);
+		for (unsigned k = 0; k < j; k++) {
+			if (!strcmp(nic[k].name, nic[j].name))
+				return bad(c, "targets", i,
+					   "nics[%u].name: \"%s\" is another node's", j,
+					   nic[j].name);
+		}
+		if (!addresses_good(c, i, &nic[j].addresses) ||
+		    !rnic_good(c, "targets", i, nic[j].rnic))
+			return false;
+	}
+	return true;
+}
+
 static bool check_nodes(const struct check *c)
 {
 	const struct scenario *s = c->s;
@@ -112,15 +167,9 @@ static bool check_nodes(const struct check *c)
 	if (s->targets.n == 0)
 		return bad(c, "targets", 0, "there must be one at least");
 	for (unsigned i = 0; i < s->targets.n; i++) {
-		if (t[i].addresses.n == 0)
-			return bad(c, "targets", i, "addresses: one at least is needed");
-		if (!rnic_good(c, "targets", i, t[i].rnic))
+		if (!addresses_good(c, i, &t[i].addresses) ||
+		    !rnic_good(c, "targets", i, t[i].rnic) || !nics_good(c, i, &t[i]))
 			return false;
-		for (unsigned j = 0; j < t[i].addresses.n; j++) {
-			if (!address_good(c, "targets", i,
-					  ((const char **)t[i].addresses.items)[j]))
-				return false;
-		}
 	}
 	for (unsigned i = 0; i < s->hosts.n; i++) {
 		if (!address_good(c, "hosts", i, h[i].address) ||
@@ -216,7 +265,7 @@ static bool has_rnic(const struct scenario *s, const char *node)
 		if (!strcmp(h[i].name, node))
 			return h[i].rnic != NULL;
 	}
-	return false;
+	return is_nic(s, node);
 }
 
 /* The keys that a kind of fault must have. */

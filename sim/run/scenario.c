@@ -247,6 +247,15 @@ static const struct codec_shape rnic_shape = { "rnic", sizeof(struct scn_rnic), 
 		.about = "of its machine; none: no RDMA"                                           \
 	}
 
+static const struct codec_field nic_fields[] = {
+	TEXT(struct scn_nic, name, .required = true,
+	     .about = "of the node that it is for faults, links and expectations"),
+	{ .key = "addresses", .type = CODEC_TEXTS, CODEC_AT(struct scn_nic, addresses) },
+	RNIC(struct scn_nic),
+	{ 0 },
+};
+static const struct codec_shape nic_shape = { "nic", sizeof(struct scn_nic), nic_fields, NULL };
+
 static void target_init(void *obj)
 {
 	((struct scn_target *)obj)->reactors = 1;
@@ -263,6 +272,7 @@ static const struct codec_field target_fields[] = {
 		     "processor n; 0: not known, and not pinned"),
 	LIST(struct scn_target, files, &file_shape, .about = "of its machine; kept without power"),
 	RNIC(struct scn_target),
+	LIST(struct scn_target, nics, &nic_shape, .about = "more RNICs of its machine; at most 3"),
 	BOOL(struct scn_target, keep_config,
 	     .about = "in a file: after a loss of power it loads that, and is not set up again"),
 	{ 0 },

@@ -49,6 +49,15 @@ struct scn_rnic {
 	bool no_windows, dcqcn, iwarp, no_send_inv, no_rnr;
 };
 
+/* One more RNIC of a target's machine, with addresses of its own. */
+struct scn_nic {
+	const char *name;
+	struct codec_list addresses; /* const char * */
+	struct scn_rnic *rnic;
+};
+
+#define SCN_NICS_MAX 3
+
 struct scn_target {
 	const char *name;
 	struct codec_list addresses; /* const char * */
@@ -58,6 +67,7 @@ struct scn_target {
 	uint64_t numa_cpus; /* as world_node_set_numa() */
 	struct codec_list files; /* struct scn_file */
 	struct scn_rnic *rnic;	 /* NULL: its machine has none */
+	struct codec_list nics; /* struct scn_nic: more RNICs */
 	bool keep_config;        /* it comes back with what it had, and is not set up again */
 };
 

@@ -137,7 +137,7 @@ static void touched(struct run_target *t, uint32_t nsid)
 	}
 }
 
-static void look(struct run_target *t, const struct trace_record *rec)
+static void look(struct run_target *t, unsigned index, const struct trace_record *rec)
 {
 	struct run *run = t->run;
 
@@ -163,6 +163,9 @@ static void look(struct run_target *t, const struct trace_record *rec)
 	case TRACE_TCP_ACCEPT:
 		run_trigger(run, "tcp.accept");
 		break;
+	case TRACE_RDMA_ACCEPT:
+		run_rdma_accepted(t, index, (uint32_t)rec->a);
+		break;
 	case TRACE_KEEP_ALIVE_EXPIRED:
 		expired(t, (uint16_t)rec->a, rec->time);
 		break;
@@ -179,7 +182,7 @@ static void drain_trace(struct run_target *t)
 		if (tr->next - t->seen[i] > tr->mask)
 			t->seen[i] = tr->next - tr->mask - 1;
 		while (t->seen[i] != tr->next)
-			look(t, &tr->ring[t->seen[i]++ & tr->mask]);
+			look(t, i, &tr->ring[t->seen[i]++ & tr->mask]);
 	}
 }
 
