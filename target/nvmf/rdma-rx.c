@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "target/core/written.h"
 #include "target/nvmf/rdma.h"
 
 /* --- receives ----------------------------------------------------------------------------- */
@@ -66,6 +67,7 @@ static void execute(struct rdma_req *r)
 void rdma_data_read(struct rdma_conn *c, struct rdma_req *r)
 {
 	(void)c;
+	mem_written(r->req.buf->data, r->sgl.len);
 	execute(r);
 }
 

@@ -56,12 +56,13 @@ class WeftTarget:
     """weftd on two reactors; in the guest when a guest is given, else here. text: its
     configuration, of any form, with the subsystem nqn; made from the directory that it
     is in when it is a function. state: it keeps what it is told in a file of its own.
-    options: more of weftd's."""
+    options: more of weftd's. wrap: the program that runs weftd, and its options; patience:
+    how many times as slow that is."""
 
     def __init__(self, address, mib=64, guest=None, port=PORT, mask="0x3", text=None, nqn=NQN,
-                 state=False, trtype="TCP", options=()):
+                 state=False, trtype="TCP", options=(), wrap=(), patience=1):
         self.address, self.guest, self.port, self.mask = address, guest, port, mask
-        self.options = list(options)
+        self.options, self.wrap, self.patience = list(options), list(wrap), patience
         self.nqn, self.state, self.trtype = nqn, state, trtype.lower()
         self.name = "weftd in the guest" if guest else "weftd beside the guest"
         self.pid = self.process = None
@@ -76,8 +77,8 @@ class WeftTarget:
                 f.write(text)
 
     def launch(self):
-        argv = [f"{programs()}/weftd", "-c", f"{self.dir}/config.json",
-                "-r", f"{self.dir}/sock", "-m", self.mask] + self.options
+        argv = self.wrap + [f"{programs()}/weftd", "-c", f"{self.dir}/config.json", "-r",
+                            f"{self.dir}/sock", "-m", self.mask] + self.options
         if self.state:
             argv += ["--state", f"{self.dir}/state.json"]
         if self.guest:
@@ -89,7 +90,7 @@ class WeftTarget:
 
     def start(self):
         self.launch()
-        end = time.monotonic() + (120 if self.guest else 30)
+        end = time.monotonic() + (120 if self.guest else 30) * self.patience
         while True:
             rc, out = self._ctl("nvmf_get_subsystems")
             if rc == 0 and any(s["nqn"] == self.nqn and s["listen_addresses"]
@@ -136,14 +137,14 @@ class WeftTarget:
         if self.guest:
             if self.pid is None:
                 return None
-            rc = self.guest.reap(self.pid, sig=int(sig))
+            rc = self.guest.reap(self.pid, sig=int(sig), timeout=30 * self.patience)
             self.pid = None
             return rc
         if self.process is None:
             return None
         self.process.send_signal(sig)
         try:
-            rc = self.process.wait(30)
+            rc = self.process.wait(30 * self.patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
