@@ -194,6 +194,7 @@ static void take_rej(struct rnic_id *id, const struct roce_cm *cm)
 	if (id->qp)
 		roce_qp_error(id->qp->qp);
 	id->state = CM_OVER;
+	id->has_mad = false;
 	cm_tell(id, RDMA_CM_EVENT_REJECTED, cm->rej.reason, &param);
 }
 

@@ -317,6 +317,7 @@ static void given_up(struct rnic_id *id)
 	if (id->qp)
 		roce_qp_error(id->qp->qp);
 	id->state = CM_OVER;
+	id->has_mad = false; /* nobody is told again that it is accepted */
 	cm_tell(id, RDMA_CM_EVENT_UNREACHABLE, -ETIMEDOUT, NULL);
 }
 
@@ -340,6 +341,7 @@ static void timer_fired(struct timer *timer, struct reactor *reactor)
 		return;
 	case CM_TIMEWAIT:
 		id->state = CM_OVER;
+		id->has_mad = false;
 		cm_tell(id, RDMA_CM_EVENT_TIMEWAIT_EXIT, 0, NULL);
 		return;
 	default:

@@ -341,15 +341,34 @@ static void say_narrow(const char *from, const char *to)
 	close(fd);
 }
 
-/* It ends no connection: nobody could send shorter packets, and anybody may say so. */
+static unsigned mtu_between(struct hw_rnic *rnic, const char *from, const char *to)
+{
+	struct roce_io *io = roce_soft_io(rnic);
+	struct net_addr src, dst;
+
+	g_assert_true(net_addr_parse(&src, from, "4420", NULL));
+	g_assert_true(net_addr_parse(&dst, to, "4420", NULL));
+	return io->ops->mtu(io, &src, &dst);
+}
+
+/*
+ * It ends no connection: nobody could send shorter packets, and anybody may say so. Only
+ * what is to be connected from now on may begin with shorter ones.
+ */
 static void test_narrow(void)
 {
 	struct conn c;
 	struct pair p;
 
 	conn_up(&c, &p);
+	g_assert_cmpuint(mtu_between(p.host.rnic, rnic_backend_addr(1), rnic_backend_addr(0)), ==,
+			 4096);
 	say_narrow(rnic_backend_addr(0), rnic_backend_addr(1));
 	say_narrow(rnic_backend_addr(1), rnic_backend_addr(0));
+	g_assert_cmpuint(mtu_between(p.host.rnic, rnic_backend_addr(1), rnic_backend_addr(0)), ==,
+			 512);
+	g_assert_cmpuint(mtu_between(p.host.rnic, rnic_backend_addr(1), "127.0.0.77"), ==, 4096);
+	g_assert_cmpuint(mtu_between(p.host.rnic, rnic_backend_foreign(), "127.0.0.77"), ==, 0);
 	memset(p.host.mem, 0x5a, 9000);
 	g_assert_cmpint(end_send(&c.host, IBV_WR_RDMA_WRITE, 1, 0, 9000, IOVA,
 				 CALL(&p.target, mr_rkey, p.target.mr)),

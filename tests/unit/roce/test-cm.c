@@ -380,6 +380,9 @@ static void test_more_time(void)
 		say(lab, &mra);
 	}
 	g_assert_cmphex(lab->events, ==, 1u << RDMA_CM_EVENT_UNREACHABLE);
+	/* What was given up is not offered once more. */
+	say_req(lab, 7, 0x100);
+	g_assert_cmpuint(lab->times, ==, 0);
 	lab->rnic->ops->qp_destroy(qp);
 	destroy(lab, 0);
 	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
