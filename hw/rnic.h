@@ -94,7 +94,7 @@ struct rnic_watcher {
 	 * It goes away, or has gone: every object on it ends with errors; destroy them
 	 * (each reactor its own, each CM id gets RDMA_CM_EVENT_DEVICE_REMOVAL), then
 	 * device_done(). No call for this device may be made after that. Work of a device
-	 * that was torn out may end without completions: whoever waits for them does so for a
+	 * that was torn out (IBV_EVENT_DEVICE_FATAL may come first) may end without completions: whoever waits for them does so for a
 	 * limited time, and then destroys the QP.
 	 */
 	void (*removing)(struct rnic_watcher *w, struct rnic_device *dev);

@@ -28,7 +28,7 @@ struct node_rnic {
 	struct hw_rnic *rnic;
 	struct world_rnic_params params;
 	struct task task; /* tells the device what has changed */
-	bool changed, removed, returned, failed_over;
+	bool changed, removed, torn, returned, failed_over;
 	bool cut; /* its machine has crashed */
 	uint64_t registrations, pinned; /* of memory: so many ever, bytes now */
 	uint64_t away_until;
@@ -105,7 +105,10 @@ static void tell_device(struct task *task)
 	r->changed = false;
 	if (r->removed) {
 		r->failed_over = false;
-		roce_soft_remove(r->rnic);
+		if (r->torn)
+			roce_soft_tear(r->rnic);
+		else
+			roce_soft_remove(r->rnic);
 		return;
 	}
 	if (r->returned)
@@ -132,12 +135,23 @@ void sim_rnic_changed(struct world_node *node)
 		tell_device(&r->task); /* nobody watches */
 }
 
-void world_rnic_remove(struct world_node *node)
+static void take_away(struct world_node *node, bool torn, const char *note)
 {
 	g_assert_nonnull(node->rnic);
 	node->rnic->removed = true;
-	world_note(node->world, "rnic.remove", node->index);
+	node->rnic->torn = torn;
+	world_note(node->world, note, node->index);
 	sim_rnic_changed(node);
+}
+
+void world_rnic_remove(struct world_node *node)
+{
+	take_away(node, false, "rnic.remove");
+}
+
+void world_rnic_tear(struct world_node *node)
+{
+	take_away(node, true, "rnic.tear");
 }
 
 void world_rnic_return(struct world_node *node)

@@ -61,6 +61,8 @@ void world_rnic_heal(struct world_node *node);
 void world_rnic_failover(struct world_node *node);
 /* Pulls it out. After a crash there is a new one. */
 void world_rnic_remove(struct world_node *node);
+/* The same, without a flush: none of its work ends any more. */
+void world_rnic_tear(struct world_node *node);
 /* Puts it back if it has been pulled out: it is there when its users have let go of it. */
 void world_rnic_return(struct world_node *node);
 

@@ -131,6 +131,11 @@ bool roce_device_port_active(const struct roce_device *dev)
 	return atomic_load(&dev->active);
 }
 
+void roce_device_set_torn(struct roce_device *dev, bool torn)
+{
+	atomic_store(&dev->torn, torn);
+}
+
 /* --- addresses ---------------------------------------------------------------------------- */
 
 static unsigned find_addr(const struct roce_device *dev, const struct net_addr *addr)

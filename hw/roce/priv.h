@@ -146,7 +146,7 @@ struct roce_device {
 	char *name;
 	struct roce_binding *binding;
 	struct roce_shard *shards; /* [params.nshards] */
-	_Atomic bool active;
+	_Atomic bool active, torn;
 	_Atomic unsigned mtu;
 	GMutex addr_lock; /* seldom taken: nothing on the way of a packet looks at them */
 	struct net_addr addrs[16];

@@ -127,8 +127,28 @@ int roce_qp_create(struct roce_shard *shard, struct roce_pd *pd, struct roce_qp_
 	return 0;
 }
 
+/* All that may be written still, is. */
+static void scribble(struct roce_qp *qp)
+{
+	struct roce_device *dev = qp->shard->dev;
+
+	for (uint32_t n = qp->req.head; n != qp->req.tail; n++) {
+		const struct roce_wqe *wqe = roce_wqe_at(qp, n);
+
+		if (wqe->opcode == IBV_WR_RDMA_READ)
+			roce_sge_scribble(dev, qp->pd, qp->qpn, wqe->sge, wqe->nsge);
+	}
+	/* Those of an SRQ are the SRQ's. */
+	while (!qp->srq && (qp->rsp.has_recv || roce_recv_take(qp))) {
+		roce_sge_scribble(dev, qp->pd, qp->qpn, qp->rsp.recv->sge, qp->rsp.recv->nsge);
+		qp->rsp.has_recv = false;
+	}
+}
+
 void roce_qp_destroy(struct roce_qp *qp)
 {
+	if (atomic_load(&qp->shard->dev->torn))
+		scribble(qp);
 	roce_qp_unregister(qp);
 	roce_event_cancel(qp->shard, &qp->event);
 	qp->send_cq->qps--;
@@ -273,6 +293,8 @@ static void flush_receives(struct roce_qp *qp)
 {
 	struct roce_responder *rsp = &qp->rsp;
 
+	if (atomic_load(&qp->shard->dev->torn))
+		return;
 	if (rsp->has_recv)
 		roce_recv_done(qp, &(struct ibv_wc){ .wr_id = rsp->recv->wr_id,
 						     .status = IBV_WC_WR_FLUSH_ERR,
@@ -290,6 +312,8 @@ static void flush_receives(struct roce_qp *qp)
 
 static void flush(struct roce_qp *qp)
 {
+	if (atomic_load(&qp->shard->dev->torn))
+		return;
 	while (qp->req.head != qp->req.tail)
 		roce_wqe_done(qp, IBV_WC_WR_FLUSH_ERR);
 	qp->req.next = qp->req.tail;
@@ -321,6 +345,8 @@ void roce_qp_fail(struct roce_qp *qp, uint32_t n, enum ibv_wc_status status)
 	if (qp->state == IBV_QPS_ERR)
 		return;
 	stop(qp);
+	if (atomic_load(&qp->shard->dev->torn))
+		return;
 	while (qp->req.head != n)
 		roce_wqe_done(qp, IBV_WC_WR_FLUSH_ERR);
 	roce_wqe_done(qp, status);

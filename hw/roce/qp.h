@@ -164,6 +164,12 @@ static inline struct roce_wqe *roce_wqe_at(const struct roce_qp *qp, uint32_t n)
 	return (struct roce_wqe *)(qp->req.wqes + (size_t)(n & qp->req.mask) * qp->req.stride);
 }
 
+/* --- sge.c -------------------------------------------------------------------------------- */
+
+/* Of a device that was torn out: nobody knows what is there now. */
+void roce_sge_scribble(struct roce_device *dev, const struct roce_pd *pd, uint32_t qpn,
+		       const struct ibv_sge *sge, uint32_t n);
+
 /* --- shard.c ------------------------------------------------------------------------------ */
 
 /* It may have something to send: it gets a turn in the next run. */

@@ -125,6 +125,12 @@ unsigned roce_device_mtu(const struct roce_device *dev);
 /* The link is there or not: while it is not nothing is sent, timers go on. */
 void roce_device_set_port(struct roce_device *dev, bool active);
 bool roce_device_port_active(const struct roce_device *dev);
+/*
+ * It has been torn out: until it is back no work ends, and a queue pair in error flushes none.
+ * What it might still write to local memory it writes when the queue pair or SRQ is destroyed:
+ * nobody may use that before.
+ */
+void roce_device_set_torn(struct roce_device *dev, bool torn);
 
 static inline unsigned roce_qpn_shard(uint32_t qpn, unsigned nshards)
 {

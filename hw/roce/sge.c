@@ -33,6 +33,21 @@ int roce_sge_pieces(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_
 	return len == 0 ? pieces : -EINVAL;
 }
 
+void roce_sge_scribble(struct roce_device *dev, const struct roce_pd *pd, uint32_t qpn,
+		       const struct ibv_sge *sge, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct roce_region *region = roce_region_find(dev, sge[i].lkey);
+		void *at = region && !region->window
+				   ? roce_region_at(region, pd, qpn, sge[i].addr, sge[i].length,
+						    IBV_ACCESS_LOCAL_WRITE)
+				   : NULL;
+
+		if (at)
+			memset(at, 0xa5, sge[i].length);
+	}
+}
+
 bool roce_sge_scatter(const struct roce_qp *qp, const struct ibv_sge *sge, uint32_t n, int access,
 		      uint32_t offset, const uint8_t *data, uint32_t len)
 {

@@ -236,12 +236,8 @@ static void tell_gids(struct task *task)
 		tell_watchers(soft, IBV_EVENT_GID_CHANGE, 1);
 }
 
-void roce_soft_remove(struct hw_rnic *rnic)
+static void leave(struct soft *soft)
 {
-	struct soft *soft = (struct soft *)rnic;
-
-	if (soft->gone)
-		return;
 	soft->gone = true;
 	roce_device_set_port(soft->dev, false);
 	for (unsigned i = 0; i < ROCE_MAX_SHARDS; i++)
@@ -254,11 +250,31 @@ void roce_soft_remove(struct hw_rnic *rnic)
 	}
 }
 
+void roce_soft_remove(struct hw_rnic *rnic)
+{
+	struct soft *soft = (struct soft *)rnic;
+
+	if (!soft->gone)
+		leave(soft);
+}
+
+void roce_soft_tear(struct hw_rnic *rnic)
+{
+	struct soft *soft = (struct soft *)rnic;
+
+	if (soft->gone)
+		return;
+	tell_watchers(soft, IBV_EVENT_DEVICE_FATAL, 0);
+	roce_device_set_torn(soft->dev, true);
+	leave(soft);
+}
+
 static void come_back(struct soft *soft)
 {
 	if (!soft->returning || soft->leavers > 0)
 		return;
 	soft->returning = soft->gone = false;
+	roce_device_set_torn(soft->dev, false);
 	roce_device_set_port(soft->dev, soft->link);
 	/* Later: who lets go of it just now is not through with that. */
 	for (struct rnic_watcher *w = soft->watchers; w; w = w->next)

@@ -74,5 +74,10 @@ void roce_soft_port(struct hw_rnic *rnic, bool active);
 void roce_soft_failover(struct hw_rnic *rnic);
 /* The device goes away (main reactor): removing follows; DEVICE_REMOVAL for every id. */
 void roce_soft_remove(struct hw_rnic *rnic);
+/*
+ * As roce_soft_remove(), of a device that was torn out: IBV_EVENT_DEVICE_FATAL comes first, and
+ * no work ends any more.
+ */
+void roce_soft_tear(struct hw_rnic *rnic);
 /* It comes back, once all who watched have let go of what they had of it: they hear of added. */
 void roce_soft_return(struct hw_rnic *rnic);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hw/roce/priv.h"
+#include "hw/roce/qp.h"
 
 /* --- rings ------------------------------------------------------------------------------- */
 
@@ -117,10 +117,21 @@ int roce_srq_create(struct roce_shard *shard, struct roce_pd *pd, struct ibv_srq
 	return 0;
 }
 
+static void scribble(struct roce_srq *srq)
+{
+	for (uint32_t n = srq->ring.head; n != srq->ring.tail; n++) {
+		const struct roce_recv *recv = recv_at(&srq->ring, n);
+
+		roce_sge_scribble(srq->shard->dev, srq->pd, 0, recv->sge, recv->nsge);
+	}
+}
+
 int roce_srq_destroy(struct roce_srq *srq)
 {
 	if (srq->qps > 0)
 		return -EBUSY;
+	if (atomic_load(&srq->shard->dev->torn))
+		scribble(srq);
 	roce_event_cancel(srq->shard, &srq->event);
 	atomic_fetch_sub(&srq->shard->dev->nsrqs, 1);
 	atomic_fetch_sub(&srq->pd->users, 1);

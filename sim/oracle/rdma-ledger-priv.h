@@ -14,8 +14,10 @@ struct oracle_rdma {
 	void (*told)(void *arg, const char *oracle, char *text);
 	void *arg;
 	bool drains;
-	GHashTable *qps;	/* by number: struct ledger_queues, the last that had it */
-	GHashTable *keys;	/* rkey -> struct ledger_key */
+	bool torn;	     /* the device has failed, and is not back: nobody waits for its work */
+	GHashTable *qps;     /* by number: struct ledger_queues, the last that had it */
+	GHashTable *keys;    /* rkey -> struct ledger_key */
+	GHashTable *regions; /* lkey -> struct ledger_region */
 	GHashTable *ids, *devs; /* of the RNIC -> of the users */
 	GPtrArray *books;	/* all struct ledger_queues */
 	GPtrArray *pools;	/* all struct ledger_queue of SRQs */
@@ -29,8 +31,11 @@ struct ledger_wr {
 	uint64_t room; /* bytes */
 	bool signaled;
 	uint32_t invalidates; /* a key that is dead when it has ended; 0: none */
-	unsigned nkeys;
-	uint32_t lkeys[LEDGER_SGES];
+	unsigned nsges;
+	struct ibv_sge sges[LEDGER_SGES];
+	bool sink;    /* the RNIC writes there */
+	bool watched; /* since the device has failed; what was there then is */
+	uint32_t was;
 };
 
 /* What was posted and has not ended, oldest first. */
@@ -57,6 +62,12 @@ struct ledger_key {
 	uint32_t qpn; /* of a window: the queue pair that it was bound on; 0: of any */
 };
 
+/* Memory of ours, by the key that work requests name it by. */
+struct ledger_region {
+	const uint8_t *base;
+	uint64_t iova, len;
+};
+
 void ledger_init(struct oracle_rdma *o);
 void ledger_fini(struct oracle_rdma *o);
 struct ledger_queues *ledger_open(struct oracle_rdma *o, uint32_t qpn);
@@ -73,6 +84,11 @@ void ledger_ended(struct oracle_rdma *o, const void *cq, const struct ibv_wc *wc
 /* A key to remote memory, or one that is no more. */
 void ledger_key(struct oracle_rdma *o, uint32_t rkey, const struct ledger_key *key);
 void ledger_key_gone(struct oracle_rdma *o, uint32_t rkey);
+void ledger_region(struct oracle_rdma *o, uint32_t lkey, const struct ledger_region *region);
+/* The device has failed, and may write where it was told to until that work's queue is closed. */
+void ledger_device_failed(struct oracle_rdma *o);
+/* The queue is about to be closed: until now nobody has used what it may write to. */
+void ledger_check_unused(struct oracle_rdma *o, const struct ledger_queue *q);
 /* Memory goes. */
 void ledger_lkey_gone(struct oracle_rdma *o, uint32_t lkey);
 

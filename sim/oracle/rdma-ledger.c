@@ -2,6 +2,7 @@
 /* The books: see rdma-ledger.h. */
 #include <string.h>
 
+#include "sim/oracle/crc.h"
 #include "sim/oracle/rdma-ledger-priv.h"
 
 static void G_GNUC_PRINTF(3, 4)
@@ -39,6 +40,7 @@ void ledger_init(struct oracle_rdma *o)
 {
 	o->qps = g_hash_table_new(NULL, NULL);
 	o->keys = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	o->regions = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	o->ids = g_hash_table_new(NULL, NULL);
 	o->devs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	o->books = g_ptr_array_new_with_free_func(queues_free);
@@ -51,6 +53,7 @@ void ledger_fini(struct oracle_rdma *o)
 {
 	g_hash_table_destroy(o->qps);
 	g_hash_table_destroy(o->keys);
+	g_hash_table_destroy(o->regions);
 	g_hash_table_destroy(o->ids);
 	g_hash_table_destroy(o->devs);
 	g_ptr_array_free(o->books, TRUE);
@@ -101,9 +104,64 @@ static guint waited_for(const struct ledger_queue *q)
 	for (guint i = 0; i < left_in(q); i++) {
 		const struct ledger_wr *w = wr_at(q, i);
 
-		n += w->signaled || w->nkeys > 0;
+		n += w->signaled || w->nsges > 0;
 	}
 	return n;
+}
+
+/* ---- a device that fails ------------------------------------------------------------------ */
+
+/* Of all bytes of its pieces, as they are now. */
+static uint32_t content(const struct oracle_rdma *o, const struct ledger_wr *w)
+{
+	uint32_t crc = 0;
+
+	for (unsigned i = 0; i < w->nsges; i++) {
+		const struct ibv_sge *sge = &w->sges[i];
+		const struct ledger_region *r =
+			g_hash_table_lookup(o->regions, GUINT_TO_POINTER(sge->lkey));
+
+		if (r && sge->addr >= r->iova && sge->addr - r->iova + sge->length <= r->len)
+			crc = oracle_crc32c(crc, r->base + (sge->addr - r->iova), sge->length);
+	}
+	return crc;
+}
+
+static void watch(const struct oracle_rdma *o, const struct ledger_queue *q)
+{
+	for (guint i = 0; !q->closed && i < left_in(q); i++) {
+		struct ledger_wr *w = wr_at(q, i);
+
+		w->watched = w->sink;
+		w->was = w->watched ? content(o, w) : 0;
+	}
+}
+
+void ledger_device_failed(struct oracle_rdma *o)
+{
+	o->torn = true;
+	for (guint i = 0; i < o->books->len; i++) {
+		const struct ledger_queues *q = o->books->pdata[i];
+
+		watch(o, &q->send);
+		watch(o, &q->recv);
+	}
+	for (guint i = 0; i < o->pools->len; i++)
+		watch(o, o->pools->pdata[i]);
+}
+
+/* The RNIC writes no more, and has not said what it has written. */
+void ledger_check_unused(struct oracle_rdma *o, const struct ledger_queue *q)
+{
+	unsigned n = 0;
+
+	for (guint i = 0; i < left_in(q); i++)
+		n += wr_at(q, i)->watched && content(o, wr_at(q, i)) != wr_at(q, i)->was;
+	if (n > 0)
+		violation(o, "M",
+			  "memory of %u READs or receives was used while an RNIC that was torn out "
+			  "might still write to it",
+			  n);
 }
 
 void ledger_cq_failed(struct oracle_rdma *o, const void *cq)
@@ -119,10 +177,12 @@ void ledger_close(struct oracle_rdma *o, struct ledger_queues *q)
 {
 	guint left = left_in(&q->send) + left_in(&q->recv), waited = waited_for(&q->send);
 
+	ledger_check_unused(o, &q->send);
+	ledger_check_unused(o, &q->recv);
 	/* What is in a CQ by now may still come out of it. */
 	q->send.closed = q->recv.closed = true;
 	o->counts.unfinished += left;
-	if (o->drains && !q->lost && waited + left_in(&q->recv) > 0)
+	if (o->drains && !o->torn && !q->lost && waited + left_in(&q->recv) > 0)
 		violation(o, "W",
 			  "queue pair %u is destroyed with %u sends and %u receives that "
 			  "have not ended",
@@ -135,8 +195,8 @@ static void note_sges(struct ledger_wr *w, const struct ibv_sge *sges, int n)
 {
 	for (int i = 0; i < n; i++) {
 		w->room += sges[i].length;
-		if (w->nkeys < LEDGER_SGES)
-			w->lkeys[w->nkeys++] = sges[i].lkey;
+		if (w->nsges < LEDGER_SGES)
+			w->sges[w->nsges++] = sges[i];
 	}
 }
 
@@ -155,7 +215,7 @@ void ledger_posted_send(struct oracle_rdma *o, struct ledger_queues *q,
 			const struct ibv_send_wr *wr, const struct ibv_send_wr *end)
 {
 	for (; wr != end; wr = wr->next) {
-		struct ledger_wr w = { .id = wr->wr_id };
+		struct ledger_wr w = { .id = wr->wr_id, .sink = wr->opcode == IBV_WR_RDMA_READ };
 
 		w.signaled = q->sig_all || (wr->send_flags & IBV_SEND_SIGNALED);
 		if (!(wr->send_flags & IBV_SEND_INLINE))
@@ -169,7 +229,7 @@ void ledger_posted_recv(struct oracle_rdma *o, struct ledger_queue *q, const str
 			const struct ibv_recv_wr *end)
 {
 	for (; wr != end; wr = wr->next) {
-		struct ledger_wr w = { .id = wr->wr_id, .signaled = true };
+		struct ledger_wr w = { .id = wr->wr_id, .signaled = true, .sink = true };
 
 		note_sges(&w, wr->sg_list, wr->num_sge);
 		g_array_append_val(q->wrs, w);
@@ -292,15 +352,25 @@ static unsigned names(const struct ledger_queue *q, uint32_t lkey)
 	for (guint i = 0; i < left_in(q); i++) {
 		const struct ledger_wr *w = wr_at(q, i);
 
-		for (unsigned j = 0; j < w->nkeys; j++)
-			n += w->lkeys[j] == lkey;
+		for (unsigned j = 0; j < w->nsges; j++)
+			n += w->sges[j].lkey == lkey;
 	}
 	return n;
+}
+
+void ledger_region(struct oracle_rdma *o, uint32_t lkey, const struct ledger_region *region)
+{
+	struct ledger_region *r = g_new(struct ledger_region, 1);
+
+	*r = *region;
+	g_hash_table_insert(o->regions, GUINT_TO_POINTER(lkey), r);
 }
 
 void ledger_lkey_gone(struct oracle_rdma *o, uint32_t lkey)
 {
 	unsigned n = 0;
+
+	g_hash_table_remove(o->regions, GUINT_TO_POINTER(lkey));
 
 	for (guint i = 0; i < o->books->len; i++) {
 		const struct ledger_queues *q = o->books->pdata[i];

@@ -6,10 +6,12 @@
  *   W  every work request that was taken ends in exactly one completion, in the order
  *      of its queue, out of the right completion queue, with no more bytes than there
  *      was place for; none ends that was not posted. Users who promise it
- *      (oracle_rdma_drains) destroy no queue pair before all of its requests have ended;
+ *      (oracle_rdma_drains) destroy no queue pair before all of its requests have ended
+ *      (but on a device that says IBV_EVENT_DEVICE_FATAL, until it is back);
  *      who has no connection left has posted all receives of an SRQ again (oracle_rdma_idle)
  *   M  memory is taken away from the RNIC under no work request that names it; what a
- *      peer may reach by a key, and when
+ *      peer may reach by a key, and when; nobody uses memory that an RNIC which was torn
+ *      out may still write to
  */
 #pragma once
 

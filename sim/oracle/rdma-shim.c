@@ -110,6 +110,7 @@ static void added(struct rnic_watcher *w, struct rnic_device *dev)
 {
 	struct shim_watcher *s = (struct shim_watcher *)w;
 
+	s->o->torn = false;
 	s->out->added(s->out, dev_out(s->o, dev));
 }
 
@@ -125,6 +126,8 @@ static void device_event(struct rnic_watcher *w, struct rnic_device *dev, enum i
 {
 	struct shim_watcher *s = (struct shim_watcher *)w;
 
+	if (type == IBV_EVENT_DEVICE_FATAL && !s->o->torn)
+		ledger_device_failed(s->o);
 	s->out->event(s->out, dev_out(s->o, dev), type, port);
 }
 
@@ -225,6 +228,7 @@ static int mr_reg(struct rnic_pd *rpd, void *addr, size_t len, uint64_t iova, in
 	mr = g_new(struct shim_mr, 1);
 	*mr = (struct shim_mr){ pd->o, in };
 	pd->o->counts.regions++;
+	ledger_region(pd->o, OPS(pd)->mr_lkey(in), &(struct ledger_region){ addr, iova, len });
 	ledger_key(pd->o, OPS(pd)->mr_rkey(in), &(struct ledger_key){ iova, len, access, pd, 0 });
 	*out = (struct rnic_mr *)mr;
 	return 0;
@@ -382,8 +386,10 @@ static int srq_create(struct rnic_ctx *rctx, struct rnic_pd *pd, struct ibv_srq_
 static int srq_destroy(struct rnic_srq *rsrq)
 {
 	struct shim_srq *srq = (struct shim_srq *)rsrq;
-	int rc = OPS(srq)->srq_destroy(srq->in);
+	int rc;
 
+	ledger_check_unused(srq->o, srq->queue);
+	rc = OPS(srq)->srq_destroy(srq->in);
 	if (rc < 0)
 		return rc;
 	srq->queue->closed = true;

@@ -18,6 +18,7 @@ static const char *const single[] = {
 	"rdma.flushed",
 	"rdma.near",
 	"rdma.far",
+	"rdma.unfinished",
 	"call.ok",
 	"call.error",
 	"host.events",

@@ -121,4 +121,11 @@ void draw_device_faults(struct draw *d)
 		odd_io(d);
 	if (draw_chance(&d->device, 25))
 		device_fault(d, SCN_F_RNIC_FAILOVER);
+	if (draw_chance(&d->device, 20)) {
+		struct scn_fault *f = device_fault(d, SCN_F_RNIC_TORN);
+
+		f->times = MIN(f->times, 3);
+		f->during = draw_log(&d->device, 1, 3000000) * WORLD_US;
+		f->every += f->during;
+	}
 }

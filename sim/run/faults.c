@@ -26,6 +26,7 @@ static bool disturbs(const struct scn_fault *f)
 	case SCN_F_PACKET:
 	case SCN_F_PORT:
 	case SCN_F_RNIC_GONE:
+	case SCN_F_RNIC_TORN:
 	case SCN_F_DRIFT:
 	case SCN_F_STARVE:
 	case SCN_F_POWER:
@@ -195,6 +196,7 @@ static void end(void *arg)
 		run_file_heal(run, f, rule->packet);
 		break;
 	case SCN_F_RNIC_GONE:
+	case SCN_F_RNIC_TORN:
 		if (f->during > 0)
 			world_rnic_return(run_node_find(run, f->node));
 		break;
@@ -289,6 +291,8 @@ static void act_rnic(const struct scn_fault *f, struct world_node *node)
 {
 	if (f->kind == SCN_F_RNIC_FAILOVER)
 		world_rnic_failover(node);
+	else if (f->kind == SCN_F_RNIC_TORN)
+		world_rnic_tear(node);
 	else
 		world_rnic_remove(node);
 }
@@ -357,6 +361,7 @@ static void act(struct run *run, const struct scn_fault *f, uint64_t until, stru
 		run_power_cut(run, run_target_find(run, f->node));
 		break;
 	case SCN_F_RNIC_GONE:
+	case SCN_F_RNIC_TORN:
 	case SCN_F_RNIC_FAILOVER:
 		act_rnic(f, node);
 		break;

@@ -273,7 +273,7 @@ void run_rdma_counts(struct run *run)
 {
 	struct run_rdma *r = run->rdma;
 	struct oracle_rc_counts c;
-	uint64_t posted = 0, flushed = 0;
+	uint64_t posted = 0, flushed = 0, unfinished = 0;
 
 	if (r == NULL)
 		return;
@@ -290,9 +290,11 @@ void run_rdma_counts(struct run *run)
 		oracle_rdma_counts(((struct ledger *)r->ledgers->pdata[i])->oracle, &books);
 		posted += books.posted;
 		flushed += books.flushed;
+		unfinished += books.unfinished;
 	}
 	set_count(run, "rdma.work", posted);
 	set_count(run, "rdma.flushed", flushed);
+	set_count(run, "rdma.unfinished", unfinished);
 }
 
 void run_rdma_idle(struct run *run)

@@ -295,12 +295,14 @@ static const struct {
 	[SCN_F_FILE_GONE] = { .node = true, .name = true },
 	[SCN_F_POWER] = { .node = true, .during = true },
 	[SCN_F_RNIC_GONE] = { .node = true },
+	[SCN_F_RNIC_TORN] = { .node = true },
 	[SCN_F_RNIC_FAILOVER] = { .node = true },
 };
 
 static bool is_of_rnic(const struct scn_fault *f)
 {
-	return f->kind == SCN_F_RNIC_GONE || f->kind == SCN_F_RNIC_FAILOVER;
+	return f->kind == SCN_F_RNIC_GONE || f->kind == SCN_F_RNIC_TORN ||
+	       f->kind == SCN_F_RNIC_FAILOVER;
 }
 
 static bool check_fault(const struct check *c, unsigned i, const struct scn_fault *f)

@@ -26,7 +26,7 @@ const char *const scn_fault_names[] = { "stall",      "partition",     "one_way"
 					"host_reset", "del_addr",      "packet",     "port",
 					"drift",      "starve",	       "hold",	     "file",
 					"file_hang",  "file_size",     "file_gone",  "power",
-					"rnic_gone",  "rnic_failover", NULL };
+					"rnic_gone",  "rnic_torn",  "rnic_failover", NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(scn_fault_names) == SCN_F_KINDS + 1);
 static const char *const expects[] = {
 	"no_host_error", "gap_below",	 "host_sees", "fault_taken", "ios",

@@ -183,6 +183,7 @@ enum scn_fault_kind {
 	SCN_F_FILE_GONE,  /* the device is taken away */
 	SCN_F_POWER,	  /* target has no power for `during`; then it is set up again */
 	SCN_F_RNIC_GONE,  /* the RNIC of node is pulled out for `during`; 0: for good */
+	SCN_F_RNIC_TORN,  /* ... and none of its work ends */
 	SCN_F_RNIC_FAILOVER, /* its interface, a bond, has another MAC address from now on */
 	SCN_F_KINDS
 };

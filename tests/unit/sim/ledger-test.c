@@ -156,6 +156,47 @@ static void memory_goes(struct book *b)
 	ledger_lkey_gone(b->o, 8);
 }
 
+/* A receive and a READ into memory of a device that fails; a SEND out of it. */
+static void torn(struct book *b, size_t used)
+{
+	uint8_t memory[400] = { 0 };
+	struct ibv_sge sge = { .addr = 1100, .length = 100, .lkey = 8 };
+	struct ibv_send_wr read = { .wr_id = 2, .opcode = IBV_WR_RDMA_READ, .num_sge = 1 };
+	struct ibv_send_wr send = { .wr_id = 3, .opcode = IBV_WR_SEND, .num_sge = 1 };
+	struct ibv_recv_wr recv = { .wr_id = 1, .sg_list = &sge, .num_sge = 1 };
+
+	ledger_region(b->o, 8, &(struct ledger_region){ memory, 1000, sizeof(memory) });
+	ledger_posted_recv(b->o, &b->q->recv, &recv, NULL);
+	sge.addr += 100;
+	read.sg_list = send.sg_list = &sge;
+	ledger_posted_send(b->o, b->q, &read, NULL);
+	sge.addr += 100;
+	ledger_posted_send(b->o, b->q, &send, NULL);
+	ledger_device_failed(b->o);
+	memory[used] = 1;
+	ledger_close(b->o, b->q);
+}
+
+static void torn_not_used(struct book *b)
+{
+	torn(b, 0);
+}
+
+static void torn_send_used(struct book *b)
+{
+	torn(b, 300);
+}
+
+static void torn_receive_used(struct book *b)
+{
+	torn(b, 199);
+}
+
+static void torn_read_used(struct book *b)
+{
+	torn(b, 200);
+}
+
 static const struct {
 	const char *name;
 	void (*act)(struct book *b);
@@ -178,6 +219,10 @@ static const struct {
 	{ "other-cq-failed", other_cq_failed,
 	  "W: queue pair 5 is destroyed with 0 sends and 1 receives" },
 	{ "memory-goes", memory_goes, "M: memory goes that 1 work requests" },
+	{ "torn-not-used", torn_not_used, NULL },
+	{ "torn-send-used", torn_send_used, NULL },
+	{ "torn-receive-used", torn_receive_used, "M: memory of 1 READs or receives was used" },
+	{ "torn-read-used", torn_read_used, "M: memory of 1 READs or receives was used" },
 };
 
 static void test_case(gconstpointer arg)
