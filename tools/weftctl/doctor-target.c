@@ -150,6 +150,32 @@ static void transports(struct doctor *d)
 	jv_doc_unref(doc);
 }
 
+/* As nvmf_get_stats has it of an RNIC whose place is known. */
+static void look_at_place(struct doctor *d, const struct jv *rnic)
+{
+	const struct jv *near = jv_member(rnic, "near");
+	guint64 node = live_number(rnic, "numa_id");
+	g_autofree char *path = NULL, *cpus = NULL, *fix = NULL;
+
+	if (!jv_member(rnic, "numa_id") || !near)
+		return;
+	if (near->first) {
+		doctor_say(d, FINDING_OK, "NUMA", NULL,
+			   "%s is at NUMA node %" G_GUINT64_FORMAT ", and reactors there serve it",
+			   live_text(rnic, "name"), node);
+		return;
+	}
+	path = g_strdup_printf("/sys/devices/system/node/node%" G_GUINT64_FORMAT "/cpulist", node);
+	cpus = doctor_read(path);
+	fix = g_strdup_printf("weftd -m [%s] has processors of that node (a poll_groups_mask of "
+			      "nvmf_set_config must not leave them out)",
+			      cpus && *cpus ? cpus : "...");
+	doctor_say(d, FINDING_WARNING, "NUMA", fix,
+		   "%s is at NUMA node %" G_GUINT64_FORMAT
+		   ", where no reactor is: its data goes between nodes",
+		   live_text(rnic, "name"), node);
+}
+
 /* RDMA without the device of software RoCE goes over RNICs, or over none that is left. */
 static void rnics(struct doctor *d)
 {
@@ -158,8 +184,10 @@ static void rnics(struct doctor *d)
 
 	d->verbs = doc != NULL;
 	for (const struct jv *v = list && list->type == JV_ARRAY ? list->first : NULL; v;
-	     v = v->next)
+	     v = v->next) {
 		d->verbs &= !g_str_has_prefix(live_text(v, "name"), "soft");
+		look_at_place(d, v);
+	}
 	jv_doc_unref(doc);
 }
 

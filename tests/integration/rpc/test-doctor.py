@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.dont_write_bytecode = True
@@ -34,10 +35,73 @@ def udp_port(address):
     return s
 
 
+class Moved:
+    """A socket behind which the target at path is, whose RDMA devices are at a NUMA node."""
+
+    def __init__(self, path, node, near):
+        self.target, self.node, self.near = path, node, near
+        self.path = path + ".moved"
+
+    def __enter__(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        os.chmod(self.path, 0o600)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        return self.path
+
+    def __exit__(self, *args):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+        os.unlink(self.path)
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, socket.socket(socket.AF_UNIX) as target:
+                target.connect(self.target)
+                asked = threading.Thread(target=self.carry, args=(client, target))
+                asked.start()
+                self.carry(target, client, self.move)
+                asked.join()
+
+    @staticmethod
+    def carry(source, sink, change=lambda answer: answer):
+        """Until the source ends, or there is nobody who would hear."""
+        text, decoder = "", json.JSONDecoder()
+        while data := source.recv(1 << 20):
+            text += data.decode()
+            try:
+                while text.strip():
+                    text = text.lstrip()
+                    answer, end = decoder.raw_decode(text)
+                    text = text[end:]
+                    sink.sendall(json.dumps(change(answer)).encode())
+            except ValueError:
+                continue
+        try:
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def move(self, answer):
+        result = answer.get("result")
+        for rnic in result.get("rdma_devices", []) if isinstance(result, dict) else []:
+            if self.node is not None:
+                rnic.update(numa_id=self.node, near=self.near)
+        return answer
+
+
 class Doctor(Serving):
-    def doctor(self, *args, prefix=()):
+    def doctor(self, *args, prefix=(), server=None):
         """The exit status, and the findings that are not right."""
-        r = subprocess.run([*prefix, BIN + "/weftctl", "-s", self.path, "doctor", "--json", *args],
+        r = subprocess.run([*prefix, BIN + "/weftctl", "-s", server or self.path, "doctor",
+                            "--json", *args],
                            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         self.assertEqual(r.stderr, "")
         said = json.loads(r.stdout)
@@ -142,6 +206,27 @@ class Doctor(Serving):
             tcp.listen()
             f = self.one(self.look(listener("127.0.0.77", port)), "listener")
             self.assertIn(f"port {port} of 127.0.0.77 is in use", f["text"])
+
+    def test_numa(self):
+        """The target's own answers, in which its device has been moved to a node."""
+        s = udp_port("127.0.0.78")
+        if not s:
+            self.skipTest("somebody on this machine has UDP port 4791")
+        s.close()
+        self.start("--rnic", "soft:127.0.0.78")
+        self.ctl("nvmf_create_transport", "-t", "rdma")
+        self.assertNotIn("numa_id", self.ctl("nvmf_get_stats"))
+        for node, near, fix in ((1023, [], "weftd -m [...]"), (None, [], None),
+                                (1023, ["nvmf_tgt_poll_group_000"], None),
+                                (0, [], "weftd -m [0")):
+            with Moved(self.path, node, near) as path:
+                found = [f for f in self.doctor(server=path) if f["what"] == "NUMA"]
+            self.assertEqual(len(found), 1 if fix else 0, (node, near, found))
+            if fix and (node or os.path.exists("/sys/devices/system/node/node0/cpulist")):
+                self.assertEqual(found[0]["status"], "warning")
+                self.assertIn(f"soft0 is at NUMA node {node}, where no reactor is",
+                              found[0]["text"])
+                self.assertIn(fix, found[0]["fix"])
 
     def test_rdma_buffers(self):
         """What the kernel allows a weftd without privileges."""
