@@ -75,6 +75,8 @@ static int attach(struct mem_watcher *w, const struct mem_chunk *chunk)
 	map->regions[at] = region;
 	memcpy(map->regions + at + 1, old->regions + at, (old->n - at) * sizeof(region));
 	replace_map(mem, map);
+	atomic_store(&mem->regions, map->n);
+	atomic_fetch_add(&mem->bytes, region.len);
 	return 0;
 }
 
@@ -94,6 +96,8 @@ static void detach(struct mem_watcher *w, const struct mem_chunk *chunk)
 	memcpy(map->regions, old->regions, at * sizeof(map->regions[0]));
 	memcpy(map->regions + at, old->regions + at + 1, (map->n - at) * sizeof(map->regions[0]));
 	replace_map(mem, map);
+	atomic_store(&mem->regions, map->n);
+	atomic_fetch_sub(&mem->bytes, chunk->len);
 	mem->hw->rnic->ops->mr_dereg(mr);
 }
 

@@ -34,6 +34,9 @@ struct rnic_mem {
 	_Atomic(struct rnic_map *) map;
 	struct rnic_map *retired; /* of whoever changes the map: one at a time (hw/mem.h) */
 	_Atomic(struct rnic_map *) held[CORE_MAX_REACTORS];
+	/* How many regions there are and their bytes, for whoever is curious: any thread. */
+	atomic_uint regions;
+	atomic_size_t bytes;
 };
 
 /* Registers all memory with these rights (IBV_ACCESS_*). 0 or a negative errno. Main reactor. */

@@ -380,6 +380,8 @@ struct nvmf_rnic_stats {
 		uint64_t value;
 	} counters[NVMF_RNIC_COUNTERS];
 	unsigned ncounters;
+	unsigned memory_regions;   /* that are registered with it */
+	uint64_t registered_bytes; /* of all of them */
 	int numa_node;	 /* that it is at; -1: not known */
 	unsigned nnear;	 /* reactors that serve it since they are there, too; 0: all do */
 	uint8_t near[CORE_MAX_REACTORS];

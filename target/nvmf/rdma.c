@@ -290,6 +290,8 @@ static void get_counters(const struct rdma_transport *rt, struct nvmf_group_stat
 			break;
 		out->nrnics++;
 		g_strlcpy(rnic->name, d->info.name, sizeof(rnic->name));
+		rnic->memory_regions = atomic_load(&d->mem.regions);
+		rnic->registered_bytes = atomic_load(&d->mem.bytes);
 		rnic->numa_node = d->info.numa_node;
 		rnic->nnear = d->nnear;
 		for (unsigned i = 0; i < d->nnear; i++)

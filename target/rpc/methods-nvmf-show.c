@@ -572,6 +572,8 @@ static JsonArray *rnics_json(const struct nvmf_group_stats *first)
 		add_place(o, rnic);
 		for (unsigned c = 0; c < rnic->ncounters; c++)
 			set_u(counters, rnic->counters[c].name, rnic->counters[c].value);
+		set_u(o, "memory_regions", rnic->memory_regions);
+		set_u(o, "registered_bytes", rnic->registered_bytes);
 		json_object_set_object_member(o, "counters", counters);
 		json_array_add_object_element(array, o);
 	}

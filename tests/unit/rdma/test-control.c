@@ -132,6 +132,27 @@ static void check_counters(const struct nvmf_group_stats *before,
 	}
 }
 
+/* All of the process's memory that devices may reach is registered; no less, no more. */
+static void check_memory(struct rx *rx, const struct nvmf_rnic_stats *rnic)
+{
+	struct hw_mem *mem = rx->target_hw->hw.mem;
+	struct mem_chunk *chunk;
+	struct nvmf_group_stats more;
+
+	g_assert_cmpuint(rnic->memory_regions, >=, 1);
+	g_assert_cmpuint(rnic->registered_bytes, ==, mem->ops->in_use(mem));
+	g_assert_cmpint(mem->ops->alloc(mem, 8192, &chunk), ==, 0);
+	nvmf_get_stats(rx->tgt, take_stats, &more);
+	rx_run(rx);
+	mem->ops->free(mem, chunk);
+	g_assert_cmpuint(more.rnics[0].memory_regions, ==, rnic->memory_regions + 1);
+	g_assert_cmpuint(more.rnics[0].registered_bytes, ==, rnic->registered_bytes + 8192);
+	nvmf_get_stats(rx->tgt, take_stats, &more);
+	rx_run(rx);
+	g_assert_cmpuint(more.rnics[0].memory_regions, ==, rnic->memory_regions);
+	g_assert_cmpuint(more.rnics[0].registered_bytes, ==, rnic->registered_bytes);
+}
+
 /* Chains and receives are counted as posted: few doorbells for many requests. */
 static void test_stats(gconstpointer no_batching)
 {
@@ -168,6 +189,7 @@ static void test_stats(gconstpointer no_batching)
 				 <, 8);
 	g_assert_cmpuint(d->total_recv_wrs - before.devices[0].total_recv_wrs, ==, 16);
 	check_counters(&before, &after);
+	check_memory(rx, &after.rnics[0]);
 	g_assert_cmpuint(d->pending_free_request, ==, 0);
 	g_assert_cmpuint(d->pending_rdma_read, ==, 0);
 	g_assert_cmpuint(d->polls, >, d->idle_polls);
