@@ -123,6 +123,7 @@ bool roce_qp_send(struct roce_qp *qp, struct roce_packet *packet, struct iovec *
 	};
 
 	packet->pkey = ROCE_PKEY_DEFAULT;
+	packet->migrated = true; /* as who has no alternate path */
 	packet->dest_qp = qp->dest_qpn;
 	return send_frame(qp->shard, &tx, &qp->flow, packet, payload, n, len);
 }
@@ -160,6 +161,7 @@ static bool send_mad(struct roce_shard *shard, struct roce_gsi_item *item)
 {
 	struct roce_packet packet = {
 		.opcode = ROCE_UD_SEND_ONLY,
+		.migrated = true,
 		.pkey = ROCE_PKEY_DEFAULT,
 		.dest_qp = ROCE_GSI_QPN,
 		.psn = shard->qps->gsi_psn++ & ROCE_PSN_MASK,

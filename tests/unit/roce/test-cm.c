@@ -415,6 +415,7 @@ static void test_mtu(void)
 static bool look(struct wire_end *end, const struct wire_packet *p, void *user)
 {
 	(void)end;
+	g_assert_true(p->bytes[1] & 0x40); /* no alternate path: migrated, always */
 	if (p->bytes[7] != ROCE_GSI_QPN)
 		((struct lab *)user)->tos = p->tos;
 	return true;
