@@ -415,6 +415,12 @@ static void received(struct rdma_poller *p, struct rdma_conn *c, const struct ib
 		nvmf_qpair_kill(&c->q);
 		return;
 	}
+	/* A WRITE with immediate data takes a receive, and leaves in it what was there. */
+	if (G_UNLIKELY(wc->opcode != IBV_WC_RECV)) {
+		rdma_rq_put(recv);
+		rdma_conn_broken(c, "it sent no capsule, but wrote to memory");
+		return;
+	}
 	p->stats.requests++;
 	recv->len = wc->byte_len;
 	rdma_capsule(c, recv);

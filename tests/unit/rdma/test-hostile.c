@@ -294,6 +294,82 @@ static void test_keys(void)
 	rx_free(rx);
 }
 
+/* --- other work requests than SEND ------------------------------------------------------------ */
+
+static void post_other(struct rx_queue *q, enum ibv_wr_opcode opcode, uint32_t len, uint64_t addr,
+		       uint32_t key)
+{
+	struct ibv_sge sge = { .addr = q->iova + RX_CAPSULE,
+			       .length = len,
+			       .lkey = q->rx->rnic->ops->mr_lkey(q->mr) };
+	struct ibv_send_wr wr = { .opcode = opcode,
+				  .sg_list = &sge,
+				  .num_sge = 1,
+				  .send_flags = IBV_SEND_SIGNALED },
+			   *bad;
+
+	if (opcode == IBV_WR_SEND_WITH_INV) {
+		wr.invalidate_rkey = key;
+	} else if (opcode == IBV_WR_SEND_WITH_IMM) {
+		wr.imm_data = key;
+	} else {
+		wr.wr.rdma.remote_addr = addr;
+		wr.wr.rdma.rkey = key;
+	}
+	g_assert_cmpint(q->rx->rnic->ops->post_send(q->qp, &wr, &bad), ==, 0);
+	rx_run(q->rx);
+}
+
+static uint32_t key_of(const struct rx *rx, const void *ptr, uint64_t *iova)
+{
+	struct rdma_dev *d = rdma_transport_of(rx->transport)->devs;
+	const struct rnic_region *r = rnic_mem_find(&d->mem, 0, ptr, 1);
+
+	*iova = r->iova;
+	return r->rkey;
+}
+
+/* A host that knows keys and addresses of the target's memory, and means ill. (READs by it were
+ * not agreed to.) */
+static void test_others(void)
+{
+	static const struct {
+		enum ibv_wr_opcode opcode;
+		uint32_t len;
+		bool key; /* the right one */
+	} others[] = {
+		{ IBV_WR_RDMA_WRITE, 64, true },	 { IBV_WR_RDMA_WRITE_WITH_IMM, 64, true },
+		{ IBV_WR_RDMA_WRITE_WITH_IMM, 0, true }, { IBV_WR_RDMA_WRITE_WITH_IMM, 0, false },
+		{ IBV_WR_SEND_WITH_INV, 64, true },	 { IBV_WR_SEND_WITH_INV, 64, false },
+	};
+	struct rx *rx = rx_new(NULL);
+	struct rx_queue *other, *q;
+	const struct rdma_poller *p;
+	struct nvme_cmd cmd;
+	uint64_t iova;
+	uint32_t key;
+
+	rx_open(rx, 0, 32);
+	other = one_more(rx, 1);
+	p = rdma_transport_of(rx->transport)->pollers[0];
+	key = key_of(rx, p->rq.recvs[0].cmd, &iova);
+	for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
+		g_test_message("work request %u", i);
+		q = one_more(rx, 2);
+		post_other(q, others[i].opcode, others[i].len, iova,
+			   others[i].key ? key : key ^ 0x100);
+		expect_end(q, other);
+	}
+	/* Immediate data is nobody's business: the capsule is as any. */
+	q = one_more(rx, 2);
+	cmd = rx_rw(rx, NVME_CMD_READ, 1, 0, 8, 0);
+	cmd.cid = 77;
+	memcpy(q->memory + RX_CAPSULE, &cmd, sizeof(cmd));
+	post_other(q, IBV_WR_SEND_WITH_IMM, sizeof(cmd), 0, 0x12345678);
+	g_assert_nonnull(rx_response(q, 77));
+	rx_free(rx);
+}
+
 /* --- time ------------------------------------------------------------------------------------- */
 
 /* Connected, but nothing is said: not for ever. */
@@ -430,6 +506,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rdma/hostile/capsules", test_capsules);
 	g_test_add_func("/rdma/hostile/overrun", test_overrun);
 	g_test_add_func("/rdma/hostile/keys", test_keys);
+	g_test_add_func("/rdma/hostile/others", test_others);
 	g_test_add_func("/rdma/hostile/silent", test_silent);
 	g_test_add_func("/rdma/hostile/early", test_early);
 	g_test_add_func("/rdma/hostile/never-established", test_never_established);
