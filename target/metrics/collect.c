@@ -343,6 +343,20 @@ static void tell(struct metrics_waiter *list, struct metrics *metrics)
 	}
 }
 
+static void add_rnics(struct metrics_source *source, struct metrics *m)
+{
+	struct nvmf_rnic_memory memory[NVMF_STATS_DEVICES];
+
+	m->nrnics = nvmf_get_rnic_memory(source->nvmf, memory, G_N_ELEMENTS(memory));
+	m->rnics = g_new0(struct metrics_rnic, m->nrnics);
+	for (unsigned i = 0; i < m->nrnics; i++)
+		m->rnics[i] = (struct metrics_rnic){
+			.device = g_string_chunk_insert(source->store->strings, memory[i].name),
+			.regions = memory[i].regions,
+			.registered = memory[i].bytes,
+		};
+}
+
 void metrics_finish(struct metrics_source *source)
 {
 	struct metrics *m = g_steal_pointer(&source->metrics);
@@ -351,6 +365,7 @@ void metrics_finish(struct metrics_source *source)
 	g_hash_table_unref(g_steal_pointer(&source->paths));
 	m->referrals = nvmf_discovery_referrals(source->nvmf)->len;
 	m->discovery_generation = nvmf_discovery_generation(source->nvmf);
+	add_rnics(source, m);
 	if (source->fill_rpc)
 		source->fill_rpc(source->rpc_arg, &m->rpc);
 	metrics_seal(m);

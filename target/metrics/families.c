@@ -23,6 +23,7 @@ static const char *const sizes[BUF_CLASSES] = { "4096", "16384", "65536", "13107
 #define CTRLR(member, unit) .section = METRICS_CTRLRS, ONE(struct metrics_ctrlr, member, unit)
 #define PATH(member) .section = METRICS_PATHS, ONE(struct metrics_path, member, 0)
 #define BDEV(member) .section = METRICS_BDEVS, ONE(struct metrics_bdev, member, 0)
+#define RNIC(member) .section = METRICS_RNICS, ONE(struct metrics_rnic, member, 0)
 #define OPS(section_)                                                                              \
 	.section = section_, .shape = METRICS_COUNTS,                                              \
 	MANY(struct nvmf_counts, ops[0], 8, "op", kinds)
@@ -164,5 +165,9 @@ const struct metrics_family metrics_families[] = {
 	{ HISTOGRAM("bdev_latency_seconds",
 		    "Latency of I/Os, once bdev_enable_histogram was called."),
 	  .section = METRICS_BDEVS, .shape = METRICS_BDEV_HIST, .unit = METRICS_NS, .nvalues = 1 },
+
+	{ GAUGE("rdma_registered_bytes", "Memory that is registered with an RNIC."),
+	  RNIC(registered) },
+	{ GAUGE("rdma_memory_regions", "In how many regions it is."), RNIC(regions) },
 	{ 0 },
 };

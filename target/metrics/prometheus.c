@@ -132,6 +132,8 @@ static unsigned section_count(const struct metrics *m, enum metrics_section sect
 		return m->npaths;
 	case METRICS_BDEVS:
 		return m->nbdevs;
+	case METRICS_RNICS:
+		return m->nrnics;
 	default:
 		return 1;
 	}
@@ -154,6 +156,8 @@ static const void *thing(const struct metrics *m, enum metrics_section section, 
 		return &m->paths[i];
 	case METRICS_BDEVS:
 		return &m->bdevs[i];
+	case METRICS_RNICS:
+		return &m->rnics[i];
 	default:
 		return m;
 	}
@@ -199,6 +203,9 @@ static void identify(GString *out, const struct metrics *m, enum metrics_section
 		break;
 	case METRICS_BDEVS:
 		label(out, "bdev", m->bdevs[i].name);
+		break;
+	case METRICS_RNICS:
+		label(out, "device", m->rnics[i].device);
 		break;
 	default:
 		break;

@@ -92,5 +92,6 @@ void metrics_unref(struct metrics *m)
 	g_string_chunk_free(s->strings);
 	g_free(s);
 	g_free(m->reactors);
+	g_free(m->rnics);
 	g_free(m);
 }

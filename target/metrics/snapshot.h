@@ -116,6 +116,12 @@ struct metrics_reactor {
 	struct buf_pool_stats pool;
 };
 
+struct metrics_rnic {
+	const char *device;
+	uint32_t regions;
+	uint64_t registered; /* bytes */
+};
+
 /* Filled in by the RPC side; all zero without one. */
 struct metrics_rpc {
 	uint32_t clients, calls; /* now */
@@ -128,7 +134,7 @@ struct metrics {
 	uint64_t time;	    /* ns, the target's clock, when collecting began */
 	uint64_t took_ns;   /* collecting */
 	uint64_t uptime_ns; /* since the target was made */
-	unsigned nsubsystems, nnamespaces, nlisteners, nctrlrs, npaths, nbdevs, nreactors;
+	unsigned nsubsystems, nnamespaces, nlisteners, nctrlrs, npaths, nbdevs, nreactors, nrnics;
 	struct metrics_subsystem *subsystems; /* in the order of their places */
 	struct metrics_ns *namespaces;	      /* by subsystem, nsid */
 	struct metrics_listener *listeners;   /* by subsystem, in the order added */
@@ -136,6 +142,7 @@ struct metrics {
 	struct metrics_path *paths;	      /* by their first controller */
 	struct metrics_bdev *bdevs;	      /* in the order made */
 	struct metrics_reactor *reactors;
+	struct metrics_rnic *rnics; /* in the order found */
 	uint64_t discovery_generation;
 	uint32_t referrals;
 	struct metrics_rpc rpc;

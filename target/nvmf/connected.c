@@ -145,3 +145,17 @@ void nvmf_get_stats(struct nvmf_tgt *tgt,
 	col->arg = arg;
 	core_broadcast(tgt->core, collect_each, collected, col);
 }
+
+unsigned nvmf_get_rnic_memory(struct nvmf_tgt *tgt, struct nvmf_rnic_memory *out, unsigned n)
+{
+	GPtrArray *transports = nvmf_transports(tgt);
+	unsigned got = 0;
+
+	for (guint i = 0; i < transports->len; i++) {
+		struct nvmf_transport *t = transports->pdata[i];
+
+		if (t->ops->rnic_memory != NULL)
+			got += t->ops->rnic_memory(t, out + got, n - got);
+	}
+	return got;
+}

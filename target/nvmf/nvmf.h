@@ -404,6 +404,16 @@ void nvmf_get_stats(struct nvmf_tgt *tgt,
 		    void (*done)(void *arg, const struct nvmf_group_stats *stats, unsigned n),
 		    void *arg);
 
+/* What is registered with an RNIC. */
+struct nvmf_rnic_memory {
+	char name[64];
+	uint32_t regions;
+	uint64_t bytes;
+};
+
+/* Of those in use: how many there are, n at most. Main reactor; at once, asks no device. */
+unsigned nvmf_get_rnic_memory(struct nvmf_tgt *tgt, struct nvmf_rnic_memory *out, unsigned n);
+
 /* --- what happens --------------------------------------------------------------------- */
 
 /* X(id, name of its notification) */

@@ -304,6 +304,18 @@ static void get_counters(const struct rdma_transport *rt, struct nvmf_group_stat
 	}
 }
 
+static unsigned rdma_get_memory(struct nvmf_transport *t, struct nvmf_rnic_memory *out, unsigned n)
+{
+	unsigned i = 0;
+
+	for (const struct rdma_dev *d = rdma_transport_of(t)->devs; d && i < n; d = d->next, i++) {
+		g_strlcpy(out[i].name, d->info.name, sizeof(out[i].name));
+		out[i].regions = atomic_load(&d->mem.regions);
+		out[i].bytes = atomic_load(&d->mem.bytes);
+	}
+	return i;
+}
+
 static void rdma_get_stats(struct nvmf_transport *t, struct reactor *r,
 			   struct nvmf_group_stats *out)
 {
@@ -386,6 +398,7 @@ const struct nvmf_transport_ops nvmf_rdma_ops = {
 	.create = rdma_create,
 	.stop = rdma_stop,
 	.stats = rdma_get_stats,
+	.rnic_memory = rdma_get_memory,
 	.listen = port_listen,
 	.unlisten = port_unlisten,
 	.complete = rdma_complete,

@@ -39,6 +39,8 @@ struct nvmf_transport_ops {
 	void (*stop)(struct nvmf_transport *t, void (*done)(void *arg), void *arg);
 	/* Adds a reactor's statistics, on it. Or NULL. */
 	void (*stats)(struct nvmf_transport *t, struct reactor *r, struct nvmf_group_stats *out);
+	/* As nvmf_get_rnic_memory(). NULL: it has no RNICs. */
+	unsigned (*rnic_memory)(struct nvmf_transport *t, struct nvmf_rnic_memory *out, unsigned n);
 	/* Starts / stops accepting. Main reactor. */
 	bool (*listen)(struct nvmf_port *port, GError **error);
 	void (*unlisten)(struct nvmf_port *port);

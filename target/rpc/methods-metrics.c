@@ -320,6 +320,17 @@ static JsonObject *bdev_json(const struct get *g, unsigned i)
 	return o;
 }
 
+static JsonObject *rnic_json(const struct get *g, unsigned i)
+{
+	const struct metrics_rnic *r = &g->metrics->rnics[i];
+	JsonObject *o = json_object_new();
+
+	json_object_set_string_member(o, "device", r->device);
+	set_u(o, "memory_regions", r->regions);
+	set_u(o, "registered_bytes", r->registered);
+	return o;
+}
+
 static const struct section {
 	const char *name;
 	size_t count; /* where struct metrics has it */
@@ -332,6 +343,7 @@ static const struct section {
 	{ "controllers", offsetof(struct metrics, nctrlrs), ctrlr_json },
 	{ "paths", offsetof(struct metrics, npaths), path_json },
 	{ "bdevs", offsetof(struct metrics, nbdevs), bdev_json },
+	{ "rnics", offsetof(struct metrics, nrnics), rnic_json },
 };
 
 /* --- metrics_get ----------------------------------------------------------------------------- */

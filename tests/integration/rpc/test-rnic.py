@@ -5,6 +5,7 @@ use, and those that come and go while it runs."""
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 sys.dont_write_bytecode = True
 from running import BIN, NQN, Running  # noqa: E402
@@ -140,6 +141,29 @@ class Addresses(Running):
 
     def test_chosen_gone_and_back(self):
         self.gone_and_back("--rnic", "soft:" + ONE)
+
+    def test_memory(self):
+        """What is registered: with a bdev more, that is the bdev's as a whole, too."""
+        self.serve()
+        self.listen(ONE)
+        port = self.get("metrics_start", "-s", "0")["trsvcid"]
+        seen = []
+        for _ in range(2):
+            [rnic] = self.get("metrics_get", "--sections", "rnics")["rnics"]
+            [stats] = self.get("nvmf_get_stats")["rdma_devices"]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as page:
+                text = page.read().decode()
+            self.assertEqual((rnic["device"], stats["name"]), ("soft0", "soft0"))
+            for name, metric in (("registered_bytes", "weft_rdma_registered_bytes"),
+                                 ("memory_regions", "weft_rdma_memory_regions")):
+                self.assertEqual(rnic[name], stats[name])
+                self.assertIn(f'{metric}{{device="soft0"}} {rnic[name]}\n', text)
+            seen.append(rnic)
+            if len(seen) == 1:
+                self.ctl("bdev_malloc_create", "16", "512", "-b", "More")
+        self.assertGreaterEqual(seen[0]["registered_bytes"], 8 << 20)
+        self.assertEqual(seen[1]["registered_bytes"] - seen[0]["registered_bytes"], 16 << 20)
+        self.assertEqual(seen[1]["memory_regions"] - seen[0]["memory_regions"], 1)
 
     def test_mtu(self):
         """Of connections made later; those that are there keep theirs."""
