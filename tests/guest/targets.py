@@ -215,6 +215,15 @@ def rnics(guest, links, interface="eth"):
                    timeout=120)
 
 
+def rxe_of_its_own(address):
+    """Commands that make rxe0, whose packets to itself go no further, with the address."""
+    return f"""modprobe -a dummy rdma_rxe rdma_ucm nvme-rdma
+ip link add dummy0 type dummy
+ip link set dummy0 mtu 4200 up
+ip addr add {address}/24 dev dummy0
+rdma link add rxe0 type rxe netdev dummy0"""
+
+
 def rdma_objects(guest, device="rxe0"):
     """What the guest's kernel has made on a device, by kind: but for memory regions, which
     weftd has for its pools and keeps as those grow; and the number of these."""
