@@ -4,29 +4,61 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sim/roce.h"
 #include "target/rpc/framing.h"
 #include "target/rpc/json.h"
 
-static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc,
-			const struct rpc_hooks *hooks)
+static struct rig *make_machine(uint64_t seed)
 {
 	struct rig *rig = g_new0(struct rig, 1);
-	struct target_options options = { .core = { .nreactors = nreactors, .trace_records = 64 },
-					  .rpc_path = RIG_SOCKET,
-					  .wait_for_rpc = wait_for_rpc };
+
+	rig->world = world_new(seed);
+	rig->node = world_node_new(rig->world, "node");
+	return rig;
+}
+
+static struct rig *make_target(struct rig *rig, const struct target_options *options)
+{
 	struct core_options client_options = { .nreactors = 1, .trace_records = 64 };
 	g_autoptr(GError) error = NULL;
 
-	if (hooks)
-		options.hooks = *hooks;
-	rig->world = world_new(seed);
-	rig->node = world_node_new(rig->world, "node");
-	rig->target = target_new(world_node_hw(rig->node), &options, &error);
+	rig->target = target_new(world_node_hw(rig->node), options, &error);
 	g_assert_no_error(error);
 	rig->clients = core_new(world_node_hw(rig->node), &client_options, &error);
 	g_assert_no_error(error);
 	g_assert_true(core_start(rig->clients, &error));
 	return rig;
+}
+
+static struct rig *make(uint64_t seed, unsigned nreactors, bool wait_for_rpc,
+			const struct rpc_hooks *hooks)
+{
+	struct target_options options = { .core = { .nreactors = nreactors, .trace_records = 64 },
+					  .rpc_path = RIG_SOCKET,
+					  .wait_for_rpc = wait_for_rpc };
+
+	if (hooks)
+		options.hooks = *hooks;
+	return make_target(make_machine(seed), &options);
+}
+
+struct rig *rig_new_numa(uint64_t seed, unsigned rnic_numa, bool waiting)
+{
+	static const int cpus[] = { 0, 1, 2, 3 };
+	const struct target_options options = {
+		.core = { .nreactors = G_N_ELEMENTS(cpus), .cpus = cpus, .trace_records = 64 },
+		.rpc_path = RIG_SOCKET,
+		.wait_for_rpc = waiting
+	};
+	struct rig *rig = make_machine(seed);
+	struct world_rnic_params rnic;
+
+	world_node_set_numa(rig->node, 2);
+	world_rnic_params_default(&rnic);
+	rnic.reactors = G_N_ELEMENTS(cpus) + 1; /* the clients' too */
+	rnic.numa = rnic_numa;
+	g_assert_nonnull(world_rnic_new(rig->node, &rnic, NULL));
+	return make_target(rig, &options);
 }
 
 struct rig *rig_new(uint64_t seed, unsigned nreactors)

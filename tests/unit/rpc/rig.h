@@ -35,6 +35,11 @@ struct rig *rig_new(uint64_t seed, unsigned nreactors);
 struct rig *rig_new_waiting(uint64_t seed, unsigned nreactors);
 /* The program around the target has these. */
 struct rig *rig_new_hooks(uint64_t seed, unsigned nreactors, const struct rpc_hooks *hooks);
+/*
+ * Four reactors on processors 0..3, two on each NUMA node, and an RNIC "world0"; its rnic_numa: as
+ * in struct world_rnic_params. waiting: in STARTUP.
+ */
+struct rig *rig_new_numa(uint64_t seed, unsigned rnic_numa, bool waiting);
 /* Ends the target with whatever is under way. */
 void rig_shutdown(struct rig *rig);
 /* Shutdown if need be; nothing may leak. */

@@ -297,6 +297,74 @@ static void test_keys_refused(void)
 	rig_free(rig);
 }
 
+/* --- RNICs at NUMA nodes --------------------------------------------------------------- */
+
+#define GROUP "nvmf_tgt_poll_group_00"
+
+static void test_numa(void)
+{
+	static const char *const places[] = {
+		NULL,
+		"\"numa_id\":0,\"near\":[\"" GROUP "0\",\"" GROUP "1\"],",
+		"\"numa_id\":1,\"near\":[\"" GROUP "2\",\"" GROUP "3\"],",
+		"\"numa_id\":2,\"near\":[],",
+	};
+
+	for (unsigned numa = 0; numa < G_N_ELEMENTS(places); numa++) {
+		struct rig *rig = rig_new_numa(7, numa, false);
+		g_autofree char *stats = NULL;
+
+		rig_good(rig, "nvmf_create_transport", "\"trtype\":\"RDMA\"");
+		stats = rig_call(rig, "nvmf_get_stats", "{}");
+		g_assert_nonnull(strstr(stats, "\"rdma_devices\":[{\"name\":\"world0\","));
+		g_assert_nonnull(strstr(stats, places[numa] ? places[numa] : "world0"));
+		g_assert_true(!strstr(stats, "numa_id") == !places[numa]);
+		rig_has(rig, "framework_get_reactors", "", "\"lcore\":1,\"numa_id\":0,");
+		rig_has(rig, "framework_get_reactors", "", "\"lcore\":2,\"numa_id\":1,");
+		rig_free(rig);
+	}
+}
+
+static void find_line(void *arg, uint64_t time, const char *line)
+{
+	const char **part = arg;
+
+	(void)time;
+	if (*part && strstr(line, *part))
+		*part = NULL;
+}
+
+/* Reactors that poll_groups_mask leaves out are not near; one that is not pinned is nowhere. */
+static void test_numa_homes(void)
+{
+	static const struct {
+		const char *mask, *place, *line;
+	} cases[] = {
+		{ "0x7", "\"near\":[\"" GROUP "2\"],", "node=1 reactors=\"2\"" },
+		{ "0x3", "\"near\":[],", "poll_groups_mask (nvmf_set_config) with reactor 2" },
+	};
+	struct rig *rig;
+
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *mask =
+			g_strdup_printf("\"poll_groups_mask\":\"%s\"", cases[i].mask);
+		const char *line = cases[i].line;
+
+		rig = rig_new_numa(8, 2, true);
+		rig_good(rig, "log_set_level", "\"level\":\"NOTICE\"");
+		rig_good(rig, "nvmf_set_config", mask);
+		rig_good(rig, "framework_start_init", "");
+		rig_good(rig, "nvmf_create_transport", "\"trtype\":\"RDMA\"");
+		rig_has(rig, "nvmf_get_stats", "", cases[i].place);
+		world_node_log(rig->node, find_line, &line);
+		g_assert_null(line);
+		rig_free(rig);
+	}
+	rig = rig_new(8, 2);
+	rig_has(rig, "framework_get_reactors", "", "\"lcore\":1,\"numa_id\":-1,");
+	rig_free(rig);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -304,6 +372,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/targets/settings-refused", test_settings_refused);
 	g_test_add_func("/targets/several", test_targets);
 	g_test_add_func("/targets/saved", test_targets_saved);
+	g_test_add_func("/targets/numa", test_numa);
+	g_test_add_func("/targets/numa-homes", test_numa_homes);
 	g_test_add_func("/targets/keys", test_keys);
 	g_test_add_func("/targets/keys-refused", test_keys_refused);
 	return g_test_run();
