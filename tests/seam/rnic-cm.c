@@ -466,6 +466,8 @@ static void test_destroy_inside(void)
 		gone(&c.host);
 	}
 	end_clear(&c.listener);
+	end_clear(&c.target);
+	end_clear(&c.host);
 	conn_listen(&c, &p, &p.target.addr);
 	/* an id, when it is resolved; established; disconnected */
 	c.host.hook = destroy_self;
