@@ -248,6 +248,11 @@ static void cq_error(struct rnic_cq *cq, void *user)
 
 	(void)cq;
 	mine->broken = true;
+	/* Of the shared receives nobody knows which have ended: all are given up. */
+	if (mine->p->rq.srq != NULL) {
+		mine->p->rq.broken = true;
+		end_connections(mine->p);
+	}
 	log_error(mine->p->reactor->core->log, "nvmf.rdma",
 		  "completion queue overflowed: its connections end", "device=%s",
 		  mine->p->dev->info.name);

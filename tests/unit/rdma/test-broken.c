@@ -414,6 +414,29 @@ static void test_write_imm(void)
 	free_rx(rx);
 }
 
+/* The ends of receives that a completion queue had no room for are never told: they are lost. */
+static void test_overruns(void)
+{
+	struct rx *rx = new_rx(0, 1);
+
+	for (unsigned i = 0; i < 80; i++) {
+		struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = rx_open(rx, 1, DEPTH);
+		struct nvme_cmd cmd = rx_rw(rx, NVME_CMD_READ, 1, 0, 8, 0);
+
+		g_test_message("overrun %u", i);
+		fake_hw_fail(rx->target_hw, "roce.cq.overrun", 1);
+		rx_post(io, &cmd, NULL, 0);
+		rx_time(rx, UINT64_C(3000000000));
+		g_assert_cmpuint(rx->target_hw->fault_hits, ==, 0);
+		g_assert_true(io->disconnected);
+		g_assert_cmpuint(rx_connections(rx), ==, 0);
+		rx_queue_free(admin);
+		rx_queue_free(io);
+	}
+	expect_new_life(rx);
+	free_rx(rx);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -424,6 +447,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rdma/broken/fused", test_fused);
 	g_test_add_func("/rdma/broken/lack", test_lack);
 	g_test_add_func("/rdma/broken/write-imm", test_write_imm);
+	g_test_add_func("/rdma/broken/overruns", test_overruns);
 	for (unsigned way = 0; way < WAYS; way++) {
 		g_autofree char *name = g_strdup_printf("/rdma/broken/each/%u", way);
 
