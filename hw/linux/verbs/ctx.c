@@ -141,7 +141,7 @@ int verbs_ctx_open(struct hw_rnic *rnic, struct reactor *reactor, struct rnic_ct
 	ctx->look = true;
 	ctx->objects = g_hash_table_new(g_int64_hash, g_int64_equal);
 	ctx->tell_last = &ctx->tell;
-	ctx->inotify.fd = -1;
+	ctx->nodes.source.fd = -1;
 	ctx->epoll = epoll_create1(EPOLL_CLOEXEC);
 	rc = open_cm(ctx);
 	if (rc == 0 && ctx->index == 0)

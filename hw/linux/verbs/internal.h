@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The parts of the module: module.c (operations, entry), ctx.c (what a reactor has, what it
- * waits for), scan.c (which devices there are), trouble.c (why there are none), device.c
- * (a device, its memory), async.c (events of libibverbs), cq.c, srq.c, qp.c, cm.c (ids),
- * cm-event.c.
+ * waits for), scan.c (which devices there are), nodes.c (their nodes), trouble.c (why there
+ * are none), device.c (a device, its memory), async.c (events of libibverbs), cq.c, srq.c,
+ * qp.c, cm.c (ids), cm-event.c.
  *
  * Events. Those of the CM come by a channel of each context and are acknowledged before
  * their callback is called; those of CQs by a channel of each context and device; those of
@@ -67,6 +67,16 @@ struct verbs_channel {
 	unsigned users;
 };
 
+/* The directory of the kernel's nodes (nodes.c). */
+struct verbs_nodes {
+	struct verbs_source source; /* first */
+	char *dir;
+	int wd, above; /* watches: of it, -1: there is none; of the one above it */
+	/* Some may be there that were not; a node has gone. */
+	void (*came)(struct verbs_nodes *n);
+	void (*went)(struct verbs_nodes *n, const char *node);
+};
+
 struct rnic_ctx {
 	struct verbs *verbs;
 	struct reactor *reactor;
@@ -83,7 +93,7 @@ struct rnic_ctx {
 	struct rnic_id *ids;
 	struct rnic_id *tell, **tell_last; /* with events that the kernel does not send */
 	/* Main reactor: devices that come. */
-	struct verbs_source inotify;
+	struct verbs_nodes nodes;
 	struct timer rescan;
 	unsigned rescans; /* still to come */
 };
@@ -207,6 +217,12 @@ void verbs_object_remove(struct verbs_object *object);
  */
 void verbs_post(struct verbs *verbs, unsigned index,
 		void (*fn)(struct rnic_ctx *ctx, void *arg, gint64 n), void *arg, gint64 n);
+
+/* --- nodes.c --- */
+
+/* came and went are set. dir need not be there. 0 or a negative errno. */
+int verbs_nodes_open(struct verbs_nodes *n, const char *dir);
+void verbs_nodes_close(struct verbs_nodes *n);
 
 /* --- scan.c: main reactor --- */
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "hw/linux/verbs/internal.h"
@@ -209,43 +208,39 @@ static void rescan(struct timer *timer, struct reactor *reactor)
 	}
 }
 
-static void inotify_ready(struct verbs_source *source)
+static struct rnic_ctx *ctx_of(struct verbs_nodes *n)
 {
-	struct rnic_ctx *ctx =
-		(struct rnic_ctx *)((char *)source - offsetof(struct rnic_ctx, inotify));
-	_Alignas(struct inotify_event) char buf[4096];
-	ssize_t n = read(source->fd, buf, sizeof(buf));
+	return (struct rnic_ctx *)((char *)n - offsetof(struct rnic_ctx, nodes));
+}
 
-	for (ssize_t at = 0; at < n;) {
-		const struct inotify_event *event = (const struct inotify_event *)(buf + at);
+static void nodes_came(struct verbs_nodes *n)
+{
+	ctx_of(n)->rescans = RESCANS;
+	rescan_soon(ctx_of(n));
+}
 
-		at += (ssize_t)sizeof(*event) + event->len;
-		if (event->len == 0 || !g_str_has_prefix(event->name, "uverbs"))
-			continue;
-		if (event->mask & IN_DELETE) {
-			node_gone(ctx->verbs, event->name);
-			continue;
-		}
-		ctx->rescans = RESCANS;
-		rescan_soon(ctx);
-	}
+static void node_went(struct verbs_nodes *n, const char *node)
+{
+	node_gone(ctx_of(n)->verbs, node);
 }
 
 void verbs_scan_start(struct rnic_ctx *ctx)
 {
+	int rc;
+
 	timer_init(&ctx->rescan, rescan);
-	ctx->inotify =
-		(struct verbs_source){ inotify_ready, inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
-	if (ctx->inotify.fd < 0 ||
-	    inotify_add_watch(ctx->inotify.fd, NODES, IN_CREATE | IN_DELETE) < 0 ||
-	    verbs_source_add(ctx, &ctx->inotify) < 0)
+	ctx->nodes.came = nodes_came;
+	ctx->nodes.went = node_went;
+	rc = verbs_nodes_open(&ctx->nodes, NODES);
+	if (rc == 0)
+		rc = verbs_source_add(ctx, &ctx->nodes.source);
+	if (rc < 0)
 		log_warn(ctx->verbs->log, "rnic", "devices that come later are not seen",
-			 "directory=" NODES " error=\"%s\"", g_strerror(errno));
+			 "directory=" NODES " error=\"%s\"", g_strerror(-rc));
 }
 
 void verbs_scan_stop(struct rnic_ctx *ctx)
 {
 	reactor_timer_cancel(ctx->reactor, &ctx->rescan);
-	if (ctx->inotify.fd >= 0)
-		close(ctx->inotify.fd);
+	verbs_nodes_close(&ctx->nodes);
 }

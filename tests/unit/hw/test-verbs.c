@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* RNICs by libibverbs: what does not need a device, or one poll function of a provider. */
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "hw/linux/verbs/internal.h"
 #include "tests/unit/core/fake-hw.h"
@@ -119,11 +123,123 @@ static void test_memlock(void)
 	fake_hw_free(fake);
 }
 
+/* --- nodes -------------------------------------------------------------------------------- */
+
+struct nodes {
+	struct verbs_nodes n; /* first */
+	char *above, *dir;
+	unsigned came;
+	GString *went;
+};
+
+static void node_came(struct verbs_nodes *n)
+{
+	((struct nodes *)n)->came++;
+}
+
+static void node_went(struct verbs_nodes *n, const char *node)
+{
+	g_string_append_printf(((struct nodes *)n)->went, "%s ", node);
+}
+
+/* Whether any may have come, and which went, since it was asked last. */
+static void told(struct nodes *t, bool came, const char *went)
+{
+	struct pollfd p = { .fd = t->n.source.fd, .events = POLLIN };
+
+	while (poll(&p, 1, 0) == 1)
+		t->n.source.ready(&t->n.source);
+	g_assert_cmpint(t->came > 0, ==, came);
+	g_assert_cmpstr(t->went->str, ==, went);
+	t->came = 0;
+	g_string_truncate(t->went, 0);
+}
+
+static void make_node(const struct nodes *t, const char *name)
+{
+	g_autofree char *path = g_build_filename(t->dir, name, NULL);
+
+	g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+}
+
+static void remove_node(const char *dir, const char *name)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+
+	g_assert_cmpint(unlink(path), ==, 0);
+}
+
+static void make_dir(const struct nodes *t)
+{
+	g_assert_cmpint(mkdir(t->dir, 0700), ==, 0);
+}
+
+static void test_nodes(void)
+{
+	struct nodes t = { .n = { .came = node_came, .went = node_went } };
+	g_autofree char *old = NULL;
+
+	t.above = g_dir_make_tmp("weft-nodes-XXXXXX", NULL);
+	t.dir = g_build_filename(t.above, "infiniband", NULL);
+	old = g_build_filename(t.above, "old", NULL);
+	t.went = g_string_new(NULL);
+	/* Not there yet; others of its neighborhood do not matter. */
+	g_assert_cmpint(verbs_nodes_open(&t.n, t.dir), ==, 0);
+	g_assert_cmpint(mkdir(old, 0700), ==, 0);
+	told(&t, false, "");
+	make_dir(&t);
+	told(&t, true, "");
+	make_node(&t, "rdma_cm");
+	told(&t, false, "");
+	make_node(&t, "uverbs0");
+	told(&t, true, "");
+	/* It goes with its last node, and is back before anybody has looked. */
+	remove_node(t.dir, "uverbs0");
+	remove_node(t.dir, "rdma_cm");
+	told(&t, false, "uverbs0 ");
+	g_assert_cmpint(rmdir(t.dir), ==, 0);
+	make_dir(&t);
+	make_node(&t, "uverbs1");
+	told(&t, true, "");
+	remove_node(t.dir, "uverbs1");
+	told(&t, false, "uverbs1 ");
+	/* It goes, and later it is back. */
+	g_assert_cmpint(rmdir(t.dir), ==, 0);
+	told(&t, false, "");
+	make_dir(&t);
+	told(&t, true, "");
+	make_node(&t, "uverbs2");
+	told(&t, true, "");
+	/* It is moved away, and replaced. */
+	g_assert_cmpint(rmdir(old), ==, 0);
+	g_assert_cmpint(rename(t.dir, old), ==, 0);
+	told(&t, false, "");
+	remove_node(old, "uverbs2");
+	told(&t, false, "");
+	make_dir(&t);
+	told(&t, true, "");
+	make_node(&t, "uverbs3");
+	told(&t, true, "");
+	remove_node(t.dir, "uverbs3");
+	told(&t, false, "uverbs3 ");
+	verbs_nodes_close(&t.n);
+	g_assert_cmpint(rmdir(t.dir), ==, 0);
+	/* Neither is there. */
+	g_assert_cmpint(rmdir(old), ==, 0);
+	g_assert_cmpint(rmdir(t.above), ==, 0);
+	g_assert_cmpint(verbs_nodes_open(&t.n, t.dir), ==, -ENOENT);
+	verbs_nodes_close(&t.n);
+	g_string_free(t.went, TRUE);
+	g_free(t.dir);
+	g_free(t.above);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/verbs/kept", test_kept);
 	g_test_add_func("/verbs/flags", test_flags);
+	g_test_add_func("/verbs/nodes", test_nodes);
 	g_test_add_func("/verbs/memlock", test_memlock);
 	return g_test_run();
 }
