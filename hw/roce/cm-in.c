@@ -181,6 +181,16 @@ static void take_rep(struct rnic_id *id, const struct roce_cm *cm)
 	cm_tell(id, RDMA_CM_EVENT_ESTABLISHED, 0, &param);
 }
 
+static void rejected(struct rnic_id *id, uint16_t reason, const struct rdma_conn_param *param)
+{
+	cm_stop_timer(id);
+	if (id->qp)
+		roce_qp_error(id->qp->qp);
+	id->state = CM_OVER;
+	id->has_mad = false;
+	cm_tell(id, RDMA_CM_EVENT_REJECTED, reason, param);
+}
+
 static void take_rej(struct rnic_id *id, const struct roce_cm *cm)
 {
 	struct rdma_conn_param param = {
@@ -188,14 +198,25 @@ static void take_rej(struct rnic_id *id, const struct roce_cm *cm)
 		.private_data_len = (uint8_t)cm->private_len,
 	};
 
-	if (id->state != CM_REQ_SENT && id->state != CM_REP_SENT)
-		return;
-	cm_stop_timer(id);
-	if (id->qp)
-		roce_qp_error(id->qp->qp);
-	id->state = CM_OVER;
-	id->has_mad = false;
-	cm_tell(id, RDMA_CM_EVENT_REJECTED, cm->rej.reason, &param);
+	if (id->state == CM_REQ_SENT || id->state == CM_REP_SENT)
+		rejected(id, cm->rej.reason, &param);
+}
+
+/* Who asked has given up before it heard of us, and so does not know our id. */
+static void gave_up(struct rnic_ctx *ctx, uint32_t local_id)
+{
+	struct rnic_id *id = cm_find(ctx, local_id);
+
+	if (id && (id->state == CM_REQ_RECEIVED || id->state == CM_REP_SENT))
+		rejected(id, ROCE_REJ_TIMEOUT, NULL);
+}
+
+static void take_timeout(struct soft *soft, const struct net_addr *from, const struct roce_cm *cm)
+{
+	struct cm_peer *peer = cm_peer_find(soft, from, cm->rej.local_id);
+
+	if (peer)
+		to_owner(soft, peer->local_id, gave_up);
 }
 
 /* Once for each time that it was asked: who needs more time for ever is not waited for. */
@@ -346,10 +367,14 @@ void cm_received(void *user, const struct net_addr *from, const struct net_addr 
 	case ROCE_CM_SIDR_REQ:
 		cm_answer_sidr(soft->ctxs[0], from, to, &cm);
 		return;
+	case ROCE_CM_REJ:
+		if (cm.rej.remote_id != 0 || cm.rej.reason != ROCE_REJ_TIMEOUT)
+			break;
+		take_timeout(soft, from, &cm);
+		return;
 	case ROCE_CM_REP:
 	case ROCE_CM_RTU:
 	case ROCE_CM_MRA:
-	case ROCE_CM_REJ:
 	case ROCE_CM_DREQ:
 	case ROCE_CM_DREP:
 		break;

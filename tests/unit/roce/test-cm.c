@@ -5,6 +5,7 @@
  * get, and what there is no service for. What two well-behaved ends do is in
  * tests/seam/rnic-cm.c.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "hw/roce/cm.h"
@@ -390,6 +391,42 @@ static void test_more_time(void)
 	lab_free(lab);
 }
 
+/* A stranger that gives up before it has heard of us, as Linux does: nothing waits for it. */
+static void test_gave_up(void)
+{
+	struct lab *lab = lab_new();
+	struct roce_cm rej = { 0 };
+	struct rnic_pd *pd;
+	struct rnic_cq *cq;
+	struct rnic_qp *qp;
+
+	say_req(lab, 7, 0x100);
+	accept_request(lab, 0, &pd, &cq, &qp);
+	expect(lab, ROCE_CM_REP);
+	say_req(lab, 8, 0x101);
+	roce_cm_head(&rej, ROCE_CM_REJ, TID);
+	rej.rej = (struct roce_cm_rej){ .local_id = 6,
+					.about = ROCE_CM_ABOUT_OTHER,
+					.reason = ROCE_REJ_TIMEOUT };
+	say(lab, &rej); /* somebody else */
+	g_assert_cmphex(lab->events, ==, 0);
+	rej.rej.local_id = 7;
+	say(lab, &rej);
+	g_assert_cmphex(lab->events, ==, 1u << RDMA_CM_EVENT_REJECTED);
+	g_assert_cmpint(lab->rnic->ops->qp_state(qp), ==, IBV_QPS_ERR);
+	lab->events = 0;
+	/* Nor is it accepted when it has gone. */
+	rej.rej.local_id = 8;
+	say(lab, &rej);
+	g_assert_cmphex(lab->events, ==, 1u << RDMA_CM_EVENT_REJECTED);
+	g_assert_cmpint(lab->rnic->ops->reject(request(lab, 1), NULL, 0), ==, -EINVAL);
+	lab->rnic->ops->qp_destroy(qp);
+	destroy(lab, 0);
+	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
+	g_assert_cmpint(lab->rnic->ops->pd_dealloc(pd), ==, 0);
+	lab_free(lab);
+}
+
 /* A way that is wider than the narrowest interface is used as wide as it is, and no wider. */
 static void test_mtu(void)
 {
@@ -591,6 +628,8 @@ static void chaos_say(struct chaos *c)
 		cm.mra.service_timeout = (uint8_t)pick(c, 32);
 	} else if (cm.mad.attribute == ROCE_CM_REJ) {
 		cm.rej.reason = (uint16_t)pick(c, 40);
+		if (pick(c, 4) == 0)
+			cm.rej = (struct roce_cm_rej){ .local_id = pick(c, 6), .reason = 4 };
 	}
 	g_assert_cmpint(roce_cm_encode(&cm, mad), ==, ROCE_CM_OK);
 	roce_gsi_send(roce_device_shard(roce_soft_device(lab->far), 0), &lab->wire->ends[1].addr,
@@ -654,6 +693,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/roce/cm/more-time", test_more_time);
 	g_test_add_func("/roce/cm/class", test_class);
 	g_test_add_func("/roce/cm/mtu", test_mtu);
+	g_test_add_func("/roce/cm/gave-up", test_gave_up);
 	for (unsigned i = 0; i < 20; i++) {
 		g_autofree char *name = g_strdup_printf("/roce/cm/chaos/%u", i);
 
