@@ -123,6 +123,49 @@ static void test_deaf_buffers(void)
 	rx_free(rx);
 }
 
+/* --- capsules that stop in the middle -------------------------------------------------------- */
+
+static unsigned stopped;
+
+/* RC SEND Last does not arrive. */
+static bool no_last(struct wire_end *end, const struct wire_packet *p, void *user)
+{
+	(void)end;
+	(void)user;
+	if (p->bytes[0] != 0x02)
+		return true;
+	stopped++;
+	return false;
+}
+
+/* The receive that half a capsule has taken comes back, more often than there are receives. */
+static void test_half_capsule(void)
+{
+	static const uint8_t data[4096];
+	struct rx *rx = small(false);
+	struct rx_queue *good;
+
+	rx_open(rx, 0, DEPTH);
+	good = rx_open(rx, 1, DEPTH);
+	stopped = 0;
+	for (unsigned i = 0; i < SRQ + 10; i++) {
+		struct rx_queue *q = rx_open(rx, 2, DEPTH);
+		struct nvme_cmd cmd = rx_rw(rx, NVME_CMD_WRITE, 1, 0, 8, 0);
+
+		cmd.sgl = (struct nvme_sgl){ .length = sizeof(data), .type = NVME_SGL_OFFSET };
+		rx->wire->ends[1].pass = no_last;
+		rx_post(q, &cmd, data, sizeof(data));
+		rx_run(rx);
+		rx_queue_free(q);
+		rx->wire->ends[1].pass = NULL;
+		rx_time(rx, UINT64_C(1500000000));
+		g_assert_cmpuint(rx_connections(rx), ==, 2);
+	}
+	g_assert_cmpuint(stopped, >=, SRQ + 10);
+	others_go_on(good);
+	rx_free(rx);
+}
+
 /* --- READs that stop in the middle ---------------------------------------------------------- */
 
 #define BLOCKS 64
@@ -207,6 +250,7 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/rdma/shared/deaf/srq", NULL, test_deaf);
 	g_test_add_data_func("/rdma/shared/deaf/no-srq", "", test_deaf);
 	g_test_add_func("/rdma/shared/deaf/buffers", test_deaf_buffers);
+	g_test_add_func("/rdma/shared/half-capsule", test_half_capsule);
 	for (unsigned i = 0; i < ENDS; i++) {
 		static const char *const names[ENDS] = { "disconnect", "destroy", "lost" };
 		g_autofree char *name = g_strdup_printf("/rdma/shared/half/%s", names[i]);
