@@ -16,6 +16,8 @@
 #define MIN_RATE UINT64_C(1250000)
 #define STEP_RATE UINT64_C(5000000)
 #define RECOVERY_STAGES 5
+/* Sent ahead of the rate: a reactor comes by that often at most, and not for each packet. */
+#define AHEAD_NS 20000
 
 bool roce_dcqcn_marked(struct roce_qp *qp, uint64_t now)
 {
@@ -53,7 +55,8 @@ void roce_dcqcn_sent(struct roce_qp *qp, uint32_t len, uint64_t now)
 
 	if (cc->rate == 0)
 		return;
-	cc->next_send = MAX(cc->next_send, now) + len * UINT64_C(1000000000) / cc->rate;
+	cc->busy_until = MAX(cc->busy_until, now) + len * UINT64_C(1000000000) / cc->rate;
+	cc->next_send = cc->busy_until > now + AHEAD_NS ? cc->busy_until - AHEAD_NS : 0;
 }
 
 static void speed_up(struct roce_qp *qp, uint64_t now)
@@ -66,7 +69,7 @@ static void speed_up(struct roce_qp *qp, uint64_t now)
 	cc->raise_at = now + RAISE_EVERY_NS;
 	if (cc->target < LINE_RATE || cc->rate < LINE_RATE - STEP_RATE)
 		return;
-	cc->rate = cc->next_send = 0;
+	cc->rate = cc->busy_until = cc->next_send = 0;
 	roce_qp_ready(qp); /* it may have waited for next_send */
 }
 

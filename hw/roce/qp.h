@@ -122,7 +122,8 @@ struct roce_dcqcn {
 	uint64_t alpha_at, raise_at;
 	uint64_t cnp_sent_at;
 	bool owe_cnp;
-	uint64_t next_send; /* nothing new before */
+	uint64_t busy_until; /* at that rate, with what has been sent */
+	uint64_t next_send;  /* nothing new before; 0: now */
 };
 
 struct roce_qp {
