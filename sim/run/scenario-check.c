@@ -60,19 +60,24 @@ static bool is_host(const struct scenario *s, const char *name)
 	return false;
 }
 
-static bool is_nic(const struct scenario *s, const char *name)
+/* How many RNICs beside their targets' first are called that. */
+static unsigned nics_called(const struct scenario *s, const char *name)
 {
 	const struct scn_target *t = s->targets.items;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->targets.n; i++) {
 		const struct scn_nic *nic = t[i].nics.items;
 
-		for (unsigned j = 0; j < t[i].nics.n; j++) {
-			if (!strcmp(nic[j].name, name))
-				return true;
-		}
+		for (unsigned j = 0; j < t[i].nics.n; j++)
+			n += strcmp(nic[j].name, name) == 0;
 	}
-	return false;
+	return n;
+}
+
+static bool is_nic(const struct scenario *s, const char *name)
+{
+	return nics_called(s, name) > 0;
 }
 
 static bool is_raw(const struct scenario *s, const char *name)
@@ -141,15 +146,9 @@ static bool nics_good(const struct check *c, unsigned i, const struct scn_target
 		if (nic[j].rnic == NULL)
 			return bad(c, "targets", i, "nics[%u].rnic is missing", j);
 		if (is_target(c->s, nic[j].name) || is_host(c->s, nic[j].name) ||
-		    is_raw(c->s, nic[j].name))
-			return bad(c, "targets", i, "nics[%u].name: \"%s\" is another node's", j,
-				   nic[j].name);
-		for (unsigned k = 0; k < j; k++) {
-			if (!strcmp(nic[k].name, nic[j].name))
-				return bad(c, "targets", i,
-					   "nics[%u].name: \"%s\" is another node's", j,
-					   nic[j].name);
-		}
+		    is_raw(c->s, nic[j].name) || nics_called(c->s, nic[j].name) > 1)
+			return bad(c, "targets", i, "nics[%u].name: \"%s\" is another node's, too",
+				   j, nic[j].name);
 		if (!addresses_good(c, i, &nic[j].addresses) ||
 		    !rnic_good(c, "targets", i, nic[j].rnic))
 			return false;
