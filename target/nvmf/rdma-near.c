@@ -14,12 +14,12 @@
 #define CPUS 1024
 
 /* As weftd -m has it: "8-11,24". Caller frees. */
-static char *cpus_of(const struct hw_env *env, int node)
+static char *cpus_of(struct hw_env *env, int node)
 {
 	GString *s = g_string_new(NULL);
 
 	for (int cpu = 0, first = -1; cpu <= CPUS; cpu++) {
-		bool is = cpu < CPUS && env->ops->cpu_node((struct hw_env *)env, cpu) == node;
+		bool is = cpu < CPUS && env->ops->cpu_node(env, cpu) == node;
 
 		if (is && first < 0)
 			first = cpu;
