@@ -492,9 +492,11 @@ static bool open_srq(struct rdma_poller *p)
 		.max_sge = MIN(2u, (uint32_t)d->info.attr.max_srq_sge),
 	};
 	struct rnic_srq *srq;
+	unsigned n;
 	int rc;
 
 	attr.max_wr = MIN(attr.max_wr, (uint32_t)d->info.attr.max_cqe / 2);
+	n = attr.max_wr; /* it may get more: twice as many of mlx5 */
 	if (o->no_srq || !rdma_dev_waits(d) || d->info.attr.max_srq == 0 || attr.max_wr == 0)
 		return true;
 	rc = rdma_ops(d)->srq_create(p->reactor->rnic, d->pd, &attr, &srq_cb, p, &srq);
@@ -507,7 +509,7 @@ static bool open_srq(struct rdma_poller *p)
 		return true;
 	}
 	p->rq.srq = srq;
-	if (rdma_rq_init(&p->rq, p, attr.max_wr, o->in_capsule_data_size, attr.max_sge) < 0) {
+	if (rdma_rq_init(&p->rq, p, n, o->in_capsule_data_size, attr.max_sge) < 0) {
 		p->rq.srq = srq; /* for free_poller() */
 		return false;
 	}

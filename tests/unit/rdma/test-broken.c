@@ -22,6 +22,7 @@ static struct broken {
 	const struct rnic_srq_cb *srq_cb;
 	struct rnic_srq *srq;
 	void *srq_user;
+	bool generous; /* shared queues hold more than was asked for, as of mlx5 */
 	bool as_write; /* the next receive was used up by a WRITE with immediate data */
 	struct rdma_transport *leave; /* its device is found to go away, as the next asks for it */
 	unsigned fail_in;	      /* that many calls which may fail; 0: none of them */
@@ -40,9 +41,11 @@ static bool fails_now(const char *what)
 static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_attr *attr,
 		      const struct rnic_srq_cb *cb, void *user, struct rnic_srq **out)
 {
-	int rc = fails_now("srq_create") ? -ENOMEM
-					 : b.real->srq_create(ctx, pd, attr, cb, user, out);
+	int rc;
 
+	if (b.generous)
+		attr->max_wr = 2 * attr->max_wr - 1;
+	rc = fails_now("srq_create") ? -ENOMEM : b.real->srq_create(ctx, pd, attr, cb, user, out);
 	if (rc == 0) {
 		b.srqs++;
 		b.srq_cb = cb;
@@ -437,6 +440,18 @@ static void test_overruns(void)
 	free_rx(rx);
 }
 
+/* What it gives beyond is not used: memory for it, and room in completion queues, was not meant. */
+static void test_generous(void)
+{
+	struct rx *rx = new_rx(0, 1);
+
+	b.generous = true;
+	rx_open(rx, 0, DEPTH);
+	g_assert_cmpuint(rdma_transport_of(rx->transport)->pollers[0]->rq.n, ==, 64);
+	use(rx_open(rx, 1, DEPTH));
+	free_rx(rx);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -448,6 +463,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/rdma/broken/lack", test_lack);
 	g_test_add_func("/rdma/broken/write-imm", test_write_imm);
 	g_test_add_func("/rdma/broken/overruns", test_overruns);
+	g_test_add_func("/rdma/broken/generous", test_generous);
 	for (unsigned way = 0; way < WAYS; way++) {
 		g_autofree char *name = g_strdup_printf("/rdma/broken/each/%u", way);
 
