@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "target/nvmf/rdma.h"
+#include "tests/unit/rdma/fails.h"
 #include "tests/unit/rdma/fixture.h"
 
 #define DEPTH 32
 
 static struct broken {
-	const struct hw_rnic_ops *real;
-	struct hw_rnic_ops ops;
+	struct hw_rnic_ops below; /* fails.h */
 	bool fail_receives;
 	unsigned srqs; /* that there are */
 	const struct rnic_srq_cb *srq_cb;
@@ -25,18 +25,7 @@ static struct broken {
 	bool generous; /* shared queues hold more than was asked for, as of mlx5 */
 	bool as_write; /* the next receive was used up by a WRITE with immediate data */
 	struct rdma_transport *leave; /* its device is found to go away, as the next asks for it */
-	unsigned fail_in;	      /* that many calls which may fail; 0: none of them */
-	const char *failed;	      /* the call that did */
-	const char *only;	      /* of these only */
 } b;
-
-static bool fails_now(const char *what)
-{
-	if (b.fail_in == 0 || (b.only != NULL && strcmp(b.only, what) != 0) || --b.fail_in > 0)
-		return false;
-	b.failed = what;
-	return true;
-}
 
 static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_attr *attr,
 		      const struct rnic_srq_cb *cb, void *user, struct rnic_srq **out)
@@ -45,7 +34,7 @@ static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_a
 
 	if (b.generous)
 		attr->max_wr = 2 * attr->max_wr - 1;
-	rc = fails_now("srq_create") ? -ENOMEM : b.real->srq_create(ctx, pd, attr, cb, user, out);
+	rc = b.below.srq_create(ctx, pd, attr, cb, user, out);
 	if (rc == 0) {
 		b.srqs++;
 		b.srq_cb = cb;
@@ -58,43 +47,24 @@ static int srq_create(struct rnic_ctx *ctx, struct rnic_pd *pd, struct ibv_srq_a
 static int srq_destroy(struct rnic_srq *srq)
 {
 	b.srqs--;
-	return b.real->srq_destroy(srq);
+	return b.below.srq_destroy(srq);
 }
 
 static int srq_post_recv(struct rnic_srq *srq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
 {
 	*bad = wr;
-	return b.fail_receives || fails_now("srq_post_recv") ? -ENOMEM
-							     : b.real->srq_post_recv(srq, wr, bad);
+	return b.fail_receives ? -ENOMEM : b.below.srq_post_recv(srq, wr, bad);
 }
 
 static int post_recv(struct rnic_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
 {
 	*bad = wr;
-	return b.fail_receives || fails_now("post_recv") ? -ENOMEM : b.real->post_recv(qp, wr, bad);
-}
-
-/* Of a chain the first is taken. */
-static int post_send(struct rnic_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad)
-{
-	struct ibv_send_wr *next = wr->next;
-	int rc;
-
-	if (!fails_now("post_send"))
-		return b.real->post_send(qp, wr, bad);
-	*bad = wr;
-	if (next == NULL)
-		return -ENOMEM;
-	wr->next = NULL;
-	rc = b.real->post_send(qp, wr, bad);
-	wr->next = next;
-	*bad = rc == 0 ? next : wr;
-	return -ENOMEM;
+	return b.fail_receives ? -ENOMEM : b.below.post_recv(qp, wr, bad);
 }
 
 static int cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
 {
-	int got = b.real->cq_poll(cq, n, wc);
+	int got = b.below.cq_poll(cq, n, wc);
 
 	for (int i = 0; i < got && b.as_write; i++) {
 		if (wc[i].status != IBV_WC_SUCCESS || wc[i].opcode != IBV_WC_RECV)
@@ -106,36 +76,13 @@ static int cq_poll(struct rnic_cq *cq, int n, struct ibv_wc *wc)
 	return got;
 }
 
-static int cq_create(struct rnic_ctx *ctx, struct rnic_device *dev, unsigned cqe,
-		     const struct rnic_cq_cb *cb, void *user, struct rnic_cq **out)
-{
-	return fails_now("cq_create") ? -ENOMEM : b.real->cq_create(ctx, dev, cqe, cb, user, out);
-}
-
-static int qp_create(struct rnic_id *id, struct rnic_pd *pd, struct rnic_qp_init *init,
-		     struct rnic_qp **out)
-{
-	return fails_now("qp_create") ? -EINVAL : b.real->qp_create(id, pd, init, out);
-}
-
-static int accept_id(struct rnic_id *id, const struct rdma_conn_param *param)
-{
-	return fails_now("accept") ? -EINVAL : b.real->accept(id, param);
-}
-
-static int mr_reg(struct rnic_pd *pd, void *addr, size_t len, uint64_t iova, int access,
-		  struct rnic_mr **out)
-{
-	return fails_now("mr_reg") ? -ENOMEM : b.real->mr_reg(pd, addr, len, iova, access, out);
-}
-
 static struct rnic_device *id_device(const struct rnic_id *id)
 {
 	struct rdma_transport *rt = g_steal_pointer(&b.leave);
 
 	if (rt != NULL)
 		rdma_dev_leave(rt->devs, false);
-	return b.real->id_device(id);
+	return b.below.id_device(id);
 }
 
 enum { NO_SRQ = 1, NO_BATCHING = 2, NO_INLINE = 4, WAYS = 8 };
@@ -153,19 +100,15 @@ static struct rx *new_rx(unsigned way, unsigned nreactors)
 	o.transport.max_srq_depth = 64;
 	o.transport.no_srq = way & NO_SRQ;
 	rx = rx_new(&o);
-	b = (struct broken){ .real = rx->target_rnic->ops, .ops = *rx->target_rnic->ops };
-	b.ops.srq_create = srq_create;
-	b.ops.srq_destroy = srq_destroy;
-	b.ops.srq_post_recv = srq_post_recv;
-	b.ops.post_recv = post_recv;
-	b.ops.post_send = post_send;
-	b.ops.cq_create = cq_create;
-	b.ops.cq_poll = cq_poll;
-	b.ops.qp_create = qp_create;
-	b.ops.accept = accept_id;
-	b.ops.mr_reg = mr_reg;
-	b.ops.id_device = id_device;
-	rx->target_rnic->ops = &b.ops;
+	fails_wrap(rx->target_rnic);
+	b = (struct broken){ .below = fails.ops };
+	fails.ops.srq_create = srq_create;
+	fails.ops.srq_destroy = srq_destroy;
+	fails.ops.srq_post_recv = srq_post_recv;
+	fails.ops.post_recv = post_recv;
+	fails.ops.cq_poll = cq_poll;
+	fails.ops.id_device = id_device;
+	rx->target_rnic->ops = &fails.ops;
 	return rx;
 }
 
@@ -305,10 +248,10 @@ static void test_lack(void)
 		struct rx *rx = new_rx(lacks[i].way, 1);
 
 		log_set_level(rx->core->log, LOG_WARN);
-		b.only = lacks[i].call;
-		b.fail_in = 1;
+		fails.only = lacks[i].call;
+		fails.in = 1;
 		expect_refused(rx);
-		g_assert_cmpstr(b.failed, ==, lacks[i].call);
+		g_assert_cmpstr(fails.failed, ==, lacks[i].call);
 		g_assert_true(was_said(rx, "reason=\"no resources: "));
 		g_assert_true(was_said(rx, lacks[i].text));
 		free_rx(rx);
@@ -323,7 +266,7 @@ static void live(struct rx *rx)
 	static const uint8_t data[4096];
 	struct rx_queue *admin = rx_open(rx, 0, DEPTH), *io = NULL;
 
-	if (admin->established && b.failed == NULL)
+	if (admin->established && fails.failed == NULL)
 		io = rx_open(rx, 1, DEPTH);
 	for (unsigned i = 0; io != NULL && io->established && i < 60 && !io->disconnected; i++) {
 		struct nvme_cmd cmd = rx_rw(rx, i % 3 ? NVME_CMD_READ : NVME_CMD_WRITE, 1, i, 8, 0);
@@ -352,16 +295,16 @@ static void test_each(gconstpointer arg)
 		struct rx *rx = new_rx(way, 1);
 
 		rx->lenient = true;
-		b.fail_in = ++n;
+		fails.in = ++n;
 		live(rx);
-		g_test_message("call %u: %s", n, b.failed != NULL ? b.failed : "none");
+		g_test_message("call %u: %s", n, fails.failed != NULL ? fails.failed : "none");
 		rx->lenient = false;
-		b.fail_in = 0;
+		fails.in = 0;
 		while (rx->queues->len > 0)
 			rx_queue_free(rx->queues->pdata[0]);
 		expect_new_life(rx);
 		free_rx(rx);
-	} while (b.failed != NULL);
+	} while (fails.failed != NULL);
 	g_assert_cmpuint(n, >, 20);
 }
 
@@ -379,12 +322,12 @@ static void test_fused(void)
 	rx_post(io, &cmd, NULL, 0);
 	rx_run(rx);
 	g_assert_null(rx_response(io, cmd.cid));
-	b.fail_in = 1;
+	fails.in = 1;
 	cmd = rx_rw(rx, NVME_CMD_WRITE, 1, 0, 8, 0);
 	fake_hw_fail(rx->target_hw, "buf.get", 100);
 	rx_post(io, &cmd, NULL, 0);
 	rx_run(rx);
-	g_assert_cmpstr(b.failed, ==, "post_send");
+	g_assert_cmpstr(fails.failed, ==, "post_send");
 	rx->target_hw->fault_hits = 0;
 	rx_time(rx, UINT64_C(3000000000));
 	g_assert_true(io->disconnected);
