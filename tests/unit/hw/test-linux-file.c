@@ -302,10 +302,11 @@ static void hang(struct bed *b, const char *mnt)
 	void *data = buffer();
 	struct test_file frozen, other, third;
 	int fd = open(mnt, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int nothing = 0; /* valgrind wants an argument that can be read */
 
 	g_assert_cmpint(open_file(b, &frozen, mnt, "f", STUCK * LEN), ==, 0);
 	g_assert_cmpint(open_file(b, &other, b->dir, "other", 1 << 20), ==, 0);
-	g_assert_cmpint(ioctl(fd, FIFREEZE, 0), ==, 0);
+	g_assert_cmpint(ioctl(fd, FIFREEZE, &nothing), ==, 0);
 	for (unsigned i = 0; i < STUCK; i++)
 		begin(&frozen, &stuck[i], i % 8 == 7 ? FILE_ZERO : FILE_WRITE, i * LEN,
 		      i % 8 == 7 ? NULL : data, LEN);
@@ -319,7 +320,7 @@ static void hang(struct bed *b, const char *mnt)
 	close_file(&third);
 	for (unsigned i = 0; i < STUCK; i++)
 		g_assert_cmpint(g_atomic_int_get(&stuck[i].done), ==, 0);
-	g_assert_cmpint(ioctl(fd, FITHAW, 0), ==, 0);
+	g_assert_cmpint(ioctl(fd, FITHAW, &nothing), ==, 0);
 	for (unsigned i = 0; i < STUCK; i++) {
 		wait_for(&stuck[i].done);
 		g_assert_cmpint(stuck[i].io.result, ==, 0);
