@@ -325,7 +325,7 @@ static struct scn_call *aim_taking(struct draw *d, const char *on)
 		c->every = every;
 		c->after = i == 0 ? after : back;
 	}
-	call(d, d->s->heal_at + 100 * WORLD_MS, t.give, t.params);
+	call(d, draw_listening_at(d), t.give, t.params);
 	return (struct scn_call *)d->s->timeline.items + d->s->timeline.n - 3;
 }
 

@@ -375,8 +375,7 @@ static void admin_listener(struct draw *d)
 	call(d, at, "nvmf_subsystem_remove_listener", params)->reply = SCN_ANY;
 	call(d, at + draw_log(rng, 1, 300) * WORLD_MS, "nvmf_subsystem_add_listener", params)
 		->reply = SCN_ANY;
-	call(d, d->s->heal_at + 100 * WORLD_MS, "nvmf_subsystem_add_listener", params)->reply =
-		SCN_ANY;
+	call(d, draw_listening_at(d), "nvmf_subsystem_add_listener", params)->reply = SCN_ANY;
 }
 
 static void admin_subsystem(struct draw *d)

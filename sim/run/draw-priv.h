@@ -36,6 +36,8 @@ uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi);
 
 /* Of nvmf_subsystem_add_listener and the like. */
 const char *draw_listener(struct draw *d, const char *nqn, const char *port);
+/* All faults have ended, and a device that was torn out is back: a listener can be added. */
+uint64_t draw_listening_at(const struct draw *d);
 /* Of nvmf_subsystem_add_host and the like. */
 const char *draw_host_params(struct draw *d, unsigned i);
 /*

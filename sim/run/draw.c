@@ -31,6 +31,12 @@ uint64_t draw_log(struct world_rng *rng, uint64_t lo, uint64_t hi)
 	return world_rng_range(rng, lo, MAX(lo, top));
 }
 
+/* Who had connections on it lets go of a device a second after it was torn out. */
+uint64_t draw_listening_at(const struct draw *d)
+{
+	return d->s->heal_at + (d->devices ? 2 * WORLD_SEC : 100 * WORLD_MS);
+}
+
 const char *draw_listener(struct draw *d, const char *nqn, const char *port)
 {
 	return scenario_printf(d->s,
