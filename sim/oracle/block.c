@@ -34,7 +34,6 @@ struct value {
 	bool certain;	/* it has been there: acknowledged, or seen */
 	bool durable;	/* and a loss of power cannot undo that */
 	uint64_t acked; /* 0: not yet */
-	bool forget;
 };
 
 struct cell {
@@ -124,18 +123,6 @@ static bool over(const struct cell *cell, const struct value *v, uint64_t begun)
 	return false;
 }
 
-/* The same, by what a loss of power cannot undo. */
-static bool over_for_good(const struct cell *cell, const struct value *v, uint64_t begun)
-{
-	for (unsigned i = 0; i < cell->values->len; i++) {
-		const struct value *u = &g_array_index(cell->values, struct value, i);
-
-		if (u != v && u->certain && u->durable && v->ended < u->last && u->ended < begun)
-			return true;
-	}
-	return false;
-}
-
 /* What a read that begins now finds, where that is certain; else NULL. */
 static const struct value *only_value(const struct cell *cell, uint64_t now)
 {
@@ -153,19 +140,32 @@ static const struct value *only_value(const struct cell *cell, uint64_t now)
 	return found;
 }
 
-/* Values that are over for all reads to come; marked first, since they decide over each other. */
+/*
+ * Drops values that are over (over()) for all reads to come; of a fragile cell, by what a loss of
+ * power cannot undo. There may be thousands where reads never pause.
+ */
 static void forget(struct oracle_block *o, struct cell *cell)
 {
+	uint64_t last[2] = { 0, 0 }; /* of the value that the others are over by, and of the next */
+	unsigned best = 0;
+
 	if (cell->reads > 0)
 		return;
 	for (unsigned i = 0; i < cell->values->len; i++) {
-		struct value *v = &g_array_index(cell->values, struct value, i);
+		const struct value *u = &g_array_index(cell->values, struct value, i);
 
-		v->forget = cell->fragile ? over_for_good(cell, v, o->now + 1)
-					  : over(cell, v, o->now + 1);
+		if (!u->certain || u->ended > o->now || (cell->fragile && !u->durable))
+			continue;
+		if (u->last > last[0]) {
+			last[1] = last[0];
+			last[0] = u->last;
+			best = i;
+		} else {
+			last[1] = MAX(last[1], u->last);
+		}
 	}
 	for (unsigned i = cell->values->len; i-- > 0;) {
-		if (g_array_index(cell->values, struct value, i).forget)
+		if (g_array_index(cell->values, struct value, i).ended < last[i == best])
 			g_array_remove_index(cell->values, i);
 	}
 }
@@ -457,9 +457,10 @@ static struct value *find_like(struct cell *cell, uint64_t begun, enum value_kin
 	for (unsigned i = 0; i < cell->values->len; i++) {
 		struct value *v = &g_array_index(cell->values, struct value, i);
 
-		if (v->kind != kind || over(cell, v, MAX(begun, v->begun)) ||
+		if (v->kind != kind ||
 		    (kind == VALUE_STAMP &&
-		     (v->stamp_id != stamp->id || v->stamp_lba != stamp->lba)))
+		     (v->stamp_id != stamp->id || v->stamp_lba != stamp->lba)) ||
+		    over(cell, v, MAX(begun, v->begun)))
 			continue;
 		++*n;
 		found = v;

@@ -330,6 +330,12 @@ void run_watch_hears(struct run *run)
 	}
 }
 
+/* A queue pair waits a second for the goodbye of its host. */
+static uint64_t close_of(const struct run_host *h)
+{
+	return h->s->trtype == HOST_RDMA ? WORLD_SEC : 0;
+}
+
 /* A vanished host's controllers must have gone after twice its keep-alive time. */
 static void check_vanished(struct run *run, uint64_t now)
 {
@@ -337,7 +343,8 @@ static void check_vanished(struct run *run, uint64_t now)
 		const struct run_host *h = run->hosts->pdata[i];
 
 		if (h->gone && h->s->kato > 0 && !h->target->down &&
-		    MAX(h->gone_at, run->calm_since) + 2 * kato_of(h) + KATO_SLACK < now &&
+		    MAX(h->gone_at, run->calm_since) + 2 * kato_of(h) + KATO_SLACK + close_of(h) <
+			    now &&
 		    run->disturbed == 0 && run_ctrlrs_of_host(h) > 0)
 			run_fail(run, RUN_LIVENESS, "T",
 				 "host %s has been gone for more than twice its keep-alive time, "
