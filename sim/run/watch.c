@@ -322,7 +322,9 @@ void run_watch_hears(struct run *run)
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 
-		bool hears = h->live && !h->gone && run_is_calm(run);
+		/* A host need not know that its connections went with an RNIC. */
+		bool known = h->s->trtype != HOST_RDMA || run_ctrlrs_of_host(h) > 0;
+		bool hears = h->live && !h->gone && known && run_is_calm(run);
 
 		if (h->view != NULL)
 			oracle_view_hears(h->view->oracle, h->index, hears, world_now(run->world));
