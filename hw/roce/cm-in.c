@@ -236,6 +236,8 @@ static void take_dreq(struct rnic_id *id, const struct roce_cm *cm)
 	if (id->qp && cm->ids.remote_qpn != roce_qp_num(id->qp->qp))
 		return;
 	id->tid = cm->mad.tid;
+	if (id->remote_id == 0) /* its REP was lost */
+		id->remote_id = cm->ids.local_id;
 	cm_send_ids(id, ROCE_CM_DREP);
 	cm_disconnected(id);
 }

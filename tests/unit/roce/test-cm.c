@@ -332,24 +332,87 @@ static void test_disconnected_early(void)
 	lab_free(lab);
 }
 
-/* With queues of its own, as a user would; the other end is told what it asked for. */
-static void accept_request(struct lab *lab, unsigned n, struct rnic_pd **pd, struct rnic_cq **cq,
-			   struct rnic_qp **qp)
+/* What a connection has of its own, as a user makes it. */
+struct queues {
+	struct rnic_pd *pd;
+	struct rnic_cq *cq;
+	struct rnic_qp *qp;
+};
+
+static void queues_make(struct lab *lab, struct rnic_id *id, struct queues *q)
 {
 	const struct hw_rnic_ops *ops = lab->rnic->ops;
-	struct rnic_id *id = request(lab, n);
 	struct rnic_device *dev = ops->id_device(id);
-	struct rdma_conn_param param = { .responder_resources = 4, .initiator_depth = 4 };
 	struct rnic_qp_init init = {
 		.cap = { .max_send_wr = 4, .max_recv_wr = 4, .max_send_sge = 1, .max_recv_sge = 1 }
 	};
 
-	g_assert_cmpint(ops->pd_alloc(dev, pd), ==, 0);
-	g_assert_cmpint(ops->cq_create(lab->ctx[0], dev, 16, NULL, NULL, cq), ==, 0);
-	init.send_cq = init.recv_cq = *cq;
-	g_assert_cmpint(ops->qp_create(id, *pd, &init, qp), ==, 0);
-	g_assert_cmpint(ops->accept(id, &param), ==, 0);
+	g_assert_cmpint(ops->pd_alloc(dev, &q->pd), ==, 0);
+	g_assert_cmpint(ops->cq_create(lab->ctx[0], dev, 16, NULL, NULL, &q->cq), ==, 0);
+	init.send_cq = init.recv_cq = q->cq;
+	g_assert_cmpint(ops->qp_create(id, q->pd, &init, &q->qp), ==, 0);
+}
+
+static void queues_free(struct lab *lab, struct rnic_id *id, const struct queues *q)
+{
+	lab->rnic->ops->qp_destroy(q->qp);
+	lab->rnic->ops->id_destroy(id);
 	run(lab);
+	g_assert_cmpint(lab->rnic->ops->cq_destroy(q->cq), ==, 0);
+	g_assert_cmpint(lab->rnic->ops->pd_dealloc(q->pd), ==, 0);
+}
+
+/* The first request is accepted; the other end is told what it asked for. */
+static void accept_first(struct lab *lab, struct queues *q)
+{
+	struct rdma_conn_param param = { .responder_resources = 4, .initiator_depth = 4 };
+
+	say_req(lab, 7, 0x100);
+	queues_make(lab, request(lab, 0), q);
+	g_assert_cmpint(lab->rnic->ops->accept(request(lab, 0), &param), ==, 0);
+	run(lab);
+	expect(lab, ROCE_CM_REP);
+}
+
+static void free_first(struct lab *lab, const struct queues *q)
+{
+	queues_free(lab, request(lab, 0), q);
+	lab->requests->pdata[0] = NULL;
+	lab_free(lab);
+}
+
+/*
+ * The answer to our request was lost, so we know the peer's id only by the goodbye: that is
+ * whom the answer is for, or it would be said again and again.
+ */
+static void test_disconnected_unanswered(void)
+{
+	struct lab *lab = lab_new();
+	struct rdma_conn_param param = { .retry_count = 7 };
+	struct net_addr to = lab->wire->ends[1].addr;
+	struct roce_cm dreq = { 0 };
+	struct rnic_id *id;
+	struct queues q;
+
+	to.port = PORT;
+	g_assert_cmpint(lab->rnic->ops->id_resolve(lab->ctx[0], &to, NULL, 1000, &id_cb, lab, &id),
+			==, 0);
+	run(lab);
+	queues_make(lab, id, &q);
+	g_assert_cmpint(lab->rnic->ops->connect(id, &param), ==, 0);
+	run(lab);
+	g_assert_cmphex(lab->said.mad.attribute, ==, ROCE_CM_REQ);
+	roce_cm_head(&dreq, ROCE_CM_DREQ, TID);
+	dreq.ids = (struct roce_cm_ids){ .local_id = 7,
+					 .remote_id = id->local_id,
+					 .remote_qpn = lab->rnic->ops->qp_num(q.qp) };
+	say(lab, &dreq);
+	expect(lab, ROCE_CM_DREP);
+	g_assert_cmphex(lab->said.ids.local_id, ==, id->local_id);
+	g_assert_cmphex(lab->said.ids.remote_id, ==, 7);
+	g_assert_true(lab->events & 1u << RDMA_CM_EVENT_DISCONNECTED);
+	queues_free(lab, id, &q);
+	lab_free(lab);
 }
 
 /*
@@ -360,13 +423,9 @@ static void test_more_time(void)
 {
 	struct lab *lab = lab_new();
 	struct roce_cm mra = { 0 };
-	struct rnic_pd *pd;
-	struct rnic_cq *cq;
-	struct rnic_qp *qp;
+	struct queues q;
 
-	say_req(lab, 7, 0x100);
-	accept_request(lab, 0, &pd, &cq, &qp);
-	expect(lab, ROCE_CM_REP);
+	accept_first(lab, &q);
 	roce_cm_head(&mra, ROCE_CM_MRA, TID);
 	mra.mra = (struct roce_cm_mra){ .local_id = 7,
 					.remote_id = request(lab, 0)->local_id,
@@ -384,11 +443,7 @@ static void test_more_time(void)
 	/* What was given up is not offered once more. */
 	say_req(lab, 7, 0x100);
 	g_assert_cmpuint(lab->times, ==, 0);
-	lab->rnic->ops->qp_destroy(qp);
-	destroy(lab, 0);
-	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
-	g_assert_cmpint(lab->rnic->ops->pd_dealloc(pd), ==, 0);
-	lab_free(lab);
+	free_first(lab, &q);
 }
 
 /* A stranger that gives up before it has heard of us, as Linux does: nothing waits for it. */
@@ -396,13 +451,9 @@ static void test_gave_up(void)
 {
 	struct lab *lab = lab_new();
 	struct roce_cm rej = { 0 };
-	struct rnic_pd *pd;
-	struct rnic_cq *cq;
-	struct rnic_qp *qp;
+	struct queues q;
 
-	say_req(lab, 7, 0x100);
-	accept_request(lab, 0, &pd, &cq, &qp);
-	expect(lab, ROCE_CM_REP);
+	accept_first(lab, &q);
 	say_req(lab, 8, 0x101);
 	roce_cm_head(&rej, ROCE_CM_REJ, TID);
 	rej.rej = (struct roce_cm_rej){ .local_id = 6,
@@ -413,18 +464,14 @@ static void test_gave_up(void)
 	rej.rej.local_id = 7;
 	say(lab, &rej);
 	g_assert_cmphex(lab->events, ==, 1u << RDMA_CM_EVENT_REJECTED);
-	g_assert_cmpint(lab->rnic->ops->qp_state(qp), ==, IBV_QPS_ERR);
+	g_assert_cmpint(lab->rnic->ops->qp_state(q.qp), ==, IBV_QPS_ERR);
 	lab->events = 0;
 	/* Nor is it accepted when it has gone. */
 	rej.rej.local_id = 8;
 	say(lab, &rej);
 	g_assert_cmphex(lab->events, ==, 1u << RDMA_CM_EVENT_REJECTED);
 	g_assert_cmpint(lab->rnic->ops->reject(request(lab, 1), NULL, 0), ==, -EINVAL);
-	lab->rnic->ops->qp_destroy(qp);
-	destroy(lab, 0);
-	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
-	g_assert_cmpint(lab->rnic->ops->pd_dealloc(pd), ==, 0);
-	lab_free(lab);
+	free_first(lab, &q);
 }
 
 /* A way that is wider than the narrowest interface is used as wide as it is, and no wider. */
@@ -464,23 +511,16 @@ static void test_class(void)
 {
 	struct lab *lab = lab_new();
 	struct ibv_send_wr wr = { .opcode = IBV_WR_SEND }, *bad;
-	struct rnic_pd *pd;
-	struct rnic_cq *cq;
-	struct rnic_qp *qp;
+	struct queues q;
 
 	lab->wire->ends[0].pass = look;
 	lab->wire->ends[0].user = lab;
 	lab->class = 26 << 2 | 2;
-	say_req(lab, 7, 0x100);
-	accept_request(lab, 0, &pd, &cq, &qp);
-	g_assert_cmpint(lab->rnic->ops->post_send(qp, &wr, &bad), ==, 0);
+	accept_first(lab, &q);
+	g_assert_cmpint(lab->rnic->ops->post_send(q.qp, &wr, &bad), ==, 0);
 	run(lab);
 	g_assert_cmphex(lab->tos, ==, 26 << 2);
-	lab->rnic->ops->qp_destroy(qp);
-	destroy(lab, 0);
-	g_assert_cmpint(lab->rnic->ops->cq_destroy(cq), ==, 0);
-	g_assert_cmpint(lab->rnic->ops->pd_dealloc(pd), ==, 0);
-	lab_free(lab);
+	free_first(lab, &q);
 }
 
 /* --- whatever comes --------------------------------------------------------------------------
@@ -690,6 +730,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/roce/cm/disconnected-early", test_disconnected_early);
+	g_test_add_func("/roce/cm/disconnected-unanswered", test_disconnected_unanswered);
 	g_test_add_func("/roce/cm/more-time", test_more_time);
 	g_test_add_func("/roce/cm/class", test_class);
 	g_test_add_func("/roce/cm/mtu", test_mtu);
