@@ -223,7 +223,7 @@ bool run_hosts_settled(struct run *run)
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 
-		if (h->wanted && !h->s->never && !h->live)
+		if (h->wanted && !h->s->never && (!h->live || run_host_is_left(h)))
 			return false;
 		if (h->leaving)
 			return false;

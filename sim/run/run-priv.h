@@ -351,6 +351,11 @@ void run_watch_record(struct run *run, const struct world_record *rec);
 unsigned run_ctrlrs_of(struct run *run, const char *hostnqn);
 /* Of that host alone, though others may have its NQN. */
 unsigned run_ctrlrs_of_host(const struct run_host *h);
+/*
+ * Its connections went with the target's RNIC, whose goodbye did not reach it: it finds out when
+ * it says something, at the latest by its keep-alive.
+ */
+bool run_host_is_left(const struct run_host *h);
 void run_host_id(const struct run_host *h, uint8_t hostid[16]);
 bool run_target_ns(struct run_target *t, const char *subnqn, uint32_t nsid, struct bdev **bdev);
 

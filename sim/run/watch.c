@@ -322,9 +322,7 @@ void run_watch_hears(struct run *run)
 	for (unsigned i = 0; i < run->hosts->len; i++) {
 		struct run_host *h = run->hosts->pdata[i];
 
-		/* A host need not know that its connections went with an RNIC. */
-		bool known = h->s->trtype != HOST_RDMA || run_ctrlrs_of_host(h) > 0;
-		bool hears = h->live && !h->gone && known && run_is_calm(run);
+		bool hears = h->live && !h->gone && !run_host_is_left(h) && run_is_calm(run);
 
 		if (h->view != NULL)
 			oracle_view_hears(h->view->oracle, h->index, hears, world_now(run->world));
@@ -473,4 +471,9 @@ unsigned run_ctrlrs_of_host(const struct run_host *h)
 
 	run_host_id(h, hostid);
 	return ctrlrs(h->run, h->hostnqn, hostid);
+}
+
+bool run_host_is_left(const struct run_host *h)
+{
+	return h->s->trtype == HOST_RDMA && h->s->kato > 0 && run_ctrlrs_of_host(h) == 0;
 }
